@@ -1,0 +1,111 @@
+/* core.h - the one door into the broker's objects and sessions.
+ *
+ * core_step is told everything (what happened, when, who, and any randomness) and returns
+ * everything that must be done (replies, closes, records). It knows no socket, file, clock or wire
+ * byte, never calls upward, and the same events give the same effects on every machine.
+ * State changes only through records that are applied; see record.h. Not thread-safe. */
+#ifndef CORE_H
+#define CORE_H
+
+#include "protocol/arena.h"
+#include "protocol/buf.h"
+#include "protocol/message.h"
+
+struct core;
+
+struct core_config {
+    bool strict;          /* nothing is created by use, only by DECLARE */
+    bool has_storage;     /* durable objects may exist, and are the default */
+    uint64_t memory_max;  /* bytes charged for messages and waits; 0 = no limit */
+    uint64_t objects_max;
+    uint64_t sessions_max;
+    uint64_t waits_max;
+    uint64_t put_credit;       /* blocked puts of one session into one queue */
+    uint64_t put_credit_bytes; /* and their body bytes */
+    uint64_t frame_bytes_max;  /* a reply must fit; told in the welcome */
+    uint64_t body_bytes_max;
+    int64_t silence_ns;  /* told in the welcome; the engine watches it */
+    int64_t ttl_max_ns;  /* longest time-to-live a session may ask for */
+    uint8_t boot[MST_BOOT_BYTES];
+    const char *version;
+};
+
+void core_config_init(struct core_config *config); /* defaults from limits.h */
+
+enum event_kind {
+    EVENT_HELLO,   /* request is HELLO; conn, secret, identity are set */
+    EVENT_RESUME,  /* request is RESUME; conn, identity are set */
+    EVENT_REQUEST, /* any other request of a session; OPEN, CANCEL and BYE too */
+    EVENT_CONFIRM, /* replies that the session's application has taken, by request id */
+    EVENT_LOST,    /* the session's connection is gone */
+    EVENT_TICK,    /* time passed: carry out what is due, go on with what was sliced */
+    EVENT_DRAIN    /* the broker is going away: end every wait with UNAVAILABLE, accept none */
+};
+
+struct event {
+    int64_t now_ns;  /* the deadline line: never goes back */
+    int64_t wall_ns; /* since 1970; only recorded and shown */
+    enum event_kind kind;
+    uint64_t conn;    /* number of the connection, never 0, never reused */
+    uint64_t session; /* 0 for HELLO, RESUME, TICK and DRAIN */
+    const struct mst_request *request; /* borrowed until core_step returns */
+    const struct mst_range *confirmed;
+    size_t confirmed_count;
+    struct mst_span secret;   /* HELLO: MST_SECRET_BYTES fresh random bytes */
+    struct mst_span identity; /* who the channel says it is; clear text: empty */
+};
+
+enum effect_kind {
+    EFFECT_REPLY, /* encode reply and send it on conn once record seq is durable */
+    EFFECT_CLOSE  /* send what is pending on conn, then close it; why is for the log */
+};
+
+struct effect {
+    enum effect_kind kind;
+    uint64_t conn;
+    uint64_t seq; /* record to wait for; 0 = leave at once */
+    struct mst_reply reply;
+    const char *why;
+};
+
+/* What a step wants done. Everything in it borrows from the core or from the arena, and is valid
+ * until the next core_step. A reply to HELLO or RESUME with status OK carries the session that conn
+ * now belongs to; another connection that had it gets EFFECT_CLOSE in the same step. */
+struct effects {
+    struct effect *items;
+    size_t count;
+    size_t cap;
+    struct mst_arena arena;
+    struct mst_buf records; /* the step's durable records, encoded, for the journal: one atomic batch */
+    uint64_t records_seq;   /* number of the last of them */
+    bool out_of_memory;     /* an effect could not be stored: the engine must stop the process */
+};
+
+void effects_init(struct effects *effects);
+void effects_clear(struct effects *effects);
+
+struct core *core_new(const struct core_config *config); /* NULL: out of memory */
+void core_free(struct core **core);
+
+/* effects is emptied first. */
+void core_step(struct core *core, const struct event *event, struct effects *effects);
+
+/* When the next EVENT_TICK is wanted: a time on the deadline line, 0 = now, MST_FOREVER = never. */
+int64_t core_next_deadline_ns(const struct core *core);
+
+/* Recovery: applies the encoded records of one batch. Returns MST_OK or MST_PROTOCOL (not ours). */
+enum mst_status core_recover(struct core *core, struct mst_span records);
+
+/* A canonical text of the state that records make: equal texts, equal states. */
+bool core_dump(const struct core *core, bool durable_only, struct mst_buf *out);
+
+/* Figures for logs and metrics. */
+struct core_figures {
+    uint64_t objects, sessions, connected, waits, messages, memory;
+};
+struct core_figures core_figures(const struct core *core);
+
+/* HUP and tests: new limits from now on; nothing that exists is cut off. */
+void core_configure(struct core *core, const struct core_config *config);
+
+#endif

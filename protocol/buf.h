@@ -1,0 +1,34 @@
+/* buf.h - owned bytes that grow at the end and are consumed at the front.
+ *
+ * Growth follows what is appended, never what a peer declared. On failure nothing changes. */
+#ifndef MST_BUF_H
+#define MST_BUF_H
+
+#include "protocol/span.h"
+
+struct mst_buf {
+    uint8_t *data;
+    size_t start; /* bytes before this were consumed */
+    size_t len;   /* end of what is held */
+    size_t cap;
+};
+
+void mst_buf_init(struct mst_buf *buf);
+void mst_buf_clear(struct mst_buf *buf);             /* frees; ready for use again */
+void mst_buf_reset(struct mst_buf *buf);             /* empties, keeps the memory */
+bool mst_buf_reserve(struct mst_buf *buf, size_t more); /* room for more bytes at the end */
+bool mst_buf_append(struct mst_buf *buf, const void *data, size_t len);
+void mst_buf_consume(struct mst_buf *buf, size_t n); /* n <= mst_buf_size */
+void mst_buf_shrink(struct mst_buf *buf, size_t keep_cap); /* give memory back if empty and large */
+
+static inline size_t mst_buf_size(const struct mst_buf *buf)
+{
+    return buf->len - buf->start;
+}
+
+static inline struct mst_span mst_buf_span(const struct mst_buf *buf)
+{
+    return mst_span_of(buf->data == NULL ? NULL : buf->data + buf->start, mst_buf_size(buf));
+}
+
+#endif
