@@ -14,11 +14,11 @@ struct mst_buf {
 };
 
 void mst_buf_init(struct mst_buf *buf);
-void mst_buf_clear(struct mst_buf *buf);             /* frees; ready for use again */
-void mst_buf_reset(struct mst_buf *buf);             /* empties, keeps the memory */
+void mst_buf_clear(struct mst_buf *buf);                /* frees; ready for use again */
+void mst_buf_reset(struct mst_buf *buf);                /* empties, keeps the memory */
 bool mst_buf_reserve(struct mst_buf *buf, size_t more); /* room for more bytes at the end */
 bool mst_buf_append(struct mst_buf *buf, const void *data, size_t len);
-void mst_buf_consume(struct mst_buf *buf, size_t n); /* n <= mst_buf_size */
+void mst_buf_consume(struct mst_buf *buf, size_t n);       /* n <= mst_buf_size */
 void mst_buf_shrink(struct mst_buf *buf, size_t keep_cap); /* give memory back if empty and large */
 
 static inline size_t mst_buf_size(const struct mst_buf *buf)

@@ -14,7 +14,7 @@ enum mst_channel { MST_CHANNEL_CLEAR = 0, MST_CHANNEL_NOISE = 1 };
 void mst_preamble_write(uint8_t out[MST_PREAMBLE_BYTES], enum mst_channel channel);
 
 enum mst_preamble_verdict {
-    MST_PREAMBLE_MORE,    /* right so far, bytes are missing */
+    MST_PREAMBLE_MORE, /* right so far, bytes are missing */
     MST_PREAMBLE_OK,
     MST_PREAMBLE_FOREIGN, /* not this protocol at all: close without a word */
     MST_PREAMBLE_VERSION, /* this protocol in another version: send the own preamble, then close */

@@ -32,8 +32,8 @@
 #define MST_MESSAGES_MAX        4096   /* messages in one put, get, done or peek */
 #define MST_IN_FLIGHT_MAX       4096   /* requests sent whose replies are not yet confirmed */
 #define MST_SETTINGS_MAX        16
-#define MST_LIST_MAX            1000 /* rows in one reply of LIST, SESSIONS; PEEK too */
-#define MST_FINISHED_REMEMBERED 1024 /* deliveries a session can finish twice without an error */
+#define MST_LIST_MAX            1000    /* rows in one reply of LIST, SESSIONS; PEEK too */
+#define MST_FINISHED_REMEMBERED 1024    /* deliveries a session can finish twice without an error */
 #define MST_DEDUP_KEYS_MAX      1000000 /* keys one queue remembers; one more is LIMIT */
 #define MST_PARTIES_MAX         1000000
 

@@ -20,7 +20,11 @@ enum mst_put_mode { MST_PUT_EACH = 0, MST_PUT_ALL = 1, MST_PUT_FIT = 2 };
 enum mst_get_mode { MST_GET_AUTO = 0, MST_GET_LEASE = 1 };
 enum mst_side { MST_SIDE_PUT = 1, MST_SIDE_GET = 2, MST_SIDE_BOTH = 3 };
 enum mst_message_state { MST_READY = 0, MST_LEASED = 1, MST_DELAYED = 2 };
-enum mst_notice { MST_NOTICE_GOING_AWAY = 1, MST_NOTICE_SESSION_ENDED = 2, MST_NOTICE_LEASE_LOST = 3 };
+enum mst_notice {
+    MST_NOTICE_GOING_AWAY = 1,
+    MST_NOTICE_SESSION_ENDED = 2,
+    MST_NOTICE_LEASE_LOST = 3
+};
 
 /* Object kinds are numbers on the wire. */
 enum mst_kind {
@@ -122,12 +126,12 @@ struct mst_request {
     struct mst_span name; /* the client's name; OPEN: the object's name */
     struct mst_span host;
     uint64_t pid;
-    int64_t ttl_ns;             /* HELLO: of the session; PUT: of the messages */
-    uint64_t session;           /* RESUME, KILL */
-    struct mst_span secret;     /* RESUME */
-    struct mst_range *taken;    /* RESUME: replies taken beyond the confirmed ones, by request id */
+    int64_t ttl_ns;          /* HELLO: of the session; PUT: of the messages */
+    uint64_t session;        /* RESUME, KILL */
+    struct mst_span secret;  /* RESUME */
+    struct mst_range *taken; /* RESUME: replies taken beyond the confirmed ones, by request id */
     size_t taken_count;
-    struct mst_range *pending;  /* RESUME: requests that will be sent again, by id */
+    struct mst_range *pending; /* RESUME: requests that will be sent again, by id */
     size_t pending_count;
 
     uint64_t handle;
@@ -196,13 +200,13 @@ struct mst_reply {
     struct mst_span version; /* of the broker, text; PING too */
 
     /* NOTICE */
-    uint64_t notice;       /* enum mst_notice */
-    struct mst_span name;  /* LEASE_LOST: the queue */
+    uint64_t notice;      /* enum mst_notice */
+    struct mst_span name; /* LEASE_LOST: the queue */
 
-    uint64_t answered; /* PUT, GET, DONE: this reply answers requests id .. id+answered-1 */
-    uint64_t first;    /* PUT: id of the first message; the others follow by one */
-    uint64_t taken;    /* PUT: how many messages are in */
-    uint64_t durable;  /* PUT and others: 1 = on stable storage, 0 = in memory */
+    uint64_t answered;  /* PUT, GET, DONE: this reply answers requests id .. id+answered-1 */
+    uint64_t first;     /* PUT: id of the first message; the others follow by one */
+    uint64_t taken;     /* PUT: how many messages are in */
+    uint64_t durable;   /* PUT and others: 1 = on stable storage, 0 = in memory */
     uint64_t duplicate; /* PUT: id of the message that has this dedup key; 0 = none */
 
     uint64_t handle; /* GET: which of the queues */
@@ -213,7 +217,7 @@ struct mst_reply {
     uint64_t *tallies; /* JOIN: MST_TALLY_COUNT numbers, by enum mst_tally */
     size_t tallies_count;
 
-    uint64_t ready;  /* QSIZE */
+    uint64_t ready; /* QSIZE */
     uint64_t kept;
     uint64_t maxsize;
     uint64_t object_version;
@@ -224,7 +228,7 @@ struct mst_reply {
     uint64_t index;      /* BARRIER_WAIT */
     bool leader;         /* BARRIER_WAIT: run the action, then send BARRIER_DONE */
     struct mst_span value;
-    uint64_t kind;       /* STAT */
+    uint64_t kind; /* STAT */
 
     struct mst_fact *facts; /* STAT, PING */
     size_t facts_count;
@@ -274,9 +278,9 @@ enum mst_field_type {
 /* A position of a message. Lists are a pointer member followed directly by its size_t count. */
 struct mst_field {
     enum mst_field_type type;
-    size_t offset;    /* into struct mst_request or struct mst_reply */
-    int64_t absent;   /* what nil or a missing element means, for numbers */
-    uint32_t max;     /* bytes of a string, elements of a list */
+    size_t offset;  /* into struct mst_request or struct mst_reply */
+    int64_t absent; /* what nil or a missing element means, for numbers */
+    uint32_t max;   /* bytes of a string, elements of a list */
     const char *name;
 };
 

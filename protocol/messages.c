@@ -72,8 +72,12 @@ static const struct mst_field q_task_done[] = {
     QF(U64, count, 1, 0),
 };
 static const struct mst_field q_nack[] = {
-    QF(U64, handle, 0, 0),    QF(U64, message, 0, 0),    QF(U64, number, 0, 0),
-    QF(I64, delay_ns, 0, 0),  QF(BOOL, uncounted, 0, 0), QF(BOOL, dead, 0, 0),
+    QF(U64, handle, 0, 0),
+    QF(U64, message, 0, 0),
+    QF(U64, number, 0, 0),
+    QF(I64, delay_ns, 0, 0),
+    QF(BOOL, uncounted, 0, 0),
+    QF(BOOL, dead, 0, 0),
     QF(STR, value, 0, MST_CAUSE_BYTES_MAX),
 };
 static const struct mst_field q_extend[] = {

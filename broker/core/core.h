@@ -14,9 +14,9 @@
 struct core;
 
 struct core_config {
-    bool strict;          /* nothing is created by use, only by DECLARE */
-    bool has_storage;     /* durable objects may exist, and are the default */
-    uint64_t memory_max;  /* bytes charged for messages and waits; 0 = no limit */
+    bool strict;         /* nothing is created by use, only by DECLARE */
+    bool has_storage;    /* durable objects may exist, and are the default */
+    uint64_t memory_max; /* bytes charged for messages and waits; 0 = no limit */
     uint64_t objects_max;
     uint64_t sessions_max;
     uint64_t waits_max;
@@ -24,8 +24,8 @@ struct core_config {
     uint64_t put_credit_bytes; /* and their body bytes */
     uint64_t frame_bytes_max;  /* a reply must fit; told in the welcome */
     uint64_t body_bytes_max;
-    int64_t silence_ns;  /* told in the welcome; the engine watches it */
-    int64_t ttl_max_ns;  /* longest time-to-live a session may ask for */
+    int64_t silence_ns; /* told in the welcome; the engine watches it */
+    int64_t ttl_max_ns; /* longest time-to-live a session may ask for */
     uint8_t boot[MST_BOOT_BYTES];
     const char *version;
 };
@@ -46,8 +46,8 @@ struct event {
     int64_t now_ns;  /* the deadline line: never goes back */
     int64_t wall_ns; /* since 1970; only recorded and shown */
     enum event_kind kind;
-    uint64_t conn;    /* number of the connection, never 0, never reused */
-    uint64_t session; /* 0 for HELLO, RESUME, TICK and DRAIN */
+    uint64_t conn;                     /* number of the connection, never 0, never reused */
+    uint64_t session;                  /* 0 for HELLO, RESUME, TICK and DRAIN */
     const struct mst_request *request; /* borrowed until core_step returns */
     const struct mst_range *confirmed;
     size_t confirmed_count;
@@ -76,7 +76,7 @@ struct effects {
     size_t count;
     size_t cap;
     struct mst_arena arena;
-    struct mst_buf records; /* the step's durable records, encoded, for the journal: one atomic batch */
+    struct mst_buf records; /* durable records, encoded, for the journal: one atomic batch */
     uint64_t records_seq;   /* number of the last of them */
     bool out_of_memory;     /* an effect could not be stored: the engine must stop the process */
 };

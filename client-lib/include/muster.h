@@ -133,10 +133,10 @@ typedef struct {
 
 typedef struct {
     size_t size;
-    const char *url;  /* NULL: $MUSTER_URL, else "muster://127.0.0.1:6878".
+    const char *url;            /* NULL: $MUSTER_URL, else "muster://127.0.0.1:6878".
                          muster://host[:port] (host may be [v6]) or muster+unix:///path */
-    const char *name; /* what others see in stat; NULL: the program's name */
-    int64_t ttl_ns;   /* how long the session outlives a lost connection; 0: not at all */
+    const char *name;           /* what others see in stat; NULL: the program's name */
+    int64_t ttl_ns;             /* how long the session outlives a lost connection; 0: not at all */
     int64_t connect_timeout_ns; /* for the first connection; 0: try once */
     int64_t backoff_max_ns;     /* longest pause between two attempts to reconnect */
     bool own_loop; /* no background thread: the application calls muster_process, see below */
@@ -165,7 +165,7 @@ MUSTER_API enum muster_status muster_flush(muster_client *client, int64_t timeou
 MUSTER_API enum muster_status muster_ping(muster_client *client, int64_t timeout_ns,
                                           int64_t *round_trip_ns_out);
 MUSTER_API const char *muster_broker_version(muster_client *client); /* valid until closed */
-MUSTER_API uint64_t muster_session_id(muster_client *client); /* 0 while there is none */
+MUSTER_API uint64_t muster_session_id(muster_client *client);        /* 0 while there is none */
 
 /* ---- cancelling ---- one token may serve many calls at once ---- */
 
@@ -283,7 +283,7 @@ MUSTER_API const void *muster_message_header(const muster_message *message, cons
 /* Dead letters: why it died, where it came from; NULL for a message that is no dead letter. */
 MUSTER_API const char *muster_message_died_of(const muster_message *message);
 MUSTER_API const char *muster_message_last_holder(const muster_message *message);
-MUSTER_API void muster_message_free(muster_message **message); /* frees memory only: the lease stays */
+MUSTER_API void muster_message_free(muster_message **message); /* memory only: the lease stays */
 
 /* Finishing a leased message. OK also when it was finished before (by this session). LOST: the lease
  * had ended, somebody else may have it. NOT_FOUND: never given. */
@@ -391,10 +391,10 @@ MUSTER_API enum muster_status muster_barrier_open(muster_client *client, const c
 MUSTER_API void muster_barrier_close(muster_barrier **barrier);
 
 typedef struct {
-    unsigned index;      /* order of arrival: 0 .. parties-1, each once per generation */
+    unsigned index; /* order of arrival: 0 .. parties-1, each once per generation */
     uint64_t generation;
-    bool leader;         /* run the action, then call muster_barrier_done */
-    size_t value_size;   /* what the leader handed over; 0 if nothing */
+    bool leader;              /* run the action, then call muster_barrier_done */
+    size_t value_size;        /* what the leader handed over; 0 if nothing */
     unsigned char value[256]; /* its first bytes */
 } muster_barrier_result;
 /* OK, BROKEN (cause in muster_last_cause), CANCELLED (breaks it), ... result_out may be NULL. */
@@ -477,10 +477,9 @@ typedef struct {
     bool connected;
     uint64_t leases, waits;
 } muster_session_info;
-MUSTER_API enum muster_status muster_sessions(muster_client *client,
-                                              bool (*row)(const muster_session_info *info,
-                                                          void *user),
-                                              void *user);
+MUSTER_API enum muster_status
+muster_sessions(muster_client *client, bool (*row)(const muster_session_info *info, void *user),
+                void *user);
 MUSTER_API enum muster_status muster_session_kill(muster_client *client, uint64_t session);
 
 /* ---- asynchronous calls ---- many in flight, answered by callback ---- */
@@ -525,8 +524,8 @@ MUSTER_API enum muster_status muster_event_wait_async(muster_event *event, int64
 MUSTER_API enum muster_status muster_barrier_wait_async(muster_barrier *barrier, int64_t timeout_ns,
                                                         muster_callback *callback, void *user,
                                                         muster_call **call_out);
-MUSTER_API void muster_call_cancel(muster_call *call);    /* the callback still runs */
-MUSTER_API void muster_call_release(muster_call **call);  /* forget the handle; the call goes on */
+MUSTER_API void muster_call_cancel(muster_call *call);   /* the callback still runs */
+MUSTER_API void muster_call_release(muster_call **call); /* forget the handle; the call goes on */
 
 /* The application's own loop (options.own_loop): watch muster_fd for reading, and for writing while
  * muster_wants_write; call muster_process when it is ready or when muster_deadline_ns (CLOCK_MONOTONIC;
