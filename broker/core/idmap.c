@@ -1,0 +1,237 @@
+/* idmap.c - see idmap.h. The directory uses linear probing with backward-shift deletion. */
+#include "broker/core/idmap.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct idmap_page {
+    uint64_t number;
+    uint32_t used;
+    void *values[IDMAP_PAGE];
+};
+
+void idmap_init(struct idmap *map)
+{
+    memset(map, 0, sizeof(*map));
+}
+
+void idmap_clear(struct idmap *map)
+{
+    for (size_t i = 0; i < map->places; i++) {
+        free(map->pages[i]);
+    }
+    free(map->pages);
+    free(map->spare);
+    idmap_init(map);
+}
+
+/* Page numbers are small and consecutive: a multiplication spreads them well enough, and who picks
+ * numbers on purpose only slows its own session or queue. */
+static size_t home(const struct idmap *map, uint64_t number)
+{
+    return (size_t)((number * 0x9e3779b97f4a7c15ull) >> 20) & (map->places - 1);
+}
+
+static struct idmap_page *find_page(struct idmap *map, uint64_t number)
+{
+    size_t at;
+
+    if (map->last != NULL && map->last->number == number) {
+        return map->last;
+    }
+    if (map->places == 0) {
+        return NULL;
+    }
+    for (at = home(map, number); map->pages[at] != NULL; at = (at + 1) & (map->places - 1)) {
+        if (map->pages[at]->number == number) {
+            map->last = map->pages[at];
+            return map->last;
+        }
+    }
+    return NULL;
+}
+
+static void insert_page(struct idmap *map, struct idmap_page *page)
+{
+    size_t at = home(map, page->number);
+
+    while (map->pages[at] != NULL) {
+        at = (at + 1) & (map->places - 1);
+    }
+    map->pages[at] = page;
+}
+
+static bool grow(struct idmap *map)
+{
+    struct idmap_page **old = map->pages;
+    size_t old_places = map->places;
+    size_t places = old_places == 0 ? 8 : old_places * 2;
+    struct idmap_page **pages;
+
+    if (map->used * 2 < old_places) {
+        return true;
+    }
+    pages = calloc(places, sizeof(struct idmap_page *));
+    if (pages == NULL) {
+        return false;
+    }
+    map->pages = pages;
+    map->places = places;
+    for (size_t i = 0; i < old_places; i++) {
+        if (old[i] != NULL) {
+            insert_page(map, old[i]);
+        }
+    }
+    free(old);
+    return true;
+}
+
+static struct idmap_page *make_page(struct idmap *map, uint64_t number)
+{
+    struct idmap_page *page = map->spare;
+
+    if (!grow(map)) {
+        return NULL;
+    }
+    if (page == NULL) {
+        page = calloc(1, sizeof(*page));
+    }
+    if (page == NULL) {
+        return NULL;
+    }
+    map->spare = NULL;
+    page->number = number;
+    insert_page(map, page);
+    map->used++;
+    map->last = page;
+    return page;
+}
+
+static void drop_page(struct idmap *map, struct idmap_page *page)
+{
+    size_t mask = map->places - 1;
+    size_t hole = home(map, page->number);
+    size_t at;
+
+    while (map->pages[hole] != page) {
+        hole = (hole + 1) & mask;
+    }
+    map->pages[hole] = NULL;
+    for (at = (hole + 1) & mask; map->pages[at] != NULL; at = (at + 1) & mask) {
+        size_t want = home(map, map->pages[at]->number);
+
+        if (((at - want) & mask) >= ((at - hole) & mask)) {
+            map->pages[hole] = map->pages[at];
+            map->pages[at] = NULL;
+            hole = at;
+        }
+    }
+    map->used--;
+    map->last = NULL;
+    if (map->spare == NULL) {
+        map->spare = page;
+    } else {
+        free(page);
+    }
+}
+
+bool idmap_reserve(struct idmap *map, uint64_t key)
+{
+    uint64_t number = key / IDMAP_PAGE;
+
+    return find_page(map, number) != NULL || make_page(map, number) != NULL;
+}
+
+bool idmap_set(struct idmap *map, uint64_t key, void *value)
+{
+    struct idmap_page *page;
+
+    assert(value != NULL);
+    if (!idmap_reserve(map, key)) {
+        return false;
+    }
+    page = find_page(map, key / IDMAP_PAGE);
+    if (page->values[key % IDMAP_PAGE] == NULL) {
+        page->used++;
+        map->count++;
+    }
+    page->values[key % IDMAP_PAGE] = value;
+    return true;
+}
+
+void *idmap_get(struct idmap *map, uint64_t key)
+{
+    struct idmap_page *page = find_page(map, key / IDMAP_PAGE);
+
+    return page == NULL ? NULL : page->values[key % IDMAP_PAGE];
+}
+
+void *idmap_remove(struct idmap *map, uint64_t key)
+{
+    struct idmap_page *page = find_page(map, key / IDMAP_PAGE);
+    void *value;
+
+    if (page == NULL || page->values[key % IDMAP_PAGE] == NULL) {
+        return NULL;
+    }
+    value = page->values[key % IDMAP_PAGE];
+    page->values[key % IDMAP_PAGE] = NULL;
+    map->count--;
+    page->used--;
+    if (page->used == 0) {
+        drop_page(map, page);
+    }
+    return value;
+}
+
+static int compare_pages(const void *a, const void *b)
+{
+    const struct idmap_page *const *left = a;
+    const struct idmap_page *const *right = b;
+
+    return (*left)->number < (*right)->number ? -1 : (*left)->number > (*right)->number;
+}
+
+static size_t copy_values(const struct idmap_page *page, void **out)
+{
+    size_t n = 0;
+
+    for (unsigned i = 0; i < IDMAP_PAGE; i++) {
+        if (page->values[i] != NULL) {
+            out[n++] = page->values[i];
+        }
+    }
+    return n;
+}
+
+void **idmap_sorted(const struct idmap *map)
+{
+    struct idmap_page **pages;
+    void **values;
+    size_t n = 0;
+    size_t filled = 0;
+
+    if (map->count == 0) {
+        return NULL;
+    }
+    pages = malloc(map->used * sizeof(struct idmap_page *));
+    values = malloc(map->count * sizeof(void *));
+    if (pages == NULL || values == NULL) {
+        free(pages);
+        free(values);
+        return NULL;
+    }
+    for (size_t i = 0; i < map->places; i++) {
+        if (map->pages[i] != NULL) {
+            pages[n++] = map->pages[i];
+        }
+    }
+    qsort(pages, n, sizeof(pages[0]), compare_pages);
+    for (size_t i = 0; i < n; i++) {
+        filled += copy_values(pages[i], values + filled);
+    }
+    assert(filled == map->count);
+    free(pages);
+    return values;
+}

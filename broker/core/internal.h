@@ -1,0 +1,297 @@
+/* internal.h - what the files of broker/core offer one another, by file.
+ *
+ * decide_X carries out one request: it makes records and ends in exactly one outcome per request id
+ * (outcome_record, refuse or answer_read) or in a wait. apply_X carries out one record. */
+#ifndef CORE_INTERNAL_H
+#define CORE_INTERNAL_H
+
+#include "broker/core/record.h"
+#include "broker/core/state.h"
+
+/* ---- effects.c: replies and records of a step ---- */
+
+/* A record is made with record_of, filled, and carried out with step_record, which numbers it when
+ * durable is true, applies it, and hands it to the journal. */
+struct record record_of(const struct step *step, enum record_kind what);
+void step_record(struct step *step, struct record *record, bool durable);
+/* The same for a record about an object, which it names; durable if the object is. */
+void object_record(struct step *step, struct object *object, struct record *record);
+bool object_is_durable(const struct object *object);
+
+struct effect *effects_reply(struct step *step, uint64_t conn, enum mst_op op, uint64_t id);
+void effects_close(struct step *step, uint64_t conn, const char *why);
+void effects_reset(struct effects *effects);
+struct mst_span step_printf(struct step *step, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* ---- outcome.c: entries and what they answer ---- */
+
+struct entry *entry_find(struct session *session, uint64_t id);
+/* The entry of a request that is being carried out; made if missing. Never NULL. */
+struct entry *entry_ensure(struct core *core, struct session *session, uint64_t id);
+void entry_drop(struct core *core, struct session *session, struct entry *entry);
+
+/* Ends `count` requests from id on, alike, with a record: for what changed state. numbers may be NULL
+ * (PUT: numbers[0], the first message id, rises by one per request). */
+void outcome_record(struct step *step, struct session *session, struct object *object, uint64_t id,
+                    uint64_t count, enum mst_op op, enum mst_status status, struct mst_span cause,
+                    struct mst_span value, const uint64_t *numbers, size_t numbers_count);
+/* The most common form: OK, one request, no numbers but "durable". */
+void outcome_ok(struct step *step, struct session *session, struct object *object,
+                const struct mst_request *request);
+/* Ends a request without a record: refusals, and waits that end without changing anything. */
+void refuse(struct step *step, struct session *session, const struct mst_request *request,
+            enum mst_status status, struct mst_span cause);
+void outcome_volatile(struct step *step, struct session *session, uint64_t id, enum mst_op op,
+                      enum mst_status status, struct mst_span cause, const uint64_t *numbers,
+                      size_t numbers_count);
+/* A reply that only reads: fill what is returned (NULL: nobody is connected). seq is set from object,
+ * which may be NULL. */
+struct mst_reply *answer_read(struct step *step, struct session *session, struct object *object,
+                              const struct mst_request *request);
+/* Sends the entry's outcome if its session is connected, merged with the reply before if it fits. */
+void answer_entry(struct step *step, struct session *session, struct entry *entry);
+void apply_outcome(struct core *core, const struct record *record);
+
+/* ---- timers.c ---- */
+
+void timer_init(struct timer *timer, enum timer_kind kind);
+/* Arms or moves; MST_FOREVER disarms. */
+void timer_set(struct core *core, struct timer *timer, int64_t at_ns);
+void timer_cancel(struct core *core, struct timer *timer);
+static inline bool timer_armed(const struct timer *timer)
+{
+    return heap_holds(&timer->node);
+}
+/* Carries out up to TIMERS_PER_TICK of what is due. */
+void timers_run(struct step *step);
+bool timer_before(const struct heap_node *a, const struct heap_node *b);
+/* now + duration without overflow; MST_FOREVER stays. */
+int64_t time_after(int64_t now_ns, int64_t duration_ns);
+
+/* ---- line.c: waits and places ---- */
+
+void line_init(struct line *line);
+void line_clear(struct line *line);
+void line_enter(struct core *core, struct line *line, struct place *place);
+void line_leave(struct place *place);
+/* The first place whose session is connected (connected_only) or simply the first; or NULL. */
+struct place *line_first(struct line *line, bool connected_only);
+void line_come_back(struct place *place); /* its session is connected again */
+
+/* A wait for the request, in no line yet, its timer armed; the entry then WAITS. NULL: over the limit
+ * of waits or out of memory (then refuse with LIMIT or NO_MEMORY: *refusal_out). */
+struct wait *wait_new(struct step *step, struct session *session, const struct mst_request *request,
+                      uint64_t id, enum wait_kind kind, int64_t timeout_ns,
+                      enum mst_status *refusal_out);
+/* Takes the wait out of its lines, timer and session and frees it. The entry stays. */
+void wait_free(struct core *core, struct wait *wait);
+/* Ends the wait without a record (TIMEOUT, CANCELLED, SHUTDOWN, GONE, UNAVAILABLE, ...) and answers. */
+void wait_end(struct step *step, struct wait *wait, enum mst_status status, struct mst_span cause);
+/* Its time is up, or its client asks for a verdict: by kind. */
+void wait_expire(struct step *step, struct wait *wait, enum mst_status status);
+/* Ends every wait in the line alike. */
+void line_end_all(struct step *step, struct line *line, enum mst_status status,
+                  struct mst_span cause);
+
+/* ---- names.c: slots, handles, objects ---- */
+
+void decide_open(struct step *step, struct session *session, const struct mst_request *request);
+void handles_clear(struct core *core, struct session *session);
+/* The slot behind a handle; NULL: refused already. */
+struct slot *handle_slot(struct step *step, struct session *session,
+                         const struct mst_request *request, uint64_t handle);
+/* The object behind a handle for an operation of a family: one of the kinds in the mask
+ * (KIND_MASK(kind)); a missing one is made as `make` when make is not NONE and the broker is not
+ * strict. NULL: refused already (PROTOCOL, VALUE, NOT_FOUND, CONFLICT, LIMIT). */
+#define KIND_MASK(kind) (1u << (kind))
+#define QUEUE_KINDS                                                                                \
+    (KIND_MASK(MST_KIND_FIFO) | KIND_MASK(MST_KIND_LIFO) | KIND_MASK(MST_KIND_PRIORITY))
+#define ANY_KIND (QUEUE_KINDS | KIND_MASK(MST_KIND_EVENT) | KIND_MASK(MST_KIND_BARRIER))
+struct object *handle_object(struct step *step, struct session *session,
+                             const struct mst_request *request, uint64_t handle, unsigned kinds,
+                             enum mst_kind make);
+struct object *object_find(const struct core *core, uint64_t id);
+struct object *object_by_name(struct core *core, struct mst_span name);
+struct slot *slot_intern(struct core *core, struct mst_span name); /* NULL: out of memory */
+void slot_release(struct core *core, struct slot *slot);           /* frees it if nobody needs it */
+/* Makes an object through a record. NULL: out of memory. */
+struct object *object_create(struct step *step, struct slot *slot, enum mst_kind kind,
+                             const struct settings *settings, bool by_use);
+void object_touch(struct core *core, struct object *object);    /* it was used now */
+void object_mark_dirty(struct core *core, struct object *object); /* core_settle will look at it */
+void object_idle_due(struct step *step, struct object *object);
+bool object_in_use(struct object *object);
+struct mst_span object_name(const struct object *object);
+void decide_remove(struct step *step, struct session *session, const struct mst_request *request);
+void object_remove(struct step *step, struct object *object);
+void apply_create(struct core *core, const struct record *record);
+void apply_remove(struct core *core, const struct record *record);
+void object_free(struct core *core, struct object *object);
+
+/* ---- settings.c ---- */
+
+struct settings settings_default(const struct core *core, enum mst_kind kind);
+int64_t setting(const struct object *object, enum setting_code code);
+const char *setting_name(enum setting_code code);
+void decide_declare(struct step *step, struct session *session, const struct mst_request *request);
+void decide_update(struct step *step, struct session *session, const struct mst_request *request);
+void apply_update(struct core *core, const struct record *record);
+
+/* ---- session.c ---- */
+
+void session_hello(struct step *step);
+void session_resume(struct step *step);
+void session_request(struct step *step);
+void session_confirm(struct step *step);
+void session_lost(struct step *step);
+void session_end(struct step *step, struct session *session, const char *why);
+void session_bye(struct step *step, struct session *session);
+bool session_teardown(struct step *step, struct session *session); /* a slice; true: gone */
+void session_due(struct step *step, struct session *session);
+struct session *session_find(const struct core *core, uint64_t id);
+struct account *session_account(struct core *core, struct session *session, struct queue *queue);
+void account_drop_if_idle(struct core *core, struct account *account);
+void session_remember_done(struct session *session, uint64_t object, uint64_t message,
+                           uint64_t number);
+bool session_has_done(const struct session *session, uint64_t object, uint64_t message,
+                      uint64_t number);
+void decide_sessions(struct step *step, struct session *session, const struct mst_request *request);
+void decide_kill(struct step *step, struct session *session, const struct mst_request *request);
+void apply_session(struct core *core, const struct record *record);
+void apply_confirm(struct core *core, const struct record *record);
+void session_free(struct core *core, struct session *session);
+
+/* ---- pile.c: the ready messages of a queue ---- */
+
+void pile_init(struct pile *pile, enum mst_kind kind);
+void pile_clear(struct pile *pile);
+bool pile_reserve(struct pile *pile, uint32_t more);
+void pile_arrive(struct pile *pile, struct message *message); /* the latest id so far */
+void pile_return(struct pile *pile, struct message *message); /* takes its own place */
+void pile_remove(struct pile *pile, struct message *message);
+struct message *pile_first(const struct pile *pile);  /* next to be delivered, or NULL */
+struct message *pile_oldest(const struct pile *pile); /* smallest id, or NULL */
+/* Up to max messages behind `after` (NULL: from the first) in order of delivery; returns how many. */
+size_t pile_look(const struct pile *pile, const struct message *after, struct message **out,
+                 size_t max);
+
+/* ---- queue.c, queue_put.c, queue_get.c, queue_done.c, queue_admin.c, dead.c, dedup.c ---- */
+
+struct queue *queue_new(struct core *core, enum mst_kind kind, uint64_t first_id);
+void queue_free(struct core *core, struct queue *queue);
+void queue_apply_settings(struct queue *queue, enum mst_kind kind);
+void queue_settle(struct step *step, struct queue *queue);
+bool queue_has_room(const struct queue *queue, uint64_t messages, uint64_t bytes);
+bool queue_drained(const struct queue *queue);
+/* Frees a message that is in no pile and has no lease; core->memory and counts follow. */
+void message_free(struct core *core, struct queue *queue, struct message *message);
+uint64_t message_charge(const struct message *message);
+struct extra *message_extra(struct queue *queue, struct message *message);
+void queue_finish(struct queue *queue, enum mst_tally why, uint64_t count); /* unfinished falls */
+void queue_discard(struct core *core, struct queue *queue, bool leased_too);
+void discard_slice(struct core *core);
+/* The delivery's body, priority, age, ... as a reply shows them. */
+void delivery_fill(struct step *step, const struct message *message, struct mst_delivery *out);
+
+void decide_put(struct step *step, struct session *session, const struct mst_request *request);
+void put_serve(struct step *step, struct queue *queue); /* blocked puts that now fit */
+void put_list_free(struct core *core, struct put_list **put);
+void apply_put(struct core *core, const struct record *record);
+
+void decide_get(struct step *step, struct session *session, const struct mst_request *request);
+void get_serve(struct step *step, struct queue *queue); /* hand ready messages to who waits */
+void apply_grant(struct core *core, const struct record *record);
+bool queue_expire_head(struct step *step, struct queue *queue); /* drops what is past its ttl */
+
+void decide_done(struct step *step, struct session *session, const struct mst_request *request);
+void decide_task_done(struct step *step, struct session *session,
+                      const struct mst_request *request);
+void decide_nack(struct step *step, struct session *session, const struct mst_request *request);
+void decide_extend(struct step *step, struct session *session, const struct mst_request *request);
+/* A delivery ends unfinished: back to its place, to the dead letters, or out. */
+void lease_return(struct step *step, struct lease *lease, bool counted, int64_t delay_ns,
+                  const char *why);
+void lease_due(struct step *step, struct lease *lease);
+void lease_free(struct core *core, struct lease *lease); /* unlinks; the message stays leased */
+void lease_taken(struct core *core, struct lease *lease, int64_t now_ns);
+void message_due(struct step *step, struct extra *extra, enum timer_kind kind);
+void apply_done(struct core *core, const struct record *record);
+void apply_taskdone(struct core *core, const struct record *record);
+void apply_return(struct core *core, const struct record *record);
+void apply_extend(struct core *core, const struct record *record);
+void apply_ready(struct core *core, const struct record *record);
+void apply_drop(struct core *core, const struct record *record);
+void apply_lose(struct core *core, const struct record *record);
+
+void decide_join(struct step *step, struct session *session, const struct mst_request *request);
+void join_serve(struct step *step, struct queue *queue);
+void decide_qsize(struct step *step, struct session *session, const struct mst_request *request);
+void decide_purge(struct step *step, struct session *session, const struct mst_request *request);
+void decide_delete(struct step *step, struct session *session, const struct mst_request *request);
+void decide_pause(struct step *step, struct session *session, const struct mst_request *request);
+void decide_shutdown(struct step *step, struct session *session,
+                     const struct mst_request *request);
+void apply_purge(struct core *core, const struct record *record);
+void apply_pause(struct core *core, const struct record *record);
+void apply_shutdown(struct core *core, const struct record *record);
+
+void message_bury(struct step *step, struct queue *queue, struct message *message,
+                  struct mst_span cause);
+void decide_redrive(struct step *step, struct session *session, const struct mst_request *request);
+void apply_bury(struct core *core, const struct record *record);
+void apply_redrive(struct core *core, const struct record *record);
+void dead_note_free(struct dead_note **note);
+
+struct dedup_note *dedup_find(struct step *step, struct queue *queue, struct mst_span key);
+bool dedup_full(const struct queue *queue);
+void dedup_add(struct core *core, struct queue *queue, struct mst_blob *key, uint64_t message,
+               int64_t now_ns);
+void dedup_clear(struct queue *queue);
+
+/* ---- event.c, barrier.c ---- */
+
+struct event_object *event_new(void);
+void event_free(struct core *core, struct event_object *event);
+void decide_event_set(struct step *step, struct session *session,
+                      const struct mst_request *request);
+void decide_event_clear(struct step *step, struct session *session,
+                        const struct mst_request *request);
+void decide_event_is_set(struct step *step, struct session *session,
+                         const struct mst_request *request);
+void decide_event_wait(struct step *step, struct session *session,
+                       const struct mst_request *request);
+void apply_event(struct core *core, const struct record *record);
+
+struct barrier *barrier_new(void);
+void barrier_free(struct core *core, struct barrier *barrier);
+void decide_barrier_wait(struct step *step, struct session *session,
+                         const struct mst_request *request);
+void decide_barrier_done(struct step *step, struct session *session,
+                         const struct mst_request *request);
+void decide_barrier_abort(struct step *step, struct session *session,
+                          const struct mst_request *request);
+void decide_barrier_reset(struct step *step, struct session *session,
+                          const struct mst_request *request);
+void barrier_settle(struct step *step, struct barrier *barrier);
+/* A party's wait ends otherwise than by tripping: TIMEOUT or CANCELLED of its own, or its session
+ * ended (why is a cause such as "party died: NAME"). Breaks the barrier. */
+void barrier_party_gone(struct step *step, struct wait *wait, enum mst_status status,
+                        struct mst_span why);
+/* A session ended: a barrier that it leads breaks. */
+void barrier_session_ended(struct step *step, struct session *session);
+void barrier_action_due(struct step *step, struct barrier *barrier);
+void apply_barrier(struct core *core, const struct record *record);
+
+/* ---- look.c: peek, stat, list ---- */
+
+void decide_peek(struct step *step, struct session *session, const struct mst_request *request);
+void decide_stat(struct step *step, struct session *session, const struct mst_request *request);
+void decide_list(struct step *step, struct session *session, const struct mst_request *request);
+
+/* ---- core.c ---- */
+
+void core_settle(struct step *step);
+void core_dispatch(struct step *step, struct session *session, const struct mst_request *request);
+
+#endif

@@ -1,0 +1,44 @@
+/* list.h - a doubly linked ring whose links live inside their owners. */
+#ifndef CORE_LIST_H
+#define CORE_LIST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct link {
+    struct link *prev;
+    struct link *next; /* NULL: in no list */
+};
+
+static inline void list_init(struct link *head)
+{
+    head->prev = head->next = head;
+}
+
+static inline bool list_empty(const struct link *head)
+{
+    return head->next == head;
+}
+
+static inline bool list_holds(const struct link *link)
+{
+    return link->next != NULL;
+}
+
+/* Puts link before the given one; before the head means at the end. */
+static inline void list_insert(struct link *before, struct link *link)
+{
+    link->prev = before->prev;
+    link->next = before;
+    before->prev->next = link;
+    before->prev = link;
+}
+
+static inline void list_remove(struct link *link)
+{
+    link->prev->next = link->next;
+    link->next->prev = link->prev;
+    link->prev = link->next = NULL;
+}
+
+#endif
