@@ -1,0 +1,106 @@
+#!/bin/bash
+# run.sh - runs test programs and scripts side by side and adds up what they say.
+#
+#   tests/run.sh BUILD PATTERN PROGRAM-OR-SCRIPT...
+#
+# Each one gets a time limit (TEST_TIMEOUT seconds) and writes into BUILD/tests/NAME.log; the logs of
+# those that failed are shown. A program says how many of its cases passed and failed, either in
+# cmocka's words or by a last line "N passed, N failed". One that crashes, hangs, or tells of no case
+# at all counts as one failure more. The last line printed is the sum of all: "N passed, N failed".
+set -u
+
+build=$(realpath "$1")
+pattern=$2
+shift 2
+
+export MUSTER_SOURCE_DIR=$PWD
+export MUSTER_BUILD=$build
+export MUSTER=$build/muster
+export MUSTERD=$build/musterd
+export EXAMPLES=$build/examples
+export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:detect_stack_use_after_return=1}
+export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1}
+export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1}
+unset MUSTER_URL MUSTER_KEY MUSTER_SERVER_KEY MUSTER_TOKEN_FILE
+
+limit=${TEST_TIMEOUT:-120}
+slots=${TEST_JOBS:-$(nproc)}
+passed=0
+failed=0
+
+name_of() # tests/unit/test_heap -> unit-test_heap
+{
+    local path=${1##*tests/}
+    path=${path%.sh}
+    echo "${path//\//-}"
+}
+
+counts_of() # prints "PASSED FAILED" as the log $1 tells them
+{
+    awk '
+        /^\[  PASSED  \]/ { sub(/^\[  PASSED  \] */, ""); sub(/^[^0-9].*: /, ""); ok += $1 + 0 }
+        /^\[  FAILED  \].* test\(s\), listed below/ {
+            sub(/^\[  FAILED  \] */, ""); sub(/^[^0-9].*: /, ""); bad += $1 + 0
+        }
+        /^[0-9]+ passed, [0-9]+ failed$/ { ok += $1; bad += $3 }
+        END { print ok + 0, bad + 0 }' "$1"
+}
+
+settle() # program $1 ended with code $2 after $3 milliseconds
+{
+    local name log ok bad why=
+    name=$(name_of "$1")
+    log=$build/tests/$name.log
+    read -r ok bad < <(counts_of "$log")
+    if [ "$2" = 124 ] || [ "$2" = 137 ]; then
+        why="was not finished after $limit s"
+    elif [ "$2" != 0 ] && [ "$bad" = 0 ]; then
+        why="ended with code $2"
+    elif [ "$((ok + bad))" = 0 ]; then
+        why="told of no test case"
+    fi
+    [ -z "$why" ] || bad=$((bad + 1))
+    passed=$((passed + ok))
+    failed=$((failed + bad))
+    printf '  %-4s %-40s %4d passed %3d failed %6d ms%s\n' "$([ "$bad" = 0 ] && echo ok || echo FAIL)" \
+        "$name" "$ok" "$bad" "$3" "${why:+  ($why)}"
+    if [ "$bad" != 0 ]; then
+        sed 's/^/       | /' "$log" | grep -v '\[       OK \]\|\[ RUN      \]' | tail -n 60
+    fi
+}
+
+milliseconds()
+{
+    echo "${EPOCHREALTIME/[.,]/}" | sed 's/...$//'
+}
+
+declare -A program_of started_at
+reap() # waits for one running program
+{
+    local pid code
+    wait -n -p pid "${!program_of[@]}"
+    code=$?
+    settle "${program_of[$pid]}" "$code" "$(($(milliseconds) - ${started_at[$pid]}))"
+    unset "program_of[$pid]"
+}
+
+trap 'kill "${!program_of[@]}" 2>/dev/null; exit 130' INT TERM
+
+mkdir -p "$build/tests"
+for program in "$@"; do
+    [[ -z $pattern || $program =~ $pattern ]] || continue
+    [ ${#program_of[@]} -lt "$slots" ] || reap
+    timeout -k 5 "$limit" "$program" </dev/null >"$build/tests/$(name_of "$program").log" 2>&1 &
+    program_of[$!]=$program
+    started_at[$!]=$(milliseconds)
+done
+while [ ${#program_of[@]} -gt 0 ]; do
+    reap
+done
+
+if [ $((passed + failed)) = 0 ]; then
+    echo "muster: no test matches '$pattern'; ls tests/unit tests/sim tests/integration" >&2
+    failed=1
+fi
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
