@@ -63,7 +63,8 @@ struct mst_history {
 };
 
 /* One message on its way to a taker, or shown by peek.
- * Wire: [id, number, body, priority, age_ns, headers, state, history], trailing defaults left out. */
+ * Wire: [id, number, body, priority, age_ns, headers, state, history]; trailing defaults are left
+ * out. */
 struct mst_delivery {
     uint64_t id;
     uint64_t number; /* first delivery = 1; peek: deliveries counted so far */
@@ -262,7 +263,7 @@ enum mst_field_type {
     MST_F_BOOL,
     MST_F_STR,        /* struct mst_span, UTF-8 text */
     MST_F_BIN,        /* struct mst_span, bytes */
-    MST_F_GENERATION, /* uint64_t, followed in the struct by the bool that says whether it was given */
+    MST_F_GENERATION, /* uint64_t, followed in the struct by the bool: was it given */
     MST_F_SPANS,      /* struct mst_span *, count: array of bin */
     MST_F_I64S,
     MST_F_U64S,

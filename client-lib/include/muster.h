@@ -25,22 +25,23 @@
  *   Status    every call that can fail returns enum muster_status; MUSTER_OK is 0. On any other
  *             status outputs are unchanged unless said otherwise, and muster_last_error() has one
  *             line for a person: what was tried, what happened, what to do.
- *   Options   structs begin with their size. Initialise with the macro of the same name and set what
- *             you want; NULL means all defaults. A later library knows an older program's struct.
- *   Ownership what you pass in is copied or only read during the call. What comes out belongs to you
- *             and has a function that frees it; such functions take the address of your pointer, set
- *             it to NULL, and accept NULL.
+ *   Options   structs begin with their size. Initialise with the macro of the same name and set
+ *             what you want; NULL means all defaults. A later library knows an older program's
+ *             struct.
+ *   Ownership what you pass in is copied or only read during the call. What comes out belongs to
+ *             you and has a function that frees it; such functions take the address of your
+ *             pointer, set it to NULL, and accept NULL.
  *   Threads   every function may be called from any thread at any time, on the same handle too,
  *             except the closing of a handle that another thread still uses. No function may be
  *             called from a signal handler. Blocking functions must not be called from a callback
  *             (MUSTER_VALUE); the asynchronous ones may.
  *   Losing the network: the library reconnects by itself, resumes its session, and every call in
  *             flight goes on, exactly once. A call returns MUSTER_UNKNOWN only when the session
- *             itself was lost (the broker restarted without a journal, or was away for longer than the
- *             session's time-to-live) and it cannot be told whether the request was carried out;
- *             gets and event waits are simply made again.
+ *             itself was lost (the broker restarted without a journal, or was away for longer than
+ *             the session's time-to-live) and it cannot be told whether the request was carried
+ *             out; gets and event waits are simply made again.
  *   fork      a client belongs to the process that made it. In a child every call on it answers
- *             MUSTER_UNAVAILABLE at once and touches nothing; closing it there only frees memory. */
+ *             MUSTER_UNAVAILABLE at once and touches nothing; closing it there frees memory. */
 #ifndef MUSTER_H
 #define MUSTER_H
 
@@ -98,8 +99,8 @@ MUSTER_API const char *muster_status_name(enum muster_status status); /* "OK" ..
 MUSTER_API const char *muster_status_text(enum muster_status status);
 MUSTER_API int muster_status_exit_code(enum muster_status status); /* of the command line */
 
-/* One line about the last call on this thread that did not return MUSTER_OK; "" if none. Valid until
- * the next muster call on this thread. */
+/* One line about the last call on this thread that did not return MUSTER_OK; "" if none. Valid
+ * until the next muster call on this thread. */
 MUSTER_API const char *muster_last_error(void);
 /* The cause the broker gave in that reply ("paused", "party died: worker-3", ...); "" if none. */
 MUSTER_API const char *muster_last_cause(void);
@@ -155,9 +156,9 @@ typedef struct {
  * DENIED, LIMIT, NO_MEMORY. */
 MUSTER_API enum muster_status muster_connect(const muster_client_options *options,
                                              muster_client **client_out);
-/* Ends the session cleanly: all it holds is freed at once (untaken messages return uncounted, leased
- * ones counted). Calls in other threads end with CANCELLED. Waits at most one second for the broker.
- * Handles of the client must be closed before or afterwards; messages stay valid. */
+/* Ends the session cleanly: all it holds is freed at once (untaken messages return uncounted,
+ * leased ones counted). Calls in other threads end with CANCELLED. Waits at most one second for
+ * the broker. Handles of the client must be closed before or afterwards; messages stay valid. */
 MUSTER_API void muster_close(muster_client **client);
 
 /* Waits until every asynchronous call made so far has its outcome, or the time is up (TIMEOUT). */
@@ -178,8 +179,8 @@ MUSTER_API void muster_cancel_free(muster_cancel **cancel); /* when no call uses
 
 /* ---- queues ---- */
 
-/* Opening only names the object; a missing queue is created by the first put or get (fifo, defaults)
- * unless the broker is strict. VALUE for a bad name. Costs no round trip. */
+/* Opening only names the object; a missing queue is created by the first put or get (fifo,
+ * defaults) unless the broker is strict. VALUE for a bad name. Costs no round trip. */
 MUSTER_API enum muster_status muster_queue_open(muster_client *client, const char *name,
                                                 muster_queue **queue_out);
 MUSTER_API void muster_queue_close(muster_queue **queue);
@@ -215,8 +216,8 @@ typedef struct {
     bool durable;          /* on stable storage */
 } muster_put_result;
 
-/* OK, FULL, TIMEOUT, SHUTDOWN, GONE, VALUE, CONFLICT, NO_MEMORY, NO_SPACE, LIMIT, NOT_FOUND (strict),
- * UNKNOWN, CANCELLED, UNAVAILABLE. result_out may be NULL. */
+/* OK, FULL, TIMEOUT, SHUTDOWN, GONE, VALUE, CONFLICT, NO_MEMORY, NO_SPACE, LIMIT, NOT_FOUND
+ * (strict), UNKNOWN, CANCELLED, UNAVAILABLE. result_out may be NULL. */
 MUSTER_API enum muster_status muster_put(muster_queue *queue, const void *body, size_t size,
                                          const muster_put_options *options,
                                          muster_put_result *result_out);
@@ -230,8 +231,8 @@ enum muster_put_mode {
     MUSTER_PUT_ALL = 1, /* wait in line until all fit; all or none */
     MUSTER_PUT_FIT = 2  /* never wait; put as many as fit, from the first on */
 };
-/* At most MUSTER_MANY_MAX bodies. FIT: OK with result count < n when only a prefix fitted; FULL when
- * none did. */
+/* At most MUSTER_MANY_MAX bodies. FIT: OK with result count < n when only a prefix fitted; FULL
+ * when none did. */
 #define MUSTER_MANY_MAX 4096
 MUSTER_API enum muster_status muster_put_many(muster_queue *queue, const muster_bytes *bodies,
                                               size_t count, enum muster_put_mode mode,
@@ -285,8 +286,8 @@ MUSTER_API const char *muster_message_died_of(const muster_message *message);
 MUSTER_API const char *muster_message_last_holder(const muster_message *message);
 MUSTER_API void muster_message_free(muster_message **message); /* memory only: the lease stays */
 
-/* Finishing a leased message. OK also when it was finished before (by this session). LOST: the lease
- * had ended, somebody else may have it. NOT_FOUND: never given. */
+/* Finishing a leased message. OK also when it was finished before (by this session). LOST: the
+ * lease had ended, somebody else may have it. NOT_FOUND: never given. */
 MUSTER_API enum muster_status muster_done(muster_message *message);
 typedef struct {
     size_t size;
@@ -309,8 +310,8 @@ MUSTER_API enum muster_status muster_nack_by_id(muster_queue *queue, uint64_t id
                                                 const muster_nack_options *options);
 MUSTER_API enum muster_status muster_extend_by_id(muster_queue *queue, uint64_t id,
                                                   uint64_t delivery, int64_t lease_ns);
-/* AUTO mode, as Python's task_done: one message that this client took is finished. VALUE when called
- * more often than messages were taken. */
+/* AUTO mode, as Python's task_done: one message that this client took is finished. VALUE when
+ * called more often than messages were taken. */
 MUSTER_API enum muster_status muster_task_done(muster_queue *queue);
 
 typedef struct { /* how messages left since the unfinished count last was 0 */
@@ -363,8 +364,8 @@ MUSTER_API enum muster_status muster_consumer_next(muster_consumer *consumer, in
 MUSTER_API void muster_consumer_close(muster_consumer **consumer);
 
 enum muster_verdict { MUSTER_FINISHED, MUSTER_GIVE_BACK, MUSTER_DEAD_LETTER, MUSTER_STOP };
-/* Calls handler for each message (in this thread) until it says STOP (the message is finished, OK is
- * returned), or a get ends otherwise (its status is returned). The message is freed for you. */
+/* Calls handler for each message (in this thread) until it says STOP (the message is finished, OK
+ * is returned), or a get ends otherwise (its status is returned). The message is freed for you. */
 MUSTER_API enum muster_status
 muster_consume(muster_queue *queue, const muster_consume_options *options,
                enum muster_verdict (*handler)(muster_message *message, void *user), void *user);
@@ -496,11 +497,11 @@ MUSTER_API muster_barrier_result muster_result_barrier(const muster_result *resu
 
 /* Each queues a request and returns at once; callback runs exactly once, from the background thread
  * or from muster_process or from a thread that blocks in another call, never from inside the call
- * itself. Only submitting can fail here (VALUE, NO_MEMORY, UNAVAILABLE after fork or close): then the
- * callback never runs. callback may be NULL for put, done, nack: failures are then told by
- * muster_flush (the first status that was not OK). call_out may be NULL; if not, it must be released.
- * More than the credit in flight are held back in the library, in order, without limit: it is for the
- * caller to flush now and then. */
+ * itself. Only submitting can fail here (VALUE, NO_MEMORY, UNAVAILABLE after fork or close): then
+ * the callback never runs. callback may be NULL for put, done, nack: failures are then told by
+ * muster_flush (the first status that was not OK). call_out may be NULL; if not, it must be
+ * released. More than the credit in flight are held back in the library, in order, without limit:
+ * it is for the caller to flush now and then. */
 MUSTER_API enum muster_status muster_put_async(muster_queue *queue, const void *body, size_t size,
                                                const muster_put_options *options,
                                                muster_callback *callback, void *user,
@@ -528,9 +529,9 @@ MUSTER_API void muster_call_cancel(muster_call *call);   /* the callback still r
 MUSTER_API void muster_call_release(muster_call **call); /* forget the handle; the call goes on */
 
 /* The application's own loop (options.own_loop): watch muster_fd for reading, and for writing while
- * muster_wants_write; call muster_process when it is ready or when muster_deadline_ns (CLOCK_MONOTONIC;
- * MUSTER_FOREVER: none) has come. The descriptor changes when the connection does: ask again after
- * each muster_process; -1 while there is none. */
+ * muster_wants_write; call muster_process when it is ready or when muster_deadline_ns
+ * (CLOCK_MONOTONIC; MUSTER_FOREVER: none) has come. The descriptor changes when the connection
+ * does: ask again after each muster_process; -1 while there is none. */
 MUSTER_API int muster_fd(muster_client *client);
 MUSTER_API bool muster_wants_write(muster_client *client);
 MUSTER_API int64_t muster_deadline_ns(muster_client *client);
