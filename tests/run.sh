@@ -74,7 +74,7 @@ milliseconds()
     echo "${EPOCHREALTIME/[.,]/}" | sed 's/...$//'
 }
 
-declare -A program_of started_at
+declare -A program_of=() started_at=()
 reap() # waits for one running program
 {
     local pid code
