@@ -130,9 +130,10 @@ struct mst_request {
     int64_t ttl_ns;          /* HELLO: of the session; PUT: of the messages */
     uint64_t session;        /* RESUME, KILL */
     struct mst_span secret;  /* RESUME */
-    struct mst_range *taken; /* RESUME: replies taken beyond the confirmed ones, by request id */
-    size_t taken_count;
-    struct mst_range *pending; /* RESUME: requests that will be sent again, by id */
+    struct mst_range *abandoned; /* RESUME: requests the client gave up while it was disconnected */
+    size_t abandoned_count;
+    struct mst_range *pending; /* RESUME: requests that will be sent again, by id; outcomes that the
+                                  broker remembers and that are in neither list were taken */
     size_t pending_count;
 
     uint64_t handle;

@@ -31,7 +31,7 @@ static const struct mst_field q_hello[] = {
 static const struct mst_field q_resume[] = {
     QF(U64, session, 0, 0),
     QF(BIN, secret, 0, MST_SECRET_BYTES),
-    QF(RANGES, taken, 0, MST_IN_FLIGHT_MAX),
+    QF(RANGES, abandoned, 0, MST_IN_FLIGHT_MAX),
     QF(RANGES, pending, 0, MST_IN_FLIGHT_MAX),
 };
 static const struct mst_field q_open[] = {

@@ -8,6 +8,17 @@
 #include "broker/core/record.h"
 #include "broker/core/state.h"
 
+#include <stdlib.h>
+
+/* Memory that a step could not do without ran out half-way: nothing sane can go on. Where a request
+ * can still be refused, memory is taken before, and a NULL is answered NO_MEMORY. */
+static inline void must(bool ok)
+{
+    if (!ok) {
+        abort();
+    }
+}
+
 /* ---- effects.c: replies and records of a step ---- */
 
 /* A record is made with record_of, filled, and carried out with step_record, which numbers it when

@@ -54,17 +54,20 @@ enum wait_kind { WAIT_GET, WAIT_PUT, WAIT_JOIN, WAIT_EVENT, WAIT_BARRIER };
  * sequence like the list, and the first of both is the head. So handing over is O(1). */
 struct line {
     struct link places;
+    struct link aside;
     struct heap returned;
     size_t count; /* all places, also those aside */
 };
 
 struct place {
-    struct link link;      /* in line->places, or in none */
+    struct link link;      /* in line->places or line->aside, or in none */
+    bool aside;            /* which of the two */
     struct heap_node node; /* in line->returned, or in none */
     uint64_t seq;
     struct line *line; /* NULL: stands in no line */
     struct wait *wait;
     struct object *object;
+    uint64_t handle; /* by which its session knows the object */
 };
 
 struct wait {
@@ -401,7 +404,7 @@ struct step {
     struct core *core;
     const struct event *event;
     struct effects *effects;
-    uint64_t conn; /* of the session whose request is carried out; 0: none */
+    struct object *object; /* the one that is spoken of: a refusal waits for its last record too */
 };
 
 #endif
