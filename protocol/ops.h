@@ -30,5 +30,7 @@ const char *mst_op_name(enum mst_op op);
 const char *mst_op_help(enum mst_op op);
 unsigned mst_op_flags(enum mst_op op);
 enum mst_verb mst_op_verb(enum mst_op op);
+const char *mst_verb_name(enum mst_verb verb); /* "put" */
+bool mst_verb_find(const char *name, enum mst_verb *verb_out);
 
 #endif
