@@ -1,0 +1,420 @@
+/* record.c - records as bytes, and which file carries out which kind.
+ *
+ * One table says which members a record has; encoder, decoder and the bitmap of what is present
+ * follow it, so a new member is one row at its end. Numbers are LEB128. Signed ones are zigzag moved
+ * up by two, so that MST_FOREVER, the commonest of them, takes one byte.
+ *
+ *   record   kind, seq, now, wall, bitmap of members, members
+ *   bytes    length, bytes
+ *   list     length, numbers
+ *   put      flags, count, bodies, then what the flags name: priorities, priority, delay, ttl,
+ *            dedup key, headers
+ *
+ * The decoder believes no length: each is compared with the bytes that are left before memory is
+ * taken, and a list cannot have more elements than there are bytes. */
+#include "broker/core/internal.h"
+
+enum member_type { MEMBER_U64, MEMBER_I64, MEMBER_SPAN, MEMBER_U64S, MEMBER_I64S, MEMBER_PUT };
+
+#define MEMBER(type, name)                                                                         \
+    {                                                                                              \
+        MEMBER_##type, offsetof(struct record, name)                                               \
+    }
+
+/* A list's count follows its pointer in the struct. The bits are on disk: add at the end only. */
+static const struct member {
+    enum member_type type;
+    size_t offset;
+} members[] = {
+    MEMBER(U64, session),   MEMBER(U64, request),      MEMBER(U64, count),
+    MEMBER(U64, object),    MEMBER(U64, message),      MEMBER(U64, number),
+    MEMBER(U64, target),    MEMBER(U64, new_id),       MEMBER(U64, kind),
+    MEMBER(U64, mode),      MEMBER(U64, detached),     MEMBER(U64, counted),
+    MEMBER(U64, tally),     MEMBER(U64, sides),        MEMBER(U64, flag),
+    MEMBER(U64, op),        MEMBER(U64, status),       MEMBER(U64, pid),
+    MEMBER(I64, ttl_ns),    MEMBER(I64, lease_ns),     MEMBER(I64, until_ns),
+    MEMBER(I64, ready_ns),  MEMBER(SPAN, name),        MEMBER(SPAN, host),
+    MEMBER(SPAN, identity), MEMBER(SPAN, secret_hash), MEMBER(SPAN, cause),
+    MEMBER(SPAN, value),    MEMBER(U64S, list),        MEMBER(U64S, numbers),
+    MEMBER(I64S, settings), MEMBER(PUT, put),
+};
+#define MEMBERS (sizeof(members) / sizeof(members[0]))
+
+static const void *member_of(const struct record *record, size_t i)
+{
+    return (const char *)record + members[i].offset;
+}
+
+static void *member_place(struct record *record, size_t i)
+{
+    return (char *)record + members[i].offset;
+}
+
+static size_t list_count(const void *pointer_member)
+{
+    return *(const size_t *)(const void *)((const char *)pointer_member + sizeof(void *));
+}
+
+/* ---- encoding ---- */
+
+#define LEB_BYTES_MAX 10
+
+static bool put_u64(struct mst_buf *out, uint64_t value)
+{
+    uint8_t bytes[LEB_BYTES_MAX];
+    size_t n = 0;
+
+    while (value >= 0x80u) {
+        bytes[n++] = (uint8_t)(value | 0x80u);
+        value >>= 7;
+    }
+    bytes[n++] = (uint8_t)value;
+    return mst_buf_append(out, bytes, n);
+}
+
+static bool put_i64(struct mst_buf *out, int64_t value)
+{
+    uint64_t zigzag = ((uint64_t)value << 1) ^ (value < 0 ? UINT64_MAX : 0);
+
+    return put_u64(out, zigzag + 2);
+}
+
+static bool put_span(struct mst_buf *out, struct mst_span span)
+{
+    return put_u64(out, span.len) && (span.len == 0 || mst_buf_append(out, span.data, span.len));
+}
+
+enum put_flag {
+    PUT_PRIORITIES = 1,
+    PUT_PRIORITY = 2,
+    PUT_DELAY = 4,
+    PUT_TTL = 8,
+    PUT_DEDUP = 16,
+    PUT_HEADERS = 32,
+    PUT_FLAGS_ALL = 63
+};
+
+static unsigned put_flags(const struct put_list *put)
+{
+    return (put->priorities != NULL ? PUT_PRIORITIES : 0u) |
+           (put->priority != 0 ? PUT_PRIORITY : 0u) | (put->delay_ns != 0 ? PUT_DELAY : 0u) |
+           (put->ttl_ns != MST_FOREVER ? PUT_TTL : 0u) | (put->dedup != NULL ? PUT_DEDUP : 0u) |
+           (put->headers != NULL ? PUT_HEADERS : 0u);
+}
+
+static bool put_put(struct mst_buf *out, const struct put_list *put)
+{
+    unsigned flags = put_flags(put);
+    bool ok = put_u64(out, flags) && put_u64(out, put->count);
+
+    for (size_t i = 0; ok && i < put->count; i++) {
+        ok = put_span(out, mst_blob_span(put->bodies[i]));
+    }
+    for (size_t i = 0; ok && (flags & PUT_PRIORITIES) != 0 && i < put->count; i++) {
+        ok = put_i64(out, put->priorities[i]);
+    }
+    return ok && ((flags & PUT_PRIORITY) == 0 || put_i64(out, put->priority)) &&
+           ((flags & PUT_DELAY) == 0 || put_i64(out, put->delay_ns)) &&
+           ((flags & PUT_TTL) == 0 || put_i64(out, put->ttl_ns)) &&
+           ((flags & PUT_DEDUP) == 0 || put_span(out, mst_blob_span(put->dedup))) &&
+           ((flags & PUT_HEADERS) == 0 || put_span(out, mst_blob_span(put->headers)));
+}
+
+static bool is_present(enum member_type type, const void *member)
+{
+    switch (type) {
+    case MEMBER_U64: return *(const uint64_t *)member != 0;
+    case MEMBER_I64: return *(const int64_t *)member != 0;
+    case MEMBER_SPAN: return ((const struct mst_span *)member)->data != NULL;
+    case MEMBER_U64S:
+    case MEMBER_I64S: return list_count(member) != 0;
+    case MEMBER_PUT: break;
+    }
+    return *(struct put_list *const *)member != NULL;
+}
+
+static bool put_list_of(struct mst_buf *out, enum member_type type, const void *member)
+{
+    size_t count = list_count(member);
+    bool ok = put_u64(out, count);
+
+    for (size_t i = 0; ok && i < count; i++) {
+        ok = type == MEMBER_U64S ? put_u64(out, (*(const uint64_t *const *)member)[i])
+                                 : put_i64(out, (*(const int64_t *const *)member)[i]);
+    }
+    return ok;
+}
+
+static bool put_member(struct mst_buf *out, enum member_type type, const void *member)
+{
+    switch (type) {
+    case MEMBER_U64: return put_u64(out, *(const uint64_t *)member);
+    case MEMBER_I64: return put_i64(out, *(const int64_t *)member);
+    case MEMBER_SPAN: return put_span(out, *(const struct mst_span *)member);
+    case MEMBER_U64S:
+    case MEMBER_I64S: return put_list_of(out, type, member);
+    case MEMBER_PUT: break;
+    }
+    return put_put(out, *(struct put_list *const *)member);
+}
+
+bool record_encode(struct mst_buf *out, const struct record *record)
+{
+    size_t before = mst_buf_size(out);
+    uint64_t present = 0;
+    bool ok;
+
+    for (size_t i = 0; i < MEMBERS; i++) {
+        if (is_present(members[i].type, member_of(record, i))) {
+            present |= UINT64_C(1) << i;
+        }
+    }
+    ok = put_u64(out, (uint64_t)record->what) && put_u64(out, record->seq) &&
+         put_i64(out, record->now_ns) && put_i64(out, record->wall_ns) && put_u64(out, present);
+    for (size_t i = 0; ok && i < MEMBERS; i++) {
+        if ((present >> i & 1u) != 0) {
+            ok = put_member(out, members[i].type, member_of(record, i));
+        }
+    }
+    if (!ok) {
+        out->len = out->start + before; /* nothing half-written stays */
+    }
+    return ok;
+}
+
+/* ---- decoding ---- */
+
+/* Sticky: after the first fault every further read gives zero, and `ok` says so at the end. */
+struct reader {
+    const uint8_t *at;
+    const uint8_t *end;
+    struct mst_arena *arena;
+    bool ok;
+};
+
+static size_t left(const struct reader *in)
+{
+    return (size_t)(in->end - in->at);
+}
+
+static uint64_t fail(struct reader *in)
+{
+    in->ok = false;
+    in->at = in->end;
+    return 0;
+}
+
+static uint64_t get_u64(struct reader *in)
+{
+    uint64_t value = 0;
+
+    for (unsigned shift = 0; shift < 64; shift += 7) {
+        uint8_t byte;
+
+        if (in->at == in->end) {
+            return fail(in);
+        }
+        byte = *in->at++;
+        if (shift == 63 && byte > 1) {
+            return fail(in);
+        }
+        value |= (uint64_t)(byte & 0x7fu) << shift;
+        if ((byte & 0x80u) == 0) {
+            return value;
+        }
+    }
+    return fail(in);
+}
+
+static int64_t get_i64(struct reader *in)
+{
+    uint64_t zigzag = get_u64(in) - 2;
+
+    return (int64_t)(zigzag >> 1 ^ ((zigzag & 1u) != 0 ? UINT64_MAX : 0));
+}
+
+/* A number of things that take at least one byte each. */
+static size_t get_count(struct reader *in)
+{
+    uint64_t count = get_u64(in);
+
+    return count <= left(in) ? (size_t)count : (size_t)fail(in);
+}
+
+static struct mst_span get_span(struct reader *in)
+{
+    size_t len = get_count(in);
+    struct mst_span span = mst_span_of(in->at, len);
+
+    in->at += len;
+    return span;
+}
+
+static void *take(struct reader *in, size_t count, size_t size)
+{
+    void *memory = in->ok ? mst_arena_take(in->arena, count * size) : NULL;
+
+    if (memory == NULL) {
+        fail(in);
+    }
+    return memory;
+}
+
+static struct mst_blob *get_blob(struct reader *in)
+{
+    struct mst_span span = get_span(in);
+    struct mst_blob *blob = in->ok ? mst_blob_new(span) : NULL;
+
+    if (blob == NULL) {
+        fail(in);
+    }
+    return blob;
+}
+
+static void get_bodies(struct reader *in, struct put_list *put)
+{
+    size_t count = get_count(in);
+
+    if (count == 0) {
+        fail(in);
+        return;
+    }
+    put->bodies = take(in, count, sizeof(struct mst_blob *));
+    while (in->ok && put->count < count) {
+        struct mst_blob *body = get_blob(in);
+
+        if (body != NULL) {
+            put->bodies[put->count++] = body;
+            put->bytes += body->len;
+        }
+    }
+}
+
+static struct put_list *get_put(struct reader *in)
+{
+    struct put_list *put = take(in, 1, sizeof(*put));
+    uint64_t flags = get_u64(in);
+
+    if (put == NULL || flags > PUT_FLAGS_ALL) {
+        fail(in);
+        return put;
+    }
+    get_bodies(in, put);
+    if ((flags & PUT_PRIORITIES) != 0 && in->ok) {
+        put->priorities = take(in, put->count, sizeof(*put->priorities));
+        for (size_t i = 0; in->ok && i < put->count; i++) {
+            put->priorities[i] = get_i64(in);
+        }
+    }
+    put->priority = (flags & PUT_PRIORITY) != 0 ? get_i64(in) : 0;
+    put->delay_ns = (flags & PUT_DELAY) != 0 ? get_i64(in) : 0;
+    put->ttl_ns = (flags & PUT_TTL) != 0 ? get_i64(in) : MST_FOREVER;
+    put->dedup = (flags & PUT_DEDUP) != 0 ? get_blob(in) : NULL;
+    put->headers = (flags & PUT_HEADERS) != 0 ? get_blob(in) : NULL;
+    return put;
+}
+
+static void put_drop(struct put_list *put)
+{
+    if (put == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < put->count; i++) {
+        mst_blob_unref(&put->bodies[i]);
+    }
+    mst_blob_unref(&put->dedup);
+    mst_blob_unref(&put->headers);
+}
+
+static void get_list(struct reader *in, enum member_type type, void *member)
+{
+    size_t count = get_count(in);
+    uint64_t *values = take(in, count, sizeof(*values));
+
+    for (size_t i = 0; in->ok && i < count; i++) {
+        values[i] = type == MEMBER_U64S ? get_u64(in) : (uint64_t)get_i64(in);
+    }
+    *(void **)member = values;
+    *(size_t *)(void *)((char *)member + sizeof(void *)) = in->ok ? count : 0;
+}
+
+static void get_member(struct reader *in, enum member_type type, void *member)
+{
+    switch (type) {
+    case MEMBER_U64: *(uint64_t *)member = get_u64(in); break;
+    case MEMBER_I64: *(int64_t *)member = get_i64(in); break;
+    case MEMBER_SPAN: *(struct mst_span *)member = get_span(in); break;
+    case MEMBER_U64S:
+    case MEMBER_I64S: get_list(in, type, member); break;
+    case MEMBER_PUT: *(struct put_list **)member = get_put(in); break;
+    }
+}
+
+size_t record_decode(struct mst_span in, struct mst_arena *arena, struct record *record)
+{
+    struct reader reader = {in.data, in.data + in.len, arena, in.len > 0};
+    uint64_t what;
+    uint64_t present;
+
+    memset(record, 0, sizeof(*record));
+    what = get_u64(&reader);
+    record->seq = get_u64(&reader);
+    record->now_ns = get_i64(&reader);
+    record->wall_ns = get_i64(&reader);
+    present = get_u64(&reader);
+    if (what == 0 || what >= RECORD_KINDS || present >> MEMBERS != 0) {
+        return 0;
+    }
+    record->what = (enum record_kind)what;
+    for (size_t i = 0; reader.ok && i < MEMBERS; i++) {
+        if ((present >> i & 1u) != 0) {
+            get_member(&reader, members[i].type, member_place(record, i));
+        }
+    }
+    if (!reader.ok || (record->put != NULL) != (record->what == RECORD_PUT)) {
+        put_drop(record->put);
+        memset(record, 0, sizeof(*record));
+        return 0;
+    }
+    return (size_t)(reader.at - in.data);
+}
+
+/* ---- carrying out ---- */
+
+void record_apply(struct core *core, const struct record *record)
+{
+    switch (record->what) {
+    case RECORD_SESSION_OPEN:
+    case RECORD_SESSION_END:
+    case RECORD_SESSION_GONE: apply_session(core, record); break;
+    case RECORD_CONFIRM:
+    case RECORD_ABANDON: apply_confirm(core, record); break;
+    case RECORD_OUTCOME: apply_outcome(core, record); break;
+    case RECORD_CREATE: apply_create(core, record); break;
+    case RECORD_UPDATE: apply_update(core, record); break;
+    case RECORD_REMOVE: apply_remove(core, record); break;
+    case RECORD_PUT: apply_put(core, record); break;
+    case RECORD_GRANT: apply_grant(core, record); break;
+    case RECORD_DONE: apply_done(core, record); break;
+    case RECORD_TASKDONE: apply_taskdone(core, record); break;
+    case RECORD_RETURN: apply_return(core, record); break;
+    case RECORD_BURY: apply_bury(core, record); break;
+    case RECORD_REDRIVE: apply_redrive(core, record); break;
+    case RECORD_EXTEND: apply_extend(core, record); break;
+    case RECORD_READY: apply_ready(core, record); break;
+    case RECORD_DROP: apply_drop(core, record); break;
+    case RECORD_PURGE: apply_purge(core, record); break;
+    case RECORD_PAUSE: apply_pause(core, record); break;
+    case RECORD_SHUTDOWN: apply_shutdown(core, record); break;
+    case RECORD_LOSE: apply_lose(core, record); break;
+    case RECORD_EVENT_SET:
+    case RECORD_EVENT_CLEAR: apply_event(core, record); break;
+    case RECORD_BARRIER_ARRIVE:
+    case RECORD_BARRIER_ACT:
+    case RECORD_BARRIER_TRIP:
+    case RECORD_BARRIER_BREAK:
+    case RECORD_BARRIER_RESET:
+    case RECORD_BARRIER_LEAVE: apply_barrier(core, record); break;
+    case RECORD_KINDS: break;
+    }
+}
