@@ -25,6 +25,14 @@
 #define MST_DEDUP_KEY_MAX        255
 #define MST_HEADERS_BYTES_MAX    (64u << 10)
 #define MST_CAUSE_BYTES_MAX      300
+#define MST_HOLDER_BYTES_MAX     540 /* "name@host:pid" */
+#define MST_FACT_NAME_MAX        64
+#define MST_FACT_TEXT_MAX        1024
+#define MST_DETAIL_BYTES_MAX     64 /* role and detail of a party */
+#define MST_VERSION_BYTES_MAX    64 /* the broker's version as text */
+#define MST_FACTS_MAX            256
+#define MST_WHO_MAX              4096 /* parties in one reply of STAT */
+#define MST_TALLIES_MAX          64
 #define MST_VALUE_BYTES_MAX      (64u << 10) /* what a barrier's leader hands to the parties */
 
 #define MST_HANDLE_MAX          65535u /* handle numbers run from 0 to this */

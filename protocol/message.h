@@ -36,14 +36,15 @@ enum mst_kind {
     MST_KIND_BARRIER = 5
 };
 
-/* A run of consecutive numbers: first, first+1, ... first+count-1. Wire: [first, count]. */
+/* A run of consecutive numbers: first, first+1, ... first+count-1. Wire: [first, count]; count is 1
+ * when left out. A decoded range or run has a count of at least 1 and never passes 2^64 - 1. */
 struct mst_range {
     uint64_t first;
     uint64_t count;
 };
 
 /* Deliveries of consecutive messages with the same delivery number.
- * Wire: [first message id, delivery number, count]. */
+ * Wire: [first message id, delivery number, count]; 1 and 1 when left out. */
 struct mst_run {
     uint64_t first;
     uint64_t number;
@@ -106,7 +107,7 @@ struct mst_entry {
     uint64_t waiting;
 };
 
-/* A row of SESSIONS. Wire: [id, name, host, pid, age_ns, connected, leases, waits, peer]. */
+/* A row of SESSIONS. Wire: [id, name, host, pid, age_ns, connected, leases, waits]. */
 struct mst_session_row {
     uint64_t id;
     struct mst_span name;
@@ -127,9 +128,9 @@ struct mst_request {
     struct mst_span name; /* the client's name; OPEN: the object's name */
     struct mst_span host;
     uint64_t pid;
-    int64_t ttl_ns;          /* HELLO: of the session; PUT: of the messages */
-    uint64_t session;        /* RESUME, KILL */
-    struct mst_span secret;  /* RESUME */
+    int64_t ttl_ns;              /* HELLO: of the session; PUT: of the messages */
+    uint64_t session;            /* RESUME, KILL */
+    struct mst_span secret;      /* RESUME */
     struct mst_range *abandoned; /* RESUME: requests the client gave up while it was disconnected */
     size_t abandoned_count;
     struct mst_range *pending; /* RESUME: requests that will be sent again, by id; outcomes that the
@@ -274,7 +275,8 @@ enum mst_field_type {
     MST_F_FACTS,
     MST_F_PARTIES,
     MST_F_ENTRIES,
-    MST_F_SESSIONS
+    MST_F_SESSIONS,
+    MST_F_HISTORY /* const struct mst_history *, no list: one row or NULL */
 };
 
 /* A position of a message. Lists are a pointer member followed directly by its size_t count. */
@@ -284,6 +286,7 @@ struct mst_field {
     int64_t absent; /* what nil or a missing element means, for numbers */
     uint32_t max;   /* bytes of a string, elements of a list */
     const char *name;
+    const char *why; /* what to tell a peer that got this field wrong */
 };
 
 struct mst_layout {
@@ -295,6 +298,9 @@ struct mst_layout {
 struct mst_layout mst_request_layout(enum mst_op op);
 /* Fields after [op, id, status, cause]; sent whatever the status is. */
 struct mst_layout mst_reply_layout(enum mst_op op);
+/* Fields of one row of a list of rows (ranges, runs, deliveries, parties, entries, sessions) or of a
+ * history, and its size in memory; empty for other types. */
+struct mst_layout mst_row_layout(enum mst_field_type type, size_t *size_out);
 
 /* ---- the codec: codec.c ---- */
 
@@ -307,7 +313,7 @@ void mst_reply_init(struct mst_reply *reply, enum mst_op op);
 /* Appends a whole frame (length word and array). false: out of memory or over frame_bytes_max;
  * then out is as it was. */
 bool mst_request_encode(struct mst_buf *out, const struct mst_request *request);
-bool mst_reply_encode(struct mst_buf *out, const struct mst_reply *reply);
+bool mst_reply_encode(struct mst_buf *out, const struct mst_reply *reply); /* cuts a long cause */
 
 /* Decodes one frame's payload that mst_check has accepted or not: the check is run inside.
  * Returns MST_OK; MST_PROTOCOL when the bytes are malformed (*malformed_out = true: close the

@@ -10,15 +10,14 @@ const char *const mst_tally_names[MST_TALLY_COUNT] = {"done",    "dead",    "pur
 const char *const mst_kind_names[MST_KIND_BARRIER + 1] = {"none",     "fifo",  "lifo",
                                                           "priority", "event", "barrier"};
 
-#define QF(type, member, absent, max)                                                              \
+#define FIELD(owner, type, member, absent, max)                                                    \
     {                                                                                              \
-        MST_F_##type, offsetof(struct mst_request, member), absent, max, #member                   \
+        MST_F_##type, offsetof(struct owner, member), absent, max, #member,                        \
+            "field " #member ": wrong type, out of range or too long"                              \
     }
-#define RF(type, member, absent, max)                                                              \
-    {                                                                                              \
-        MST_F_##type, offsetof(struct mst_reply, member), absent, max, #member                     \
-    }
-#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+#define QF(type, member, absent, max) FIELD(mst_request, type, member, absent, max)
+#define RF(type, member, absent, max) FIELD(mst_reply, type, member, absent, max)
+#define COUNT(table)                  (sizeof(table) / sizeof((table)[0]))
 
 /* ---- requests: after [op, id, confirm] ---- */
 
@@ -164,7 +163,7 @@ static const struct mst_field r_welcome[] = {
     RF(U64, frame_bytes_max, MST_FRAME_BYTES_MAX, 0),
     RF(U64, put_credit, MST_PUT_CREDIT, 0),
     RF(U64, put_credit_bytes, MST_PUT_CREDIT_BYTES, 0),
-    RF(STR, version, 0, 64),
+    RF(STR, version, 0, MST_VERSION_BYTES_MAX),
 };
 static const struct mst_field r_notice[] = {
     RF(U64, notice, 0, 0),
@@ -173,8 +172,8 @@ static const struct mst_field r_notice[] = {
     RF(U64, number, 0, 0),
 };
 static const struct mst_field r_ping[] = {
-    RF(STR, version, 0, 64),
-    RF(FACTS, facts, 0, 256),
+    RF(STR, version, 0, MST_VERSION_BYTES_MAX),
+    RF(FACTS, facts, 0, MST_FACTS_MAX),
 };
 static const struct mst_field r_put[] = {
     RF(U64, answered, 1, 0), RF(U64, first, 0, 0),     RF(U64, taken, 0, 0),
@@ -191,7 +190,7 @@ static const struct mst_field r_done[] = {
     RF(U64, durable, 0, 0),
 };
 static const struct mst_field r_join[] = {
-    RF(U64S, tallies, 0, 64),
+    RF(U64S, tallies, 0, MST_TALLIES_MAX),
 };
 static const struct mst_field r_qsize[] = {
     RF(U64, ready, 0, 0),
@@ -226,14 +225,72 @@ static const struct mst_field r_declare[] = {
 };
 static const struct mst_field r_stat[] = {
     RF(U64, kind, 0, 0),
-    RF(FACTS, facts, 0, 256),
-    RF(PARTIES, who, 0, 4096),
+    RF(FACTS, facts, 0, MST_FACTS_MAX),
+    RF(PARTIES, who, 0, MST_WHO_MAX),
 };
 static const struct mst_field r_list[] = {
     RF(ENTRIES, entries, 0, MST_LIST_MAX),
 };
 static const struct mst_field r_sessions[] = {
     RF(SESSIONS, sessions, 0, MST_LIST_MAX),
+};
+
+/* ---- rows: each is an array in an array ---- */
+
+static const struct mst_field w_range[] = {
+    FIELD(mst_range, U64, first, 0, 0),
+    FIELD(mst_range, U64, count, 1, 0),
+};
+static const struct mst_field w_run[] = {
+    FIELD(mst_run, U64, first, 0, 0),
+    FIELD(mst_run, U64, number, 1, 0),
+    FIELD(mst_run, U64, count, 1, 0),
+};
+static const struct mst_field w_history[] = {
+    FIELD(mst_history, STR, cause, 0, MST_CAUSE_BYTES_MAX),
+    FIELD(mst_history, STR, queue, 0, MST_NAME_BYTES_MAX),
+    FIELD(mst_history, U64, id, 0, 0),
+    FIELD(mst_history, U64, deliveries, 0, 0),
+    FIELD(mst_history, I64, put_wall_ns, 0, 0),
+    FIELD(mst_history, I64, died_wall_ns, 0, 0),
+    FIELD(mst_history, STR, holder, 0, MST_HOLDER_BYTES_MAX),
+};
+static const struct mst_field w_delivery[] = {
+    FIELD(mst_delivery, U64, id, 0, 0),
+    FIELD(mst_delivery, U64, number, 0, 0),
+    FIELD(mst_delivery, BIN, body, 0, MST_FRAME_BYTES_MAX),
+    FIELD(mst_delivery, I64, priority, 0, 0),
+    FIELD(mst_delivery, I64, age_ns, 0, 0),
+    FIELD(mst_delivery, BIN, headers, 0, MST_HEADERS_BYTES_MAX),
+    FIELD(mst_delivery, U64, state, MST_READY, 0),
+    FIELD(mst_delivery, HISTORY, history, 0, 0),
+};
+static const struct mst_field w_party[] = {
+    FIELD(mst_party, STR, role, 0, MST_DETAIL_BYTES_MAX),
+    FIELD(mst_party, STR, name, 0, MST_CLIENT_NAME_MAX),
+    FIELD(mst_party, STR, host, 0, MST_HOST_NAME_MAX),
+    FIELD(mst_party, U64, pid, 0, 0),
+    FIELD(mst_party, U64, session, 0, 0),
+    FIELD(mst_party, I64, since_ns, 0, 0),
+    FIELD(mst_party, BOOL, connected, 0, 0),
+    FIELD(mst_party, STR, detail, 0, MST_DETAIL_BYTES_MAX),
+};
+static const struct mst_field w_entry[] = {
+    FIELD(mst_entry, STR, name, 0, MST_NAME_BYTES_MAX),
+    FIELD(mst_entry, U64, kind, 0, 0),
+    FIELD(mst_entry, U64, ready, 0, 0),
+    FIELD(mst_entry, U64, unfinished, 0, 0),
+    FIELD(mst_entry, U64, waiting, 0, 0),
+};
+static const struct mst_field w_session[] = {
+    FIELD(mst_session_row, U64, id, 0, 0),
+    FIELD(mst_session_row, STR, name, 0, MST_CLIENT_NAME_MAX),
+    FIELD(mst_session_row, STR, host, 0, MST_HOST_NAME_MAX),
+    FIELD(mst_session_row, U64, pid, 0, 0),
+    FIELD(mst_session_row, I64, age_ns, 0, 0),
+    FIELD(mst_session_row, BOOL, connected, 0, 0),
+    FIELD(mst_session_row, U64, leases, 0, 0),
+    FIELD(mst_session_row, U64, waits, 0, 0),
 };
 
 #define LAYOUT(table) ((struct mst_layout){table, COUNT(table)})
@@ -327,4 +384,20 @@ struct mst_layout mst_reply_layout(enum mst_op op)
     case MST_OP_KILL: break;
     }
     return EMPTY_LAYOUT;
+}
+
+#define ROW(owner, table) (*size_out = sizeof(struct owner), LAYOUT(table))
+
+struct mst_layout mst_row_layout(enum mst_field_type type, size_t *size_out)
+{
+    switch (type) {
+    case MST_F_RANGES: return ROW(mst_range, w_range);
+    case MST_F_RUNS: return ROW(mst_run, w_run);
+    case MST_F_DELIVERIES: return ROW(mst_delivery, w_delivery);
+    case MST_F_PARTIES: return ROW(mst_party, w_party);
+    case MST_F_ENTRIES: return ROW(mst_entry, w_entry);
+    case MST_F_SESSIONS: return ROW(mst_session_row, w_session);
+    case MST_F_HISTORY: return ROW(mst_history, w_history);
+    default: *size_out = 0; return EMPTY_LAYOUT;
+    }
 }

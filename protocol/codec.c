@@ -1,0 +1,219 @@
+/* codec.c - typed messages to frames and back.
+ *
+ * A frame is [op, id, confirm, fields...] from a client and [op, id, status, cause, fields...] from
+ * the broker. The head is done here, the fields by the tables of messages.c. Must not know which
+ * fields an operation has, nor what they mean. */
+#include <msgpack/unpack.h>
+
+#include "protocol/arena.h"
+#include "protocol/buf.h"
+#include "protocol/check.h"
+#include "protocol/fields.h"
+#include "protocol/message.h"
+#include "protocol/utf8.h"
+
+enum { REQUEST_HEAD = 3, REPLY_HEAD = 3, OP_CODE_MAX = 0xffff };
+
+void mst_request_init(struct mst_request *request, enum mst_op op)
+{
+    *request = (struct mst_request){.op = op};
+    mst_fields_init(request, mst_request_layout(op));
+}
+
+void mst_reply_init(struct mst_reply *reply, enum mst_op op)
+{
+    *reply = (struct mst_reply){.op = op};
+    mst_fields_init(reply, mst_reply_layout(op));
+}
+
+/* ---- encoding ---- */
+
+/* A frame that is being written behind `held` bytes. The length word is filled in at the end. */
+struct draft {
+    struct mst_pack pack;
+    size_t held;
+};
+
+static struct draft draft_begin(struct mst_buf *out)
+{
+    static const uint8_t length_word[MST_FRAME_HEADER_BYTES] = {0};
+    struct draft draft = {mst_pack_into(out), mst_buf_size(out)};
+
+    draft.pack.failed = !mst_buf_append(out, length_word, sizeof(length_word));
+    return draft;
+}
+
+static bool draft_end(struct draft *draft)
+{
+    struct mst_buf *out = draft->pack.out;
+    size_t len = mst_buf_size(out) - draft->held;
+
+    if (draft->pack.failed || len - MST_FRAME_HEADER_BYTES > MST_FRAME_BYTES_MAX) {
+        out->len = out->start + draft->held;
+        return false;
+    }
+    size_t declared = len - MST_FRAME_HEADER_BYTES;
+    uint8_t *word = out->data + out->start + draft->held;
+    word[0] = (uint8_t)(declared >> 24);
+    word[1] = (uint8_t)(declared >> 16);
+    word[2] = (uint8_t)(declared >> 8);
+    word[3] = (uint8_t)declared;
+    return true;
+}
+
+bool mst_request_encode(struct mst_buf *out, const struct mst_request *request)
+{
+    struct mst_layout layout = mst_request_layout(request->op);
+    size_t used = mst_fields_used(request, layout);
+    struct draft draft = draft_begin(out);
+
+    mst_pack_array(&draft.pack, REQUEST_HEAD + used);
+    mst_pack_u64(&draft.pack, request->op);
+    mst_pack_u64(&draft.pack, request->id);
+    mst_pack_u64(&draft.pack, request->confirm);
+    mst_fields_encode(&draft.pack, request, layout, used);
+    return draft_end(&draft);
+}
+
+bool mst_reply_encode(struct mst_buf *out, const struct mst_reply *reply)
+{
+    struct mst_layout layout = mst_reply_layout(reply->op);
+    size_t used = mst_fields_used(reply, layout);
+    bool has_cause = reply->cause.data != NULL;
+    bool has_place = has_cause || used > 0;
+    struct draft draft = draft_begin(out);
+
+    mst_pack_array(&draft.pack, REPLY_HEAD + (size_t)has_place + used);
+    mst_pack_u64(&draft.pack, reply->op);
+    mst_pack_u64(&draft.pack, reply->id);
+    mst_pack_u64(&draft.pack, reply->status);
+    if (has_cause) {
+        /* A cause may quote two names of full length: what is too long for a line is cut. */
+        mst_pack_str(&draft.pack, mst_utf8_cut(reply->cause, MST_CAUSE_BYTES_MAX));
+    } else if (has_place) {
+        mst_pack_nil(&draft.pack);
+    }
+    mst_fields_encode(&draft.pack, reply, layout, used);
+    return draft_end(&draft);
+}
+
+/* ---- decoding ---- */
+
+/* The three numbers each frame begins with. */
+struct head {
+    const msgpack_object *elements; /* of the whole array */
+    size_t count;
+    uint64_t op;
+    uint64_t id;
+    uint64_t third; /* confirm or status */
+};
+
+static bool head_number(const struct head *head, size_t i, uint64_t *number_out)
+{
+    *number_out = head->elements[i].via.u64;
+    return head->elements[i].type == MSGPACK_OBJECT_POSITIVE_INTEGER;
+}
+
+/* MST_PROTOCOL: malformed. */
+static enum mst_status head_decode(struct mst_span payload, struct mst_arena *arena,
+                                   struct head *head, const char **why_out)
+{
+    msgpack_object object;
+    size_t used = 0;
+
+    if (!mst_check(payload, why_out)) {
+        return MST_PROTOCOL;
+    }
+    struct msgpack_zone *zone = mst_arena_zone(arena);
+    if (zone == NULL) {
+        *why_out = "out of memory";
+        return MST_NO_MEMORY;
+    }
+    msgpack_unpack_return verdict =
+        msgpack_unpack((const char *)payload.data, payload.len, &used, zone, &object);
+    if (verdict == MSGPACK_UNPACK_NOMEM_ERROR) {
+        *why_out = "out of memory";
+        return MST_NO_MEMORY;
+    }
+    if (verdict != MSGPACK_UNPACK_SUCCESS || object.type != MSGPACK_OBJECT_ARRAY) {
+        *why_out = "not a msgpack array";
+        return MST_PROTOCOL;
+    }
+    head->elements = object.via.array.ptr;
+    head->count = object.via.array.size;
+    if (head->count < REQUEST_HEAD || !head_number(head, 0, &head->op) ||
+        !head_number(head, 1, &head->id) || !head_number(head, 2, &head->third) ||
+        head->op > OP_CODE_MAX) {
+        *why_out = "the first three elements are no operation, id and number";
+        return MST_PROTOCOL;
+    }
+    return MST_OK;
+}
+
+static enum mst_status decoder_verdict(const struct mst_decoder *decoder, const char **why_out)
+{
+    if (decoder->out_of_memory) {
+        *why_out = "out of memory";
+        return MST_NO_MEMORY;
+    }
+    *why_out = decoder->why;
+    return decoder->why == NULL ? MST_OK : MST_PROTOCOL;
+}
+
+enum mst_status mst_request_decode(struct mst_span payload, struct mst_arena *arena,
+                                   struct mst_request *request, bool *malformed_out,
+                                   const char **why_out)
+{
+    struct head head = {0};
+    struct mst_decoder decoder = {.arena = arena};
+
+    mst_request_init(request, 0);
+    enum mst_status status = head_decode(payload, arena, &head, why_out);
+    *malformed_out = status == MST_PROTOCOL;
+    if (status != MST_OK) {
+        return status;
+    }
+    mst_request_init(request, (enum mst_op)head.op);
+    request->id = head.id;
+    request->confirm = head.third;
+    if (!mst_op_known(head.op)) {
+        *why_out = "no such operation";
+        return MST_PROTOCOL;
+    }
+    mst_fields_decode(&decoder, head.elements + REQUEST_HEAD, head.count - REQUEST_HEAD,
+                      mst_request_layout(request->op), request);
+    return decoder_verdict(&decoder, why_out);
+}
+
+enum mst_status mst_reply_decode(struct mst_span payload, struct mst_arena *arena,
+                                 struct mst_reply *reply, bool *malformed_out, const char **why_out)
+{
+    struct head head = {0};
+    struct mst_decoder decoder = {.arena = arena};
+
+    mst_reply_init(reply, 0);
+    enum mst_status status = head_decode(payload, arena, &head, why_out);
+    *malformed_out = status == MST_PROTOCOL;
+    if (status != MST_OK) {
+        return status;
+    }
+    mst_reply_init(reply, (enum mst_op)head.op);
+    reply->id = head.id;
+    if (head.third >= MST_STATUS_COUNT) {
+        *why_out = "no such status";
+        return MST_PROTOCOL;
+    }
+    reply->status = (enum mst_status)head.third;
+    if (head.count == REPLY_HEAD) {
+        *why_out = NULL;
+        return MST_OK;
+    }
+    if (!mst_text_decode(&head.elements[REPLY_HEAD], MST_CAUSE_BYTES_MAX, &reply->cause)) {
+        *why_out = "field cause: wrong type or too long";
+        return MST_PROTOCOL;
+    }
+    /* An operation of a newer broker has no fields here, but a status and a cause. */
+    mst_fields_decode(&decoder, head.elements + REPLY_HEAD + 1, head.count - REPLY_HEAD - 1,
+                      mst_reply_layout(reply->op), reply);
+    return decoder_verdict(&decoder, why_out);
+}
