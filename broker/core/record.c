@@ -1,8 +1,8 @@
 /* record.c - records as bytes, and which file carries out which kind.
  *
  * One table says which members a record has; encoder, decoder and the bitmap of what is present
- * follow it, so a new member is one row at its end. Numbers are LEB128. Signed ones are zigzag moved
- * up by two, so that MST_FOREVER, the commonest of them, takes one byte.
+ * follow it, so a new member is one row at its end. Numbers are LEB128. Signed ones are zigzag
+ * moved up by two, so that MST_FOREVER, the commonest of them, takes one byte.
  *
  *   record   kind, seq, now, wall, bitmap of members, members
  *   bytes    length, bytes
@@ -387,8 +387,8 @@ void record_apply(struct core *core, const struct record *record)
     case RECORD_SESSION_OPEN:
     case RECORD_SESSION_END:
     case RECORD_SESSION_GONE: apply_session(core, record); break;
-    case RECORD_CONFIRM:
-    case RECORD_ABANDON: apply_confirm(core, record); break;
+    case RECORD_CONFIRM: apply_confirm(core, record); break;
+    case RECORD_ABANDON: apply_abandon(core, record); break;
     case RECORD_OUTCOME: apply_outcome(core, record); break;
     case RECORD_CREATE: apply_create(core, record); break;
     case RECORD_UPDATE: apply_update(core, record); break;
