@@ -3,10 +3,10 @@
 #
 #   tests/run.sh BUILD PATTERN PROGRAM-OR-SCRIPT...
 #
-# Each one gets a time limit (TEST_TIMEOUT seconds) and writes into BUILD/tests/NAME.log; the logs of
-# those that failed are shown. A program says how many of its cases passed and failed, either in
-# cmocka's words or by a last line "N passed, N failed". One that crashes, hangs, or tells of no case
-# at all counts as one failure more. The last line printed is the sum of all: "N passed, N failed".
+# Each one gets a time limit (TEST_TIMEOUT seconds) and writes into BUILD/tests/NAME.log; the logs
+# of those that failed are shown. A program says how many of its cases passed and failed, either in
+# cmocka's words or by a last line "N passed, N failed". One that crashes, hangs, or tells of no
+# case at all counts as one failure more. The last line printed is the sum of all: "N passed, N failed".
 set -u
 
 build=$(realpath "$1")
@@ -48,7 +48,7 @@ counts_of() # prints "PASSED FAILED" as the log $1 tells them
 
 settle() # program $1 ended with code $2 after $3 milliseconds
 {
-    local name log ok bad why=
+    local name log ok bad verdict why=
     name=$(name_of "$1")
     log=$build/tests/$name.log
     read -r ok bad < <(counts_of "$log")
@@ -62,8 +62,9 @@ settle() # program $1 ended with code $2 after $3 milliseconds
     [ -z "$why" ] || bad=$((bad + 1))
     passed=$((passed + ok))
     failed=$((failed + bad))
-    printf '  %-4s %-40s %4d passed %3d failed %6d ms%s\n' "$([ "$bad" = 0 ] && echo ok || echo FAIL)" \
-        "$name" "$ok" "$bad" "$3" "${why:+  ($why)}"
+    verdict=$([ "$bad" = 0 ] && echo ok || echo FAIL)
+    printf '  %-4s %-40s %4d passed %3d failed %6d ms%s\n' "$verdict" "$name" "$ok" "$bad" "$3" \
+        "${why:+  ($why)}"
     if [ "$bad" != 0 ]; then
         sed 's/^/       | /' "$log" | grep -v '\[       OK \]\|\[ RUN      \]' | tail -n 60
     fi

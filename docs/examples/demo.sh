@@ -3,8 +3,8 @@
 #
 #   docs/examples/demo.sh [BUILD]     (make demo); without BUILD, musterd and muster come from PATH
 #
-# A broker, four workers and a few hundred files. The workers start together at a barrier, take files
-# from a priority queue, largest first, and hash and compress them. One worker is killed in the
+# A broker, four workers and a few hundred files. The workers start together at a barrier, take
+# files from a priority queue, largest first, and hash and compress them. One worker is killed in the
 # middle of a file; the file goes to another worker, and nothing is lost. At the end the result is
 # compared with that of one process doing all the work alone. Everything happens in a temporary
 # folder and is gone afterwards.
@@ -109,7 +109,7 @@ mkdir "$DEMO_DIR/results" "$DEMO_DIR/who"
 echo "   \$ musterd --listen $MUSTER_URL &"
 musterd --listen "$MUSTER_URL" --ready-fd 3 3>"$DEMO_DIR/ready" 2>"$DEMO_DIR/log" &
 broker=$!
-read -r -t 10 _ <"$DEMO_DIR/ready" || { cat "$DEMO_DIR/log" >&2; give_up "the broker did not start"; }
+read -r -t 10 _ <"$DEMO_DIR/ready" || give_up "the broker did not start: $(cat "$DEMO_DIR/log")"
 show muster ping || give_up "the broker does not answer"
 
 say "A priority queue is made, and files of this machine become tasks: priority = minus size."
@@ -133,7 +133,8 @@ while IFS=$'\t' read -r size path; do
 done <"$DEMO_DIR/tasks"
 
 say "Four workers start and wait at a barrier until all of them have come."
-echo "   \$ muster barrier wait demo/start --parties $workers && muster run demo/files -- COMMAND {}"
+echo "   \$ muster barrier wait demo/start --parties $workers"
+echo "   \$ muster run demo/files -- COMMAND {}"
 exec 4<>"$DEMO_DIR/progress"
 started=$EPOCHREALTIME
 for n in $(seq "$workers"); do
@@ -168,9 +169,14 @@ cat "$DEMO_DIR"/results/* >"$DEMO_DIR/together"
 for id in "$DEMO_DIR"/who/*; do
     paste -d ' ' "$id" "$DEMO_DIR/results/${id##*/}"
 done | awk -v tasks="$DEMO_DIR/tasks" '
-    BEGIN { while ((getline line < tasks) > 0) { split(line, part, "\t"); size[part[2]] = part[1] } }
+    BEGIN {
+        while ((getline line < tasks) > 0) {
+            split(line, part, "\t")
+            size[part[2]] = part[1]
+        }
+    }
     { files[$1]++; bytes[$1] += size[$3]; packed[$1] += $5 }
-    $2 > 1 { again = again sprintf("\n   %s was given out again (delivery %d), to worker %d", $3, $2, $1) }
+    $2 > 1 { again = again sprintf("\n   %s came back and went to worker %d", $3, $1) }
     END {
         printf "   worker   files      bytes   compressed\n"
         for (n = 1; n <= 4; n++)
@@ -189,4 +195,4 @@ if ! cmp -s <(sort "$DEMO_DIR/together") <(sort "$DEMO_DIR/alone"); then
     diff <(sort "$DEMO_DIR/together") <(sort "$DEMO_DIR/alone") | head >&2
     give_up "the results differ"
 fi
-echo "   $tasks files, $(wc -l <"$DEMO_DIR/together") results, all equal: nothing was lost, nothing came twice"
+echo "   $tasks files, $(wc -l <"$DEMO_DIR/together") results, all equal: nothing was lost"

@@ -65,12 +65,14 @@ runs() # PROGRAM: with the installed library
 
 check 'make install' build install
 check 'shared library is found' test -e "$root$prefix/lib/libmuster.so"
-check 'pkg-config knows the version' package --exact-version "$("$MUSTER" version | grep -om1 '[0-9][0-9.]*')"
+version=$("$MUSTER" version | grep -om1 '[0-9][0-9.]*')
+check "pkg-config knows version $version" package --exact-version="$version"
 
 static=
 check 'C program, shared' compile "${CC:-gcc}" "$dir/program.c" "$dir/c-shared"
 check 'C program, shared, runs' runs "$dir/c-shared"
-check 'it uses the shared library' bash -c "objdump -p '$dir/c-shared' | grep -q 'NEEDED.*libmuster.so.0'"
+check 'it uses the shared library' \
+    bash -c "objdump -p '$dir/c-shared' | grep -q 'NEEDED.*libmuster.so.0'"
 static=yes
 check 'C program, static' compile "${CC:-gcc}" "$dir/program.c" "$dir/c-static" --static
 check 'C program, static, runs' "$dir/c-static"
