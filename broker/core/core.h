@@ -63,7 +63,7 @@ enum effect_kind {
 struct effect {
     enum effect_kind kind;
     uint64_t conn;
-    uint64_t seq; /* record to wait for; 0 = leave at once */
+    uint64_t seq;      /* record to wait for; 0 = leave at once */
     size_t body_bytes; /* of the reply's deliveries */
     struct mst_reply reply;
     const char *why;

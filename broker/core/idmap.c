@@ -235,3 +235,23 @@ void **idmap_sorted(const struct idmap *map)
     free(pages);
     return values;
 }
+
+size_t idmap_take_page(struct idmap *map, size_t *at, void *values[IDMAP_PAGE])
+{
+    size_t n;
+
+    map->last = NULL;
+    for (; *at < map->places; ++*at) {
+        struct idmap_page *page = map->pages[*at];
+
+        if (page != NULL) {
+            map->pages[*at] = NULL;
+            n = copy_values(page, values);
+            free(page);
+            if (n > 0) {
+                return n;
+            }
+        }
+    }
+    return 0;
+}

@@ -18,20 +18,25 @@ struct idmap {
     struct idmap_page **pages; /* by hash of the page's number; NULL: free place */
     size_t places;             /* a power of two, or 0 */
     size_t used;
-    size_t count;              /* of numbers that are set */
-    struct idmap_page *last;   /* the page touched last */
-    struct idmap_page *spare;  /* kept so that a window that moves on does not allocate */
+    size_t count;             /* of numbers that are set */
+    struct idmap_page *last;  /* the page touched last */
+    struct idmap_page *spare; /* kept so that a window that moves on does not allocate */
 };
 
 void idmap_init(struct idmap *map);
 void idmap_clear(struct idmap *map);
 bool idmap_reserve(struct idmap *map, uint64_t key); /* so that the next set of key cannot fail */
-bool idmap_set(struct idmap *map, uint64_t key, void *value); /* value is not NULL; false: no memory */
-void *idmap_get(struct idmap *map, uint64_t key);             /* NULL: not set */
-void *idmap_remove(struct idmap *map, uint64_t key);          /* what was there, or NULL */
+bool idmap_set(struct idmap *map, uint64_t key,
+               void *value);                         /* value is not NULL; false: no memory */
+void *idmap_get(struct idmap *map, uint64_t key);    /* NULL: not set */
+void *idmap_remove(struct idmap *map, uint64_t key); /* what was there, or NULL */
 
 /* The values in rising order of their numbers: an array of map->count pointers that the caller
  * frees; NULL when empty or out of memory. O(n log n): for looking and ending, not for hot paths. */
 void **idmap_sorted(const struct idmap *map);
+
+/* Takes a map apart page by page: gives the values of the next page behind *at and frees it; returns
+ * how many, 0 at the end. The map must not be used for anything else afterwards but idmap_clear. */
+size_t idmap_take_page(struct idmap *map, size_t *at, void *values[IDMAP_PAGE]);
 
 #endif

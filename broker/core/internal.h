@@ -129,7 +129,7 @@ void slot_release(struct core *core, struct slot *slot);           /* frees it i
 /* Makes an object through a record. NULL: out of memory. */
 struct object *object_create(struct step *step, struct slot *slot, enum mst_kind kind,
                              const struct settings *settings, bool by_use);
-void object_touch(struct core *core, struct object *object);    /* it was used now */
+void object_touch(struct core *core, struct object *object);      /* it was used now */
 void object_mark_dirty(struct core *core, struct object *object); /* core_settle will look at it */
 void object_idle_due(struct step *step, struct object *object);
 bool object_in_use(struct object *object);
@@ -149,29 +149,43 @@ void decide_declare(struct step *step, struct session *session, const struct mst
 void decide_update(struct step *step, struct session *session, const struct mst_request *request);
 void apply_update(struct core *core, const struct record *record);
 
-/* ---- session.c ---- */
+/* ---- session.c: opening, losing the connection, ending ---- */
 
 void session_hello(struct step *step);
-void session_resume(struct step *step);
-void session_request(struct step *step);
-void session_confirm(struct step *step);
 void session_lost(struct step *step);
-void session_end(struct step *step, struct session *session, const char *why);
-void session_bye(struct step *step, struct session *session);
+/* Withdraws its waits and marks it ended; teardown then returns what it held, in slices. */
+void session_end(struct step *step, struct session *session);
 bool session_teardown(struct step *step, struct session *session); /* a slice; true: gone */
 void session_due(struct step *step, struct session *session);
 struct session *session_find(const struct core *core, uint64_t id);
+void session_welcome(struct step *step, struct session *session, enum mst_op op,
+                     struct mst_span secret);
+void session_disconnect(struct step *step, struct session *session);
+void session_connect(struct step *step, struct session *session);
+void apply_session(struct core *core, const struct record *record);
+void session_free(struct core *core, struct session *session);
+
+/* ---- requests.c: what a session's connection brings ---- */
+
+void session_resume(struct step *step);
+void session_request(struct step *step);
+void session_confirm(struct step *step);
+void apply_confirm(struct core *core, const struct record *record);
+void apply_abandon(struct core *core, const struct record *record);
+
+/* ---- account.c: what a session took in auto mode, what it finished ---- */
+
 struct account *session_account(struct core *core, struct session *session, struct queue *queue);
 void account_drop_if_idle(struct core *core, struct account *account);
 void session_remember_done(struct session *session, uint64_t object, uint64_t message,
                            uint64_t number);
 bool session_has_done(const struct session *session, uint64_t object, uint64_t message,
                       uint64_t number);
+
+/* ---- who.c: sessions as others see them ---- */
+
 void decide_sessions(struct step *step, struct session *session, const struct mst_request *request);
 void decide_kill(struct step *step, struct session *session, const struct mst_request *request);
-void apply_session(struct core *core, const struct record *record);
-void apply_confirm(struct core *core, const struct record *record);
-void session_free(struct core *core, struct session *session);
 
 /* ---- pile.c: the ready messages of a queue ---- */
 
@@ -198,15 +212,18 @@ bool queue_drained(const struct queue *queue);
 /* Frees a message that is in no pile and has no lease; core->memory and counts follow. */
 void message_free(struct core *core, struct queue *queue, struct message *message);
 uint64_t message_charge(const struct message *message);
-struct extra *message_extra(struct queue *queue, struct message *message);
-void queue_finish(struct queue *queue, enum mst_tally why, uint64_t count); /* unfinished falls */
-void queue_discard(struct core *core, struct queue *queue, bool leased_too);
+struct extra *message_extra(struct core *core, struct queue *queue, struct message *message);
+void message_arm(struct core *core, struct queue *queue, struct message *message);
+void queue_finish(struct core *core, struct queue *queue, enum mst_tally why, uint64_t count);
+void queue_begin(struct queue *queue, uint64_t count); /* unfinished rises */
+bool timeout_valid(int64_t timeout_ns);
+uint64_t queue_discard(struct core *core, struct queue *queue); /* ready and delayed; how many */
 void discard_slice(struct core *core);
 /* The delivery's body, priority, age, ... as a reply shows them. */
 void delivery_fill(struct step *step, const struct message *message, struct mst_delivery *out);
 
 void decide_put(struct step *step, struct session *session, const struct mst_request *request);
-void put_serve(struct step *step, struct queue *queue); /* blocked puts that now fit */
+bool put_serve(struct step *step, struct queue *queue); /* blocked puts that now fit; any? */
 void put_list_free(struct core *core, struct put_list **put);
 void apply_put(struct core *core, const struct record *record);
 
@@ -241,8 +258,7 @@ void decide_qsize(struct step *step, struct session *session, const struct mst_r
 void decide_purge(struct step *step, struct session *session, const struct mst_request *request);
 void decide_delete(struct step *step, struct session *session, const struct mst_request *request);
 void decide_pause(struct step *step, struct session *session, const struct mst_request *request);
-void decide_shutdown(struct step *step, struct session *session,
-                     const struct mst_request *request);
+void decide_shutdown(struct step *step, struct session *session, const struct mst_request *request);
 void apply_purge(struct core *core, const struct record *record);
 void apply_pause(struct core *core, const struct record *record);
 void apply_shutdown(struct core *core, const struct record *record);
@@ -260,7 +276,7 @@ void dedup_add(struct core *core, struct queue *queue, struct mst_blob *key, uin
                int64_t now_ns);
 void dedup_clear(struct queue *queue);
 
-/* ---- event.c, barrier.c ---- */
+/* ---- event.c, barrier.c, barrier_state.c ---- */
 
 struct event_object *event_new(void);
 void event_free(struct core *core, struct event_object *event);
@@ -274,6 +290,10 @@ void decide_event_wait(struct step *step, struct session *session,
                        const struct mst_request *request);
 void apply_event(struct core *core, const struct record *record);
 
+/* The arrival that a request of the session made; NULL: none. */
+struct barrier_party *barrier_party_find(const struct session *session,
+                                         const struct barrier *barrier, uint64_t request);
+bool barrier_party_leads(const struct barrier_party *party);
 struct barrier *barrier_new(void);
 void barrier_free(struct core *core, struct barrier *barrier);
 void decide_barrier_wait(struct step *step, struct session *session,
@@ -289,8 +309,10 @@ void barrier_settle(struct step *step, struct barrier *barrier);
  * ended (why is a cause such as "party died: NAME"). Breaks the barrier. */
 void barrier_party_gone(struct step *step, struct wait *wait, enum mst_status status,
                         struct mst_span why);
-/* A session ended: a barrier that it leads breaks. */
+/* A session ends: a barrier that it leads, or to which it never came back, breaks. */
 void barrier_session_ended(struct step *step, struct session *session);
+/* A session resumed: where it had arrived before a restart and will not wait again, it breaks. */
+void barrier_session_resumed(struct step *step, struct session *session);
 void barrier_action_due(struct step *step, struct barrier *barrier);
 void apply_barrier(struct core *core, const struct record *record);
 

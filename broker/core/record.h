@@ -13,8 +13,8 @@ enum record_kind {
     RECORD_SESSION_END,      /* session: what it holds is returned by the records that follow */
     RECORD_SESSION_GONE,     /* session: nothing is left of it */
     RECORD_CONFIRM,          /* session, list: (first request id, count) pairs that were taken */
-    RECORD_ABANDON,          /* session, request: its outcome is forgotten (deliveries returned before) */
-    RECORD_OUTCOME,          /* session, request, count, op, status, cause, value, numbers */
+    RECORD_ABANDON, /* session, request: its outcome is forgotten (deliveries returned before) */
+    RECORD_OUTCOME, /* session, request, count, op, status, cause, value, numbers */
 
     RECORD_CREATE, /* object, kind, name, settings, flag = by use, message = first id */
     RECORD_UPDATE, /* object, kind, settings, flag = by use from now on */
@@ -44,7 +44,7 @@ enum record_kind {
     RECORD_BARRIER_TRIP,   /* object */
     RECORD_BARRIER_BREAK,  /* object, cause */
     RECORD_BARRIER_RESET,  /* object */
-    RECORD_BARRIER_LEAVE,  /* object, session, request: a broken or answered party is forgotten */
+    RECORD_BARRIER_LEAVE, /* object, session, request: a party that will not come back is forgotten */
     RECORD_KINDS
 };
 

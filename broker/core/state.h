@@ -164,10 +164,10 @@ struct session {
     uint64_t conn; /* 0: disconnected */
     bool ended;    /* what it held is being freed, in slices */
     struct timer timer;
-    struct link in_core;    /* core->sessions_order */
-    struct idmap entries;   /* by request id */
-    uint64_t highest;       /* request id seen */
-    struct idmap handles;   /* handle number -> struct handle */
+    struct link in_core;  /* core->sessions_order, or core->ending */
+    struct idmap entries; /* by request id */
+    uint64_t highest;     /* request id seen */
+    struct idmap handles; /* handle number -> struct handle */
     struct link waits;
     struct link leases;
     size_t leases_count;
@@ -176,6 +176,8 @@ struct session {
     struct finished *finished;
     size_t finished_count; /* all that ever were; the ring holds the last ones */
     size_t finished_cap;
+    struct barrier_party
+        *parties; /* its arrivals at barriers that have not tripped, latest first */
 };
 
 /* ---- names, handles, objects ---- */
@@ -209,9 +211,9 @@ struct object {
     struct slot *slot;
     struct link in_core; /* core->objects_order, by creation */
     struct settings settings;
-    bool by_use;       /* made by first use and never declared */
-    uint64_t version;  /* rises with every change */
-    uint64_t seq;      /* last durable record that speaks of it */
+    bool by_use;      /* made by first use and never declared */
+    uint64_t version; /* rises with every change */
+    uint64_t seq;     /* last durable record that speaks of it */
     int64_t created_ns;
     int64_t used_ns;
     struct timer idle;
@@ -226,8 +228,8 @@ struct message {
     struct mst_blob *body;
     int64_t priority;
     int64_t put_ns;
-    struct link in_order;       /* pile: arrived in order */
-    struct heap_node by_order;  /* pile: came back, or is in a priority queue */
+    struct link in_order;      /* pile: arrived in order */
+    struct heap_node by_order; /* pile: came back, or is in a priority queue */
     struct heap_node by_age;
     uint32_t deliveries; /* given out so often: the number of the last delivery */
     uint32_t counted;    /* of these, those that count towards max-deliveries */
@@ -237,7 +239,7 @@ struct message {
 };
 
 struct extra {
-    struct queue *queue;
+    uint64_t object; /* the queue by number: it may be gone before a discarded message is */
     struct message *message;
     struct timer ttl;
     struct timer delay;
@@ -342,8 +344,10 @@ struct event_object {
 
 enum barrier_phase { BARRIER_FILLING, BARRIER_ACTING, BARRIER_BROKEN };
 
-struct barrier_party { /* an arrival of the generation that fills */
+struct barrier_party { /* an arrival of the generation that fills, or whose leader acts */
     struct link in_barrier;
+    struct barrier *barrier;
+    struct barrier_party *next_of_session;
     uint64_t session;
     uint64_t request;
     uint64_t index;
@@ -354,7 +358,7 @@ struct barrier {
     enum barrier_phase phase;
     uint64_t generation; /* of those who arrive now */
     uint64_t arrived;
-    struct link parties; /* struct barrier_party, in order of arrival */
+    struct link parties;    /* struct barrier_party, in order of arrival */
     struct mst_blob *cause; /* why it is broken */
     uint64_t leader;        /* session of the leader while ACTING */
     uint64_t leader_request;
@@ -368,9 +372,7 @@ struct barrier {
 struct discarded { /* messages cut off in O(1), freed in slices */
     struct discarded *next;
     struct idmap messages;
-    void **list;
-    size_t count;
-    size_t at;
+    size_t at; /* pages before this are freed */
 };
 
 struct core {
@@ -380,10 +382,10 @@ struct core {
     struct link objects_order;
     struct idmap sessions;
     struct link sessions_order;
-    struct link dirty; /* objects that changed in this step and are to be settled */
+    struct link ending; /* sessions that ended and still hold something, in order of their end */
+    struct link dirty;  /* objects that changed in this step and are to be settled */
     struct heap timers;
     struct discarded *discarded;
-    uint64_t ended_sessions; /* whose leases are still being returned */
     uint64_t timer_seq;
     uint64_t place_seq;
     uint64_t record_seq; /* number of the last durable record */

@@ -1,0 +1,63 @@
+/* account.c - what a session took from a queue in auto mode, and which deliveries it finished. */
+#include "broker/core/internal.h"
+
+struct account *session_account(struct core *core, struct session *session, struct queue *queue)
+{
+    struct account *account = idmap_get(&session->accounts, queue->object.id);
+
+    (void)core;
+    if (account != NULL) {
+        return account;
+    }
+    account = calloc(1, sizeof(*account));
+    must(account != NULL && idmap_set(&session->accounts, queue->object.id, account));
+    account->session = session;
+    account->queue = queue;
+    list_insert(&queue->accounts, &account->in_queue);
+    return account;
+}
+
+void account_drop_if_idle(struct core *core, struct account *account)
+{
+    (void)core;
+    if (account->taken > 0 || account->blocked > 0) {
+        return;
+    }
+    idmap_remove(&account->session->accounts, account->queue->object.id);
+    list_remove(&account->in_queue);
+    free(account);
+}
+
+/* The memory of finished deliveries is a ring that grows to its full size only when it is needed. */
+void session_remember_done(struct session *session, uint64_t object, uint64_t message,
+                           uint64_t number)
+{
+    if (session->finished_count == session->finished_cap &&
+        session->finished_cap < MST_FINISHED_REMEMBERED) {
+        size_t cap = session->finished_cap == 0 ? 16 : session->finished_cap * 2;
+        struct finished *grown = realloc(session->finished, cap * sizeof(*grown));
+
+        must(grown != NULL);
+        session->finished = grown;
+        session->finished_cap = cap;
+    }
+    session->finished[session->finished_count % session->finished_cap] =
+        (struct finished){object, message, number};
+    session->finished_count++;
+}
+
+bool session_has_done(const struct session *session, uint64_t object, uint64_t message,
+                      uint64_t number)
+{
+    size_t n = session->finished_count < session->finished_cap ? session->finished_count
+                                                               : session->finished_cap;
+
+    for (size_t i = 0; i < n; i++) {
+        const struct finished *f = &session->finished[i];
+
+        if (f->message == message && f->object == object && f->number == number) {
+            return true;
+        }
+    }
+    return false;
+}

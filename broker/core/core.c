@@ -1,0 +1,291 @@
+/* core.c - the door: events in, effects out; and which function carries out which operation. */
+#include "broker/core/internal.h"
+
+#include <assert.h>
+
+void core_config_init(struct core_config *config)
+{
+    memset(config, 0, sizeof(*config));
+    config->memory_max = 1ull << 30;
+    config->objects_max = 100000;
+    config->sessions_max = 100000;
+    config->waits_max = 1000000;
+    config->put_credit = MST_PUT_CREDIT;
+    config->put_credit_bytes = MST_PUT_CREDIT_BYTES;
+    config->frame_bytes_max = MST_FRAME_BYTES_MAX;
+    config->body_bytes_max = MST_BODY_BYTES_MAX;
+    config->silence_ns = MST_SILENCE_DEFAULT_NS;
+    config->ttl_max_ns = 24 * 3600 * 1000000000LL;
+    config->version = "";
+}
+
+struct core *core_new(const struct core_config *config)
+{
+    struct core *core = calloc(1, sizeof(*core));
+
+    if (core == NULL) {
+        return NULL;
+    }
+    core->config = *config;
+    strmap_init(&core->slots, config->boot);
+    idmap_init(&core->objects);
+    idmap_init(&core->sessions);
+    list_init(&core->objects_order);
+    list_init(&core->sessions_order);
+    list_init(&core->ending);
+    list_init(&core->dirty);
+    heap_init(&core->timers, timer_before);
+    core->next_object = core->next_session = core->next_message = 1;
+    return core;
+}
+
+void core_configure(struct core *core, const struct core_config *config)
+{
+    core->config = *config;
+}
+
+static void free_sessions(struct core *core, struct link *list)
+{
+    while (!list_empty(list)) {
+        struct session *session = OWNER(list->next, struct session, in_core);
+
+        while (!list_empty(&session->waits)) {
+            wait_free(core, OWNER(session->waits.next, struct wait, in_session));
+        }
+        while (!list_empty(&session->leases)) {
+            struct lease *lease = OWNER(session->leases.next, struct lease, in_session);
+
+            lease->queue->leased--;
+            lease_free(core, lease);
+        }
+        while (session->accounts.count > 0) {
+            void **accounts = idmap_sorted(&session->accounts);
+            struct account *account;
+
+            must(accounts != NULL);
+            account = accounts[0];
+            free(accounts);
+            account->taken = 0;
+            account_drop_if_idle(core, account);
+        }
+        session_free(core, session);
+    }
+}
+
+void core_free(struct core **owner)
+{
+    struct core *core = *owner;
+
+    if (core == NULL) {
+        return;
+    }
+    free_sessions(core, &core->sessions_order);
+    free_sessions(core, &core->ending);
+    while (!list_empty(&core->objects_order)) {
+        struct object *object = OWNER(core->objects_order.next, struct object, in_core);
+        struct slot *slot = object->slot;
+
+        object_free(core, object);
+        slot->object = NULL;
+        slot_release(core, slot);
+    }
+    while (core->discarded != NULL) {
+        discard_slice(core);
+    }
+    strmap_clear(&core->slots);
+    idmap_clear(&core->objects);
+    idmap_clear(&core->sessions);
+    heap_clear(&core->timers);
+    free(core);
+    *owner = NULL;
+}
+
+/* ---- requests ---- */
+
+static void decide_ping(struct step *step, struct session *session,
+                        const struct mst_request *request)
+{
+    struct mst_reply *reply = answer_read(step, session, NULL, request);
+
+    reply->version = mst_span_text(step->core->config.version);
+}
+
+static void decide_nothing(struct step *step, struct session *session,
+                           const struct mst_request *request)
+{
+    refuse(step, session, request, MST_PROTOCOL, mst_span_text("an operation that is no request"));
+}
+
+typedef void decide(struct step *step, struct session *session, const struct mst_request *request);
+
+static decide *handler_of(enum mst_op op)
+{
+    static decide *const handlers[256] = {
+        [MST_OP_PING] = decide_ping,
+        [MST_OP_PUT] = decide_put,
+        [MST_OP_GET] = decide_get,
+        [MST_OP_DONE] = decide_done,
+        [MST_OP_TASK_DONE] = decide_task_done,
+        [MST_OP_NACK] = decide_nack,
+        [MST_OP_EXTEND] = decide_extend,
+        [MST_OP_JOIN] = decide_join,
+        [MST_OP_QSIZE] = decide_qsize,
+        [MST_OP_PEEK] = decide_peek,
+        [MST_OP_PURGE] = decide_purge,
+        [MST_OP_DELETE] = decide_delete,
+        [MST_OP_PAUSE] = decide_pause,
+        [MST_OP_UNPAUSE] = decide_pause,
+        [MST_OP_SHUTDOWN] = decide_shutdown,
+        [MST_OP_REDRIVE] = decide_redrive,
+        [MST_OP_EVENT_SET] = decide_event_set,
+        [MST_OP_EVENT_CLEAR] = decide_event_clear,
+        [MST_OP_EVENT_IS_SET] = decide_event_is_set,
+        [MST_OP_EVENT_WAIT] = decide_event_wait,
+        [MST_OP_BARRIER_WAIT] = decide_barrier_wait,
+        [MST_OP_BARRIER_DONE] = decide_barrier_done,
+        [MST_OP_BARRIER_ABORT] = decide_barrier_abort,
+        [MST_OP_BARRIER_RESET] = decide_barrier_reset,
+        [MST_OP_DECLARE] = decide_declare,
+        [MST_OP_UPDATE] = decide_update,
+        [MST_OP_REMOVE] = decide_remove,
+        [MST_OP_STAT] = decide_stat,
+        [MST_OP_LIST] = decide_list,
+        [MST_OP_SESSIONS] = decide_sessions,
+        [MST_OP_KILL] = decide_kill,
+    };
+
+    return (unsigned)op < 256 && handlers[op] != NULL ? handlers[op] : decide_nothing;
+}
+
+void core_dispatch(struct step *step, struct session *session, const struct mst_request *request)
+{
+    step->object = NULL;
+    handler_of(request->op)(step, session, request);
+}
+
+/* ---- what follows from a change ---- */
+
+void core_settle(struct step *step)
+{
+    struct core *core = step->core;
+
+    while (!list_empty(&core->dirty)) {
+        struct object *object = OWNER(core->dirty.next, struct object, dirty);
+
+        list_remove(&object->dirty);
+        if (kind_is_queue(object->kind)) {
+            queue_settle(step, (struct queue *)object);
+        } else if (object->kind == MST_KIND_BARRIER) {
+            barrier_settle(step, (struct barrier *)object);
+        }
+        if (setting(object, SETTING_EXPIRE_IDLE) > 0 && !timer_armed(&object->idle)) {
+            timer_set(core, &object->idle,
+                      time_after(core->now_ns, setting(object, SETTING_EXPIRE_IDLE)));
+        }
+    }
+}
+
+/* What was cut off or ended earlier is worked off in slices, one per tick. */
+static void do_slices(struct step *step)
+{
+    struct core *core = step->core;
+
+    if (core->discarded != NULL) {
+        discard_slice(core);
+    }
+    if (!list_empty(&core->ending)) {
+        session_teardown(step, OWNER(core->ending.next, struct session, in_core));
+    }
+}
+
+static void drain(struct step *step)
+{
+    struct core *core = step->core;
+
+    core->draining = true;
+    for (struct link *s = core->sessions_order.next; s != &core->sessions_order; s = s->next) {
+        struct session *session = OWNER(s, struct session, in_core);
+
+        while (!list_empty(&session->waits)) {
+            wait_end(step, OWNER(session->waits.next, struct wait, in_session), MST_UNAVAILABLE,
+                     mst_span_text("the broker is going away"));
+        }
+    }
+}
+
+void core_step(struct core *core, const struct event *event, struct effects *effects)
+{
+    struct step step = {core, event, effects, NULL};
+
+    assert(event->now_ns >= core->now_ns);
+    core->now_ns = event->now_ns;
+    core->wall_ns = event->wall_ns;
+    effects_reset(effects);
+    switch (event->kind) {
+    case EVENT_HELLO: session_hello(&step); break;
+    case EVENT_RESUME: session_resume(&step); break;
+    case EVENT_REQUEST: session_request(&step); break;
+    case EVENT_CONFIRM: session_confirm(&step); break;
+    case EVENT_LOST: session_lost(&step); break;
+    case EVENT_TICK:
+        do_slices(&step);
+        timers_run(&step);
+        break;
+    case EVENT_DRAIN: drain(&step); break;
+    }
+    core_settle(&step);
+}
+
+int64_t core_next_deadline_ns(const struct core *core)
+{
+    const struct heap_node *first = heap_first(&core->timers);
+
+    if (core->discarded != NULL || !list_empty(&core->ending)) {
+        return 0;
+    }
+    return first == NULL ? MST_FOREVER : OWNER_CONST(first, struct timer, node)->at_ns;
+}
+
+enum mst_status core_recover(struct core *core, struct mst_span records)
+{
+    struct mst_arena arena;
+    enum mst_status status = MST_OK;
+
+    mst_arena_init(&arena);
+    while (records.len > 0 && status == MST_OK) {
+        struct record record;
+        size_t used;
+
+        mst_arena_reset(&arena);
+        used = record_decode(records, &arena, &record);
+        if (used == 0) {
+            status = MST_PROTOCOL;
+            break;
+        }
+        core->now_ns = record.now_ns > core->now_ns ? record.now_ns : core->now_ns;
+        core->wall_ns = record.wall_ns;
+        core->record_seq = record.seq;
+        record_apply(core, &record);
+        if (record.put != NULL) {
+            for (size_t i = 0; i < record.put->count; i++) {
+                mst_blob_unref(&record.put->bodies[i]);
+            }
+            mst_blob_unref(&record.put->dedup);
+            mst_blob_unref(&record.put->headers);
+        }
+        records.data += used;
+        records.len -= used;
+    }
+    mst_arena_clear(&arena);
+    return status;
+}
+
+struct core_figures core_figures(const struct core *core)
+{
+    return (struct core_figures){.objects = core->objects.count,
+                                 .sessions = core->sessions.count,
+                                 .connected = core->connected,
+                                 .waits = core->waits_count,
+                                 .messages = core->messages_count,
+                                 .memory = core->memory};
+}

@@ -1,0 +1,196 @@
+/* dead.c - dead letters: messages that nobody could finish, kept with the reason.
+ *
+ * The dead letters of NAME are the queue NAME.dead, made when the first one dies: as durable as its
+ * parent, without limits, without dead letters of its own. */
+#include "broker/core/internal.h"
+
+#include <assert.h>
+
+void dead_note_free(struct dead_note **note)
+{
+    if (*note == NULL) {
+        return;
+    }
+    mst_blob_unref(&(*note)->cause);
+    mst_blob_unref(&(*note)->queue);
+    mst_blob_unref(&(*note)->holder);
+    free(*note);
+    *note = NULL;
+}
+
+static struct mst_span dead_name(struct step *step, const struct queue *queue)
+{
+    struct mst_span name = object_name(&queue->object);
+    uint8_t *text = mst_arena_take(&step->effects->arena, MST_NAME_BYTES_MAX + 1);
+
+    must(text != NULL);
+    memcpy(text, name.data, name.len);
+    memcpy(text + name.len, MST_DEAD_SUFFIX, sizeof(MST_DEAD_SUFFIX) - 1);
+    return mst_span_of(text, name.len + sizeof(MST_DEAD_SUFFIX) - 1);
+}
+
+/* Dead letters must find their place whatever the limit of objects says: the name is reserved. */
+static struct queue *dead_queue(struct step *step, const struct queue *queue)
+{
+    struct core *core = step->core;
+    struct slot *slot = slot_intern(core, dead_name(step, queue));
+    struct settings settings = settings_default(core, MST_KIND_FIFO);
+    uint64_t limit = core->config.objects_max;
+    struct object *object;
+
+    must(slot != NULL);
+    if (slot->object != NULL) {
+        return (struct queue *)slot->object;
+    }
+    settings.values[SETTING_DURABLE] = setting(&queue->object, SETTING_DURABLE);
+    settings.values[SETTING_MAX_DELIVERIES] = 0;
+    core->config.objects_max = UINT64_MAX;
+    object = object_create(step, slot, MST_KIND_FIFO, &settings, false);
+    core->config.objects_max = limit;
+    must(object != NULL);
+    return (struct queue *)object;
+}
+
+void message_bury(struct step *step, struct queue *queue, struct message *message,
+                  struct mst_span cause)
+{
+    struct queue *dead = dead_queue(step, queue);
+    struct record record = record_of(step, RECORD_BURY);
+
+    record.message = message->id;
+    record.target = dead->object.id;
+    record.new_id = dead->next_id;
+    record.cause = cause;
+    object_record(step, &queue->object, &record);
+    dead->object.seq = queue->object.seq;
+}
+
+static struct mst_blob *keep(struct mst_span text)
+{
+    struct mst_blob *blob = mst_blob_new(text.data == NULL ? mst_span_text("") : text);
+
+    must(blob != NULL);
+    return blob;
+}
+
+static void write_note(struct core *core, struct queue *queue, struct message *message,
+                       const struct record *record)
+{
+    struct extra *extra = message_extra(core, queue, message);
+    struct dead_note *note = calloc(1, sizeof(*note));
+
+    must(note != NULL);
+    note->cause = keep(record->cause);
+    note->queue = keep(object_name(&queue->object));
+    note->holder =
+        message->lease != NULL ? mst_blob_ref(message->lease->holder) : keep(MST_SPAN_NONE);
+    note->id = message->id;
+    note->deliveries = message->deliveries;
+    note->died_wall_ns = record->wall_ns;
+    note->put_wall_ns = record->wall_ns - (record->now_ns - message->put_ns);
+    dead_note_free(&extra->dead);
+    extra->dead = note;
+    extra->expires_ns = MST_FOREVER; /* a dead letter waits for a person */
+}
+
+/* Out of one queue, into another under a new number, ready. */
+static void move_message(struct core *core, struct queue *from, struct queue *to,
+                         struct message *message, const struct record *record)
+{
+    if (message->lease != NULL) {
+        lease_free(core, message->lease);
+        from->leased--;
+    } else if (message->state == MST_READY) {
+        pile_remove(&from->ready, message);
+    } else {
+        from->delayed--;
+    }
+    idmap_remove(&from->messages, message->id);
+    from->kept_bytes -= message->body->len;
+    message->id = record->new_id;
+    message->state = MST_READY;
+    message->put_ns = record->now_ns;
+    message->deliveries = 0;
+    message->counted = 0;
+    must(idmap_set(&to->messages, message->id, message));
+    to->next_id = message->id + 1;
+    to->kept_bytes += message->body->len;
+    to->puts++;
+    queue_begin(to, 1);
+    message_extra(core, to, message);
+    message_arm(core, to, message);
+    pile_arrive(&to->ready, message);
+    from->object.version++;
+    to->object.version++;
+    from->object.seq = to->object.seq = record->seq;
+    object_mark_dirty(core, &from->object);
+    object_mark_dirty(core, &to->object);
+}
+
+static bool find_both(const struct core *core, const struct record *record, struct queue **from,
+                      struct queue **to, struct message **message)
+{
+    *from = (struct queue *)object_find(core, record->object);
+    *to = (struct queue *)object_find(core, record->target);
+    *message = *from == NULL || *to == NULL ? NULL : idmap_get(&(*from)->messages, record->message);
+    return *message != NULL;
+}
+
+void apply_bury(struct core *core, const struct record *record)
+{
+    struct queue *queue;
+    struct queue *dead;
+    struct message *message;
+
+    if (find_both(core, record, &queue, &dead, &message)) {
+        write_note(core, queue, message, record);
+        move_message(core, queue, dead, message, record);
+        message->priority = 0;
+        queue_finish(core, queue, MST_TALLY_DEAD, 1);
+    }
+}
+
+void apply_redrive(struct core *core, const struct record *record)
+{
+    struct queue *dead;
+    struct queue *queue;
+    struct message *message;
+
+    if (find_both(core, record, &dead, &queue, &message)) {
+        move_message(core, dead, queue, message, record);
+        queue_finish(core, dead, MST_TALLY_DONE, 1);
+    }
+}
+
+void decide_redrive(struct step *step, struct session *session, const struct mst_request *request)
+{
+    struct queue *queue = (struct queue *)handle_object(step, session, request, request->handle,
+                                                        QUEUE_KINDS, MST_KIND_NONE);
+    struct queue *dead;
+    struct message *message;
+    uint64_t numbers[2] = {0, 0};
+
+    if (queue == NULL) {
+        return;
+    }
+    if (queue->shut || queue->is_dead) {
+        refuse(step, session, request, queue->shut ? MST_SHUTDOWN : MST_VALUE,
+               mst_span_text(queue->shut ? NULL : "name the queue they died in, not the dead"));
+        return;
+    }
+    dead = (struct queue *)object_by_name(step->core, dead_name(step, queue));
+    while (dead != NULL && numbers[0] < request->count && numbers[0] < MST_MESSAGES_MAX &&
+           (message = pile_first(&dead->ready)) != NULL &&
+           queue_has_room(queue, 1, message->body->len)) {
+        struct record record = record_of(step, RECORD_REDRIVE);
+
+        record.message = message->id;
+        record.target = queue->object.id;
+        record.new_id = queue->next_id;
+        object_record(step, &dead->object, &record);
+        numbers[0]++;
+    }
+    numbers[1] = object_is_durable(&queue->object) ? 1 : 0;
+    outcome_record(step, session, &queue->object, request->id, 1, request->op, MST_OK,
+                   MST_SPAN_NONE, MST_SPAN_NONE, numbers, 2);
+}

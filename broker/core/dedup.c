@@ -1,0 +1,69 @@
+/* dedup.c - which keys a queue has seen within its window: put at most once per key.
+ *
+ * Notes are forgotten from the oldest on, when a put looks; a full memory refuses with LIMIT rather
+ * than forget early. The window is counted on the deadline line, so replay forgets the same. */
+#include "broker/core/internal.h"
+
+static void drop_note(struct queue *queue, struct dedup_note *note)
+{
+    strmap_remove(&queue->dedup, &note->node);
+    list_remove(&note->in_order);
+    mst_blob_unref(&note->key);
+    free(note);
+}
+
+static void forget_old(struct queue *queue, int64_t now_ns)
+{
+    int64_t window_ns = setting(&queue->object, SETTING_DEDUP_WINDOW);
+
+    while (!list_empty(&queue->dedup_order)) {
+        struct dedup_note *note = OWNER(queue->dedup_order.next, struct dedup_note, in_order);
+
+        if (time_after(note->at_ns, window_ns) > now_ns) {
+            return;
+        }
+        drop_note(queue, note);
+    }
+}
+
+struct dedup_note *dedup_find(struct step *step, struct queue *queue, struct mst_span key)
+{
+    struct strmap_node *node = strmap_find(&queue->dedup, key);
+    struct dedup_note *note = node == NULL ? NULL : OWNER(node, struct dedup_note, node);
+    int64_t window_ns = setting(&queue->object, SETTING_DEDUP_WINDOW);
+
+    if (note == NULL || time_after(note->at_ns, window_ns) <= step->core->now_ns) {
+        return NULL;
+    }
+    return note;
+}
+
+bool dedup_full(const struct queue *queue)
+{
+    return queue->dedup.count >= MST_DEDUP_KEYS_MAX;
+}
+
+void dedup_add(struct core *core, struct queue *queue, struct mst_blob *key, uint64_t message,
+               int64_t now_ns)
+{
+    struct dedup_note *note;
+
+    (void)core;
+    forget_old(queue, now_ns);
+    note = calloc(1, sizeof(*note));
+    must(note != NULL);
+    note->key = mst_blob_ref(key);
+    note->node.key = mst_blob_span(note->key);
+    note->message = message;
+    note->at_ns = now_ns;
+    list_insert(&queue->dedup_order, &note->in_order);
+    must(strmap_insert(&queue->dedup, &note->node));
+}
+
+void dedup_clear(struct queue *queue)
+{
+    while (!list_empty(&queue->dedup_order)) {
+        drop_note(queue, OWNER(queue->dedup_order.next, struct dedup_note, in_order));
+    }
+    strmap_clear(&queue->dedup);
+}

@@ -1,0 +1,115 @@
+/* effects.c - what a step wants done: replies, closes, and records for the journal. */
+#include "broker/core/internal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+void effects_init(struct effects *effects)
+{
+    memset(effects, 0, sizeof(*effects));
+    mst_arena_init(&effects->arena);
+    mst_buf_init(&effects->records);
+}
+
+void effects_clear(struct effects *effects)
+{
+    free(effects->items);
+    mst_arena_clear(&effects->arena);
+    mst_buf_clear(&effects->records);
+    memset(effects, 0, sizeof(*effects));
+}
+
+void effects_reset(struct effects *effects)
+{
+    effects->count = 0;
+    effects->records_seq = 0;
+    effects->out_of_memory = false;
+    mst_arena_reset(&effects->arena);
+    mst_buf_reset(&effects->records);
+}
+
+static struct effect *effects_add(struct step *step, enum effect_kind kind, uint64_t conn)
+{
+    struct effects *effects = step->effects;
+    struct effect *effect;
+
+    if (effects->count == effects->cap) {
+        size_t cap = effects->cap == 0 ? 16 : effects->cap * 2;
+        struct effect *items = realloc(effects->items, cap * sizeof(*items));
+
+        must(items != NULL);
+        effects->items = items;
+        effects->cap = cap;
+    }
+    effect = &effects->items[effects->count++];
+    effect->kind = kind;
+    effect->conn = conn;
+    effect->seq = 0;
+    effect->body_bytes = 0;
+    effect->why = NULL;
+    return effect;
+}
+
+struct effect *effects_reply(struct step *step, uint64_t conn, enum mst_op op, uint64_t id)
+{
+    struct effect *effect = effects_add(step, EFFECT_REPLY, conn);
+
+    mst_reply_init(&effect->reply, op);
+    effect->reply.id = id;
+    return effect;
+}
+
+void effects_close(struct step *step, uint64_t conn, const char *why)
+{
+    if (conn != 0) {
+        effects_add(step, EFFECT_CLOSE, conn)->why = why;
+    }
+}
+
+struct mst_span step_printf(struct step *step, const char *format, ...)
+{
+    char text[MST_CAUSE_BYTES_MAX + 1];
+    va_list arguments;
+    int n;
+
+    va_start(arguments, format);
+    n = vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    if (n < 0) {
+        return MST_SPAN_NONE;
+    }
+    if ((size_t)n >= sizeof(text)) {
+        n = (int)sizeof(text) - 1;
+        while (n > 0 && ((unsigned char)text[n] & 0xc0u) == 0x80u) {
+            n--; /* never cut within a character */
+        }
+    }
+    return mst_arena_copy(&step->effects->arena, mst_span_of(text, (size_t)n));
+}
+
+struct record record_of(const struct step *step, enum record_kind what)
+{
+    return (struct record){
+        .what = what, .now_ns = step->core->now_ns, .wall_ns = step->core->wall_ns};
+}
+
+void step_record(struct step *step, struct record *record, bool durable)
+{
+    if (durable && step->core->config.has_storage) {
+        record->seq = ++step->core->record_seq;
+        must(record_encode(&step->effects->records, record));
+        step->effects->records_seq = record->seq;
+    }
+    record_apply(step->core, record);
+}
+
+bool object_is_durable(const struct object *object)
+{
+    return setting(object, SETTING_DURABLE) == 1;
+}
+
+void object_record(struct step *step, struct object *object, struct record *record)
+{
+    record->object = object->id;
+    step_record(step, record, object_is_durable(object));
+}

@@ -1,0 +1,200 @@
+/* line.c - waits, and the lines in which they stand.
+ *
+ * A wait stands in one line, or in several (a get from several queues); whoever ends it takes it out
+ * of all of them in the same step, so nobody dead, cancelled or timed out is ever handed anything. */
+#include "broker/core/internal.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+static bool place_before(const struct heap_node *a, const struct heap_node *b)
+{
+    return OWNER_CONST(a, struct place, node)->seq < OWNER_CONST(b, struct place, node)->seq;
+}
+
+void line_init(struct line *line)
+{
+    list_init(&line->places);
+    list_init(&line->aside);
+    heap_init(&line->returned, place_before);
+    line->count = 0;
+}
+
+void line_clear(struct line *line)
+{
+    assert(line->count == 0);
+    heap_clear(&line->returned);
+}
+
+void line_enter(struct core *core, struct line *line, struct place *place)
+{
+    assert(place->line == NULL);
+    place->line = line;
+    place->seq = ++core->place_seq;
+    list_insert(&line->places, &place->link);
+    line->count++;
+}
+
+void line_leave(struct place *place)
+{
+    if (place->line == NULL) {
+        return;
+    }
+    if (list_holds(&place->link)) {
+        list_remove(&place->link);
+    }
+    if (heap_holds(&place->node)) {
+        heap_remove(&place->line->returned, &place->node);
+    }
+    place->line->count--;
+    place->line = NULL;
+}
+
+static struct place *head_of(struct line *line)
+{
+    struct heap_node *node = heap_first(&line->returned);
+    struct place *back = node == NULL ? NULL : OWNER(node, struct place, node);
+    struct place *listed =
+        list_empty(&line->places) ? NULL : OWNER(line->places.next, struct place, link);
+
+    if (back == NULL || listed == NULL) {
+        return back == NULL ? listed : back;
+    }
+    return back->seq < listed->seq ? back : listed;
+}
+
+/* Who is passed over leaves the list but not the line: its sequence brings it back to its place. */
+static void stand_aside(struct place *place)
+{
+    if (list_holds(&place->link)) {
+        list_remove(&place->link);
+    } else {
+        heap_remove(&place->line->returned, &place->node);
+    }
+    list_insert(&place->line->aside, &place->link);
+    place->aside = true;
+}
+
+struct place *line_first(struct line *line, bool connected_only)
+{
+    struct place *place = head_of(line);
+
+    while (connected_only && place != NULL && place->wait->session->conn == 0) {
+        stand_aside(place);
+        place = head_of(line);
+    }
+    return place;
+}
+
+void line_come_back(struct place *place)
+{
+    if (place->line == NULL || !place->aside) {
+        return;
+    }
+    list_remove(&place->link);
+    place->aside = false;
+    must(heap_push(&place->line->returned, &place->node));
+}
+
+struct wait *wait_new(struct step *step, struct session *session, const struct mst_request *request,
+                      uint64_t id, enum wait_kind kind, int64_t timeout_ns,
+                      enum mst_status *refusal_out)
+{
+    struct core *core = step->core;
+    struct wait *wait;
+
+    *refusal_out = MST_LIMIT;
+    if (core->waits_count >= core->config.waits_max) {
+        return NULL;
+    }
+    wait = calloc(1, sizeof(*wait));
+    *refusal_out = MST_NO_MEMORY;
+    if (wait == NULL) {
+        return NULL;
+    }
+    wait->kind = kind;
+    wait->session = session;
+    wait->entry = entry_ensure(core, session, id);
+    wait->entry->state = ENTRY_WAITS;
+    wait->entry->wait = wait;
+    wait->entry->outcome.op = request->op;
+    wait->since_ns = core->now_ns;
+    wait->timeout_ns = timeout_ns;
+    wait->place.wait = wait;
+    list_insert(&session->waits, &wait->in_session);
+    session->waits_count++;
+    core->waits_count++;
+    timer_init(&wait->timer, TIMER_WAIT);
+    timer_set(core, &wait->timer, time_after(core->now_ns, timeout_ns));
+    return wait;
+}
+
+void wait_free(struct core *core, struct wait *wait)
+{
+    timer_cancel(core, &wait->timer);
+    line_leave(&wait->place);
+    for (size_t i = 0; i < wait->more_count; i++) {
+        line_leave(&wait->more[i]);
+    }
+    list_remove(&wait->in_session);
+    wait->session->waits_count--;
+    core->waits_count--;
+    if (wait->put != NULL) {
+        struct account *account =
+            session_account(core, wait->session, (struct queue *)wait->place.object);
+
+        account->blocked -= wait->put->count;
+        account->blocked_bytes -= wait->put->bytes;
+        core->memory -= wait->put->bytes;
+        put_list_free(core, &wait->put);
+        account_drop_if_idle(core, account);
+    }
+    wait->entry->wait = NULL;
+    free(wait->more);
+    free(wait);
+}
+
+void wait_end(struct step *step, struct wait *wait, enum mst_status status, struct mst_span cause)
+{
+    struct session *session = wait->session;
+    uint64_t id = wait->entry->id;
+    enum mst_op op = wait->entry->outcome.op;
+
+    step->object = wait->place.object;
+    wait_free(step->core, wait);
+    outcome_volatile(step, session, id, op, status, cause, NULL, 0);
+}
+
+void wait_expire(struct step *step, struct wait *wait, enum mst_status status)
+{
+    const struct object *object = wait->place.object;
+    struct mst_span cause = MST_SPAN_NONE;
+
+    if (wait->kind == WAIT_BARRIER) {
+        barrier_party_gone(step, wait, status,
+                           mst_span_text(status == MST_TIMEOUT ? "timeout" : "cancelled"));
+        return;
+    }
+    if (wait->kind == WAIT_GET || wait->kind == WAIT_PUT) {
+        unsigned side = wait->kind == WAIT_GET ? MST_SIDE_GET : MST_SIDE_PUT;
+
+        if ((((const struct queue *)object)->paused & side) != 0) {
+            cause = mst_span_text("paused");
+        }
+    }
+    object_mark_dirty(step->core, wait->place.object);
+    wait_end(step, wait, status, cause);
+}
+
+void line_end_all(struct step *step, struct line *line, enum mst_status status,
+                  struct mst_span cause)
+{
+    struct place *place;
+
+    while ((place = head_of(line)) != NULL) {
+        wait_end(step, place->wait, status, cause);
+    }
+    while (!list_empty(&line->aside)) {
+        wait_end(step, OWNER(line->aside.next, struct place, link)->wait, status, cause);
+    }
+}

@@ -1,0 +1,376 @@
+/* outcome.c - each request has one outcome, which is kept until its client has taken it.
+ *
+ * The reply is always made from the kept outcome, the first time and when the request is resent, so
+ * both cannot differ. Replies to neighbouring ids are merged into one frame where they are alike. */
+#include "broker/core/internal.h"
+
+#include <assert.h>
+
+struct entry *entry_find(struct session *session, uint64_t id)
+{
+    return idmap_get(&session->entries, id);
+}
+
+struct entry *entry_ensure(struct core *core, struct session *session, uint64_t id)
+{
+    struct entry *entry = entry_find(session, id);
+
+    (void)core;
+    if (entry != NULL) {
+        return entry;
+    }
+    entry = calloc(1, sizeof(*entry));
+    must(entry != NULL && idmap_set(&session->entries, id, entry));
+    entry->id = id;
+    list_init(&entry->leases);
+    return entry;
+}
+
+void entry_drop(struct core *core, struct session *session, struct entry *entry)
+{
+    (void)core;
+    assert(entry->wait == NULL && list_empty(&entry->leases));
+    idmap_remove(&session->entries, entry->id);
+    mst_blob_unref(&entry->outcome.cause);
+    mst_blob_unref(&entry->outcome.value);
+    free(entry);
+}
+
+static struct mst_blob *blob_or_null(struct mst_span span)
+{
+    struct mst_blob *blob;
+
+    if (span.data == NULL) {
+        return NULL;
+    }
+    blob = mst_blob_new(span);
+    must(blob != NULL);
+    return blob;
+}
+
+static void entry_settle(struct entry *entry, enum mst_op op, enum mst_status status,
+                         struct mst_span cause, struct mst_span value, const uint64_t *numbers,
+                         size_t numbers_count)
+{
+    mst_blob_unref(&entry->outcome.cause);
+    mst_blob_unref(&entry->outcome.value);
+    memset(&entry->outcome, 0, sizeof(entry->outcome));
+    entry->state = ENTRY_ANSWERED;
+    entry->outcome.op = op;
+    entry->outcome.status = status;
+    entry->outcome.cause = blob_or_null(cause);
+    entry->outcome.value = blob_or_null(value);
+    if (numbers_count > 0) {
+        memcpy(entry->outcome.numbers, numbers, numbers_count * sizeof(*numbers));
+    }
+}
+
+void apply_outcome(struct core *core, const struct record *record)
+{
+    struct session *session = session_find(core, record->session);
+
+    if (session == NULL) {
+        return;
+    }
+    for (uint64_t i = 0; i < record->count; i++) {
+        struct entry *entry = entry_ensure(core, session, record->request + i);
+
+        entry_settle(entry, (enum mst_op)record->op, (enum mst_status)record->status, record->cause,
+                     record->value, record->numbers, record->numbers_count);
+        entry->recorded = true;
+        entry->seq = record->seq;
+        if (record->op == MST_OP_PUT && record->status == MST_OK) {
+            entry->outcome.numbers[0] += i;
+        }
+    }
+    if (record->request + record->count > session->highest + 1) {
+        session->highest = record->request + record->count - 1;
+    }
+}
+
+void outcome_record(struct step *step, struct session *session, struct object *object, uint64_t id,
+                    uint64_t count, enum mst_op op, enum mst_status status, struct mst_span cause,
+                    struct mst_span value, const uint64_t *numbers, size_t numbers_count)
+{
+    struct record record = record_of(step, RECORD_OUTCOME);
+
+    assert(numbers_count <= OUTCOME_NUMBERS);
+    record.session = session->id;
+    record.request = id;
+    record.count = count;
+    record.op = (uint64_t)op;
+    record.status = (uint64_t)status;
+    record.cause = cause;
+    record.value = value;
+    record.numbers = numbers;
+    record.numbers_count = numbers_count;
+    if (object != NULL) {
+        object_record(step, object, &record);
+    } else {
+        step_record(step, &record, false);
+    }
+    for (uint64_t i = 0; i < count; i++) {
+        answer_entry(step, session, entry_find(session, id + i));
+    }
+}
+
+/* An outcome without numbers of its own says only whether it is on disk. */
+void outcome_ok(struct step *step, struct session *session, struct object *object,
+                const struct mst_request *request)
+{
+    uint64_t durable = object_is_durable(object) ? 1 : 0;
+
+    outcome_record(step, session, object, request->id, 1, request->op, MST_OK, MST_SPAN_NONE,
+                   MST_SPAN_NONE, &durable, 1);
+}
+
+void outcome_volatile(struct step *step, struct session *session, uint64_t id, enum mst_op op,
+                      enum mst_status status, struct mst_span cause, const uint64_t *numbers,
+                      size_t numbers_count)
+{
+    struct entry *entry = entry_ensure(step->core, session, id);
+
+    entry_settle(entry, op, status, cause, MST_SPAN_NONE, numbers, numbers_count);
+    entry->recorded = false;
+    entry->seq = step->object == NULL ? 0 : step->object->seq;
+    answer_entry(step, session, entry);
+}
+
+/* How many request ids a frame stands for. */
+static uint64_t request_count(const struct mst_request *request)
+{
+    uint64_t count = 0;
+
+    switch (request->op) {
+    case MST_OP_PUT:
+        return request->mode == MST_PUT_EACH && request->bodies_count > 0 ? request->bodies_count
+                                                                          : 1;
+    case MST_OP_GET:
+        return request->count > 0 && request->count <= MST_IN_FLIGHT_MAX ? request->count : 1;
+    case MST_OP_DONE:
+        for (size_t i = 0; i < request->runs_count; i++) {
+            count += request->runs[i].count;
+        }
+        return count > 0 && count <= MST_MESSAGES_MAX ? count : 1;
+    default: return 1;
+    }
+}
+
+void refuse(struct step *step, struct session *session, const struct mst_request *request,
+            enum mst_status status, struct mst_span cause)
+{
+    uint64_t count = request_count(request);
+
+    for (uint64_t i = 0; i < count; i++) {
+        outcome_volatile(step, session, request->id + i, request->op, status, cause, NULL, 0);
+    }
+}
+
+struct mst_reply *answer_read(struct step *step, struct session *session, struct object *object,
+                              const struct mst_request *request)
+{
+    struct entry *entry = entry_ensure(step->core, session, request->id);
+    struct effect *effect;
+
+    entry->state = ENTRY_READ;
+    entry->outcome.op = request->op;
+    effect = effects_reply(step, session->conn, request->op, request->id);
+    effect->seq = object == NULL ? 0 : object->seq;
+    return &effect->reply;
+}
+
+static void fill_numbers(struct mst_reply *reply, const struct outcome *outcome)
+{
+    const uint64_t *n = outcome->numbers;
+
+    switch (outcome->op) {
+    case MST_OP_PUT:
+        reply->first = n[0];
+        reply->taken = n[1];
+        reply->durable = n[2];
+        reply->duplicate = n[3];
+        break;
+    case MST_OP_DONE:
+        reply->already = n[0] != 0;
+        reply->durable = n[1];
+        break;
+    case MST_OP_TASK_DONE:
+    case MST_OP_PURGE:
+    case MST_OP_SHUTDOWN:
+    case MST_OP_REDRIVE:
+        reply->number = n[0];
+        reply->durable = n[1];
+        break;
+    case MST_OP_EVENT_SET:
+    case MST_OP_EVENT_CLEAR:
+    case MST_OP_EVENT_WAIT:
+        reply->flag = n[0] != 0;
+        reply->generation = n[1];
+        reply->object_version = n[2];
+        break;
+    case MST_OP_BARRIER_WAIT:
+        reply->index = n[0];
+        reply->generation = n[1];
+        reply->leader = n[2] != 0;
+        break;
+    case MST_OP_DECLARE:
+        reply->flag = n[0] != 0;
+        reply->durable = n[1];
+        break;
+    default: reply->durable = n[0]; break;
+    }
+}
+
+static void fill_deliveries(struct step *step, struct effect *effect, struct entry *entry)
+{
+    struct mst_reply *reply = &effect->reply;
+    size_t n = 0;
+
+    for (struct link *l = entry->leases.next; l != &entry->leases; l = l->next) {
+        n++;
+    }
+    if (n == 0) {
+        return;
+    }
+    reply->deliveries = mst_arena_take(&step->effects->arena, n * sizeof(*reply->deliveries));
+    must(reply->deliveries != NULL);
+    for (struct link *l = entry->leases.next; l != &entry->leases; l = l->next) {
+        const struct message *message = OWNER(l, struct lease, in_entry)->message;
+
+        delivery_fill(step, message, &reply->deliveries[reply->deliveries_count++]);
+        effect->body_bytes += message->body->len;
+    }
+}
+
+/* A get that is answered again may know its queue by another handle now. */
+static uint64_t handle_of_reply(struct step *step, struct session *session,
+                                const struct entry *entry)
+{
+    const struct mst_request *request = step->event->request;
+    const struct lease *lease;
+
+    if (step->event->kind != EVENT_REQUEST || request->op != MST_OP_GET ||
+        step->event->session != session->id || list_empty(&entry->leases)) {
+        return entry->outcome.numbers[0];
+    }
+    lease = OWNER_CONST(entry->leases.next, struct lease, in_entry);
+    for (size_t i = 0; i < request->handles_count; i++) {
+        const struct handle *handle = idmap_get(&session->handles, request->handles[i]);
+
+        if (handle != NULL && handle->slot == lease->queue->object.slot) {
+            return request->handles[i];
+        }
+    }
+    return entry->outcome.numbers[0];
+}
+
+static bool same_cause(const struct mst_reply *reply, const struct mst_blob *cause)
+{
+    return mst_span_equal(reply->cause, mst_blob_span(cause));
+}
+
+/* Merged deliveries stop at this many body bytes, so that a run of large bodies stays well within a
+ * frame. */
+#define MERGED_BYTES_MAX (256u << 10)
+
+/* One delivery more in the reply before; its array has room up to the next power of two. */
+static bool merge_delivery(struct step *step, struct effect *effect, struct entry *entry,
+                           uint64_t handle)
+{
+    struct mst_reply *last = &effect->reply;
+    struct lease *lease;
+    size_t n = last->deliveries_count;
+
+    if (entry->leases.next->next != &entry->leases || last->handle != handle ||
+        last->answered != n || n >= MST_MESSAGES_MAX) {
+        return false;
+    }
+    lease = OWNER(entry->leases.next, struct lease, in_entry);
+    if (effect->body_bytes + lease->message->body->len > MERGED_BYTES_MAX) {
+        return false;
+    }
+    if ((n & (n - 1)) == 0) {
+        struct mst_delivery *more = mst_arena_take(&step->effects->arena, 2 * n * sizeof(*more));
+
+        must(more != NULL);
+        memcpy(more, last->deliveries, n * sizeof(*more));
+        last->deliveries = more;
+    }
+    delivery_fill(step, lease->message, &last->deliveries[n]);
+    effect->body_bytes += lease->message->body->len;
+    last->deliveries_count++;
+    last->answered++;
+    return true;
+}
+
+static bool merge(struct step *step, uint64_t conn, struct entry *entry, uint64_t handle)
+{
+    struct effects *effects = step->effects;
+    const struct outcome *outcome = &entry->outcome;
+    struct effect *effect;
+    struct mst_reply *last;
+
+    if (effects->count == 0) {
+        return false;
+    }
+    effect = &effects->items[effects->count - 1];
+    last = &effect->reply;
+    if (effect->kind != EFFECT_REPLY || effect->conn != conn || last->op != outcome->op ||
+        last->status != outcome->status || last->id == 0 ||
+        last->id + last->answered != entry->id || !same_cause(last, outcome->cause)) {
+        return false;
+    }
+    if (outcome->op == MST_OP_PUT) {
+        bool refused = last->taken == 0 && outcome->numbers[1] == 0 && last->duplicate == 0 &&
+                       outcome->numbers[3] == 0;
+        bool follows = last->taken == last->answered && outcome->numbers[1] == 1 &&
+                       outcome->numbers[0] == last->first + last->taken;
+
+        if ((!refused && !follows) || last->durable != outcome->numbers[2]) {
+            return false;
+        }
+        last->taken += outcome->numbers[1];
+        last->answered++;
+    } else if (outcome->op == MST_OP_DONE) {
+        if (last->already != (outcome->numbers[0] != 0) || last->durable != outcome->numbers[1]) {
+            return false;
+        }
+        last->answered++;
+    } else if (outcome->op == MST_OP_GET && outcome->status != MST_OK) {
+        last->answered++;
+    } else if (outcome->op != MST_OP_GET || !merge_delivery(step, effect, entry, handle)) {
+        return false;
+    }
+    effect->seq = effect->seq > entry->seq ? effect->seq : entry->seq;
+    return true;
+}
+
+void answer_entry(struct step *step, struct session *session, struct entry *entry)
+{
+    struct effect *effect;
+    struct mst_reply *reply;
+    uint64_t handle;
+
+    if (session->conn == 0) {
+        return;
+    }
+    handle = entry->outcome.op == MST_OP_GET ? handle_of_reply(step, session, entry) : 0;
+    if (merge(step, session->conn, entry, handle)) {
+        return;
+    }
+    effect = effects_reply(step, session->conn, entry->outcome.op, entry->id);
+    effect->seq = entry->seq;
+    reply = &effect->reply;
+    reply->status = entry->outcome.status;
+    reply->cause = mst_blob_span(entry->outcome.cause);
+    reply->value = mst_blob_span(entry->outcome.value);
+    if (entry->outcome.op == MST_OP_GET) {
+        reply->handle = handle;
+        fill_deliveries(step, effect, entry);
+    } else if (entry->outcome.op == MST_OP_JOIN) {
+        reply->tallies = entry->outcome.numbers;
+        reply->tallies_count = reply->status == MST_OK ? MST_TALLY_COUNT : 0;
+    } else {
+        fill_numbers(reply, &entry->outcome);
+    }
+}

@@ -1,0 +1,285 @@
+/* queue.c - messages waiting for takers, or takers waiting for messages.
+ *
+ * Invariant 1: after settling, never a ready message beside a connected getter, unless paused.
+ * Invariant 2: unfinished == kept + taken in auto mode and not done; join waits for zero.
+ * Knows nothing of sockets, of the journal, or of what time it is but what the step says. */
+#include "broker/core/internal.h"
+
+#include <assert.h>
+
+#define DISCARD_SLICE    1000
+#define MESSAGE_OVERHEAD (sizeof(struct message) + sizeof(struct mst_blob) + 40)
+
+struct queue *queue_new(struct core *core, enum mst_kind kind, uint64_t first_id)
+{
+    struct queue *queue = calloc(1, sizeof(*queue));
+
+    if (queue == NULL) {
+        return NULL;
+    }
+    pile_init(&queue->ready, kind);
+    idmap_init(&queue->messages);
+    list_init(&queue->leases);
+    list_init(&queue->accounts);
+    queue->first_id = queue->next_id = first_id;
+    line_init(&queue->getters);
+    line_init(&queue->putters);
+    line_init(&queue->joiners);
+    strmap_init(&queue->dedup, core->config.boot);
+    list_init(&queue->dedup_order);
+    return queue;
+}
+
+void queue_apply_settings(struct queue *queue, enum mst_kind kind)
+{
+    if (queue->ready.kind != kind) {
+        assert(queue->ready.count == 0);
+        pile_clear(&queue->ready);
+        pile_init(&queue->ready, kind);
+    }
+}
+
+uint64_t message_charge(const struct message *message)
+{
+    return message->body->len + MESSAGE_OVERHEAD +
+           (message->extra == NULL ? 0 : sizeof(struct extra)) +
+           (message->extra == NULL || message->extra->headers == NULL
+                ? 0
+                : message->extra->headers->len);
+}
+
+static void message_release(struct core *core, struct message *message)
+{
+    core->memory -= message_charge(message);
+    core->messages_count--;
+    if (message->extra != NULL) {
+        timer_cancel(core, &message->extra->ttl);
+        timer_cancel(core, &message->extra->delay);
+        mst_blob_unref(&message->extra->headers);
+        dead_note_free(&message->extra->dead);
+        free(message->extra);
+    }
+    mst_blob_unref(&message->body);
+    free(message);
+}
+
+void message_free(struct core *core, struct queue *queue, struct message *message)
+{
+    idmap_remove(&queue->messages, message->id);
+    queue->kept_bytes -= message->body->len;
+    message_release(core, message);
+}
+
+struct extra *message_extra(struct core *core, struct queue *queue, struct message *message)
+{
+    if (message->extra == NULL) {
+        message->extra = calloc(1, sizeof(*message->extra));
+        must(message->extra != NULL);
+        core->memory += sizeof(struct extra);
+        message->extra->message = message;
+        message->extra->expires_ns = MST_FOREVER;
+        timer_init(&message->extra->ttl, TIMER_TTL);
+        timer_init(&message->extra->delay, TIMER_DELAY);
+    }
+    message->extra->object = queue->object.id;
+    return message->extra;
+}
+
+/* The timers that its state asks for: a leased message neither expires nor becomes ready. */
+void message_arm(struct core *core, struct queue *queue, struct message *message)
+{
+    struct extra *extra = message->extra;
+
+    (void)queue;
+    if (extra == NULL) {
+        return;
+    }
+    timer_set(core, &extra->ttl, message->state == MST_LEASED ? MST_FOREVER : extra->expires_ns);
+    timer_set(core, &extra->delay, message->state == MST_DELAYED ? extra->ready_ns : MST_FOREVER);
+}
+
+void queue_begin(struct queue *queue, uint64_t count)
+{
+    if (queue->unfinished == 0) {
+        memset(queue->tallies, 0, sizeof(queue->tallies));
+    }
+    queue->unfinished += count;
+}
+
+void queue_finish(struct core *core, struct queue *queue, enum mst_tally why, uint64_t count)
+{
+    assert(queue->unfinished >= count);
+    queue->unfinished -= count;
+    queue->tallies[why] += count;
+    queue->totals[why] += count;
+    object_mark_dirty(core, &queue->object);
+}
+
+bool queue_has_room(const struct queue *queue, uint64_t messages, uint64_t bytes)
+{
+    uint64_t maxsize = (uint64_t)setting(&queue->object, SETTING_MAXSIZE);
+    uint64_t max_bytes = (uint64_t)setting(&queue->object, SETTING_MAX_BYTES);
+
+    return (maxsize == 0 || queue_kept(queue) + messages <= maxsize) &&
+           (max_bytes == 0 || queue->kept_bytes + bytes <= max_bytes);
+}
+
+bool queue_drained(const struct queue *queue)
+{
+    return queue->shut && (queue->shut_now || queue_kept(queue) == 0);
+}
+
+bool timeout_valid(int64_t timeout_ns)
+{
+    return timeout_ns >= 0 || timeout_ns == MST_DEFAULT_TIMEOUT;
+}
+
+void delivery_fill(struct step *step, const struct message *message, struct mst_delivery *out)
+{
+    const struct extra *extra = message->extra;
+    struct mst_history *history;
+
+    memset(out, 0, sizeof(*out));
+    out->id = message->id;
+    out->number = message->deliveries;
+    out->body = mst_blob_span(message->body);
+    out->priority = message->priority;
+    out->age_ns = step->core->now_ns - message->put_ns;
+    if (extra == NULL) {
+        return;
+    }
+    out->headers = mst_blob_span(extra->headers);
+    if (extra->dead == NULL) {
+        return;
+    }
+    history = mst_arena_take(&step->effects->arena, sizeof(*history));
+    must(history != NULL);
+    *history = (struct mst_history){.cause = mst_blob_span(extra->dead->cause),
+                                    .queue = mst_blob_span(extra->dead->queue),
+                                    .id = extra->dead->id,
+                                    .deliveries = extra->dead->deliveries,
+                                    .put_wall_ns = extra->dead->put_wall_ns,
+                                    .died_wall_ns = extra->dead->died_wall_ns,
+                                    .holder = mst_blob_span(extra->dead->holder)};
+    out->history = history;
+}
+
+/* ---- cutting off many messages at once ---- */
+
+uint64_t queue_discard(struct core *core, struct queue *queue)
+{
+    struct discarded *discarded = calloc(1, sizeof(*discarded));
+    uint64_t count = queue->ready.count + queue->delayed;
+
+    must(discarded != NULL);
+    discarded->messages = queue->messages;
+    discarded->next = core->discarded;
+    core->discarded = discarded;
+    idmap_init(&queue->messages);
+    queue->kept_bytes = 0;
+    pile_clear(&queue->ready);
+    queue->delayed = 0;
+    for (struct link *l = queue->leases.next; l != &queue->leases; l = l->next) {
+        struct message *message = OWNER(l, struct lease, in_queue)->message;
+
+        idmap_remove(&discarded->messages, message->id);
+        must(idmap_set(&queue->messages, message->id, message));
+        queue->kept_bytes += message->body->len;
+    }
+    return count;
+}
+
+void discard_slice(struct core *core)
+{
+    struct discarded *discarded = core->discarded;
+    void *values[IDMAP_PAGE];
+    size_t freed = 0;
+
+    while (discarded != NULL && freed < DISCARD_SLICE) {
+        size_t n = idmap_take_page(&discarded->messages, &discarded->at, values);
+
+        for (size_t i = 0; i < n; i++) {
+            message_release(core, values[i]);
+        }
+        freed += n;
+        if (n == 0) {
+            core->discarded = discarded->next;
+            idmap_clear(&discarded->messages);
+            free(discarded);
+            discarded = core->discarded;
+        }
+    }
+}
+
+void queue_free(struct core *core, struct queue *queue)
+{
+    while (!list_empty(&queue->leases)) {
+        struct lease *lease = OWNER(queue->leases.next, struct lease, in_queue);
+        struct message *message = lease->message;
+
+        if (lease->entry != NULL) {
+            lease->entry->outcome.status = MST_GONE;
+        }
+        lease_free(core, lease);
+        message_free(core, queue, message);
+    }
+    queue->leased = 0;
+    queue_discard(core, queue);
+    while (!list_empty(&queue->accounts)) {
+        struct account *account = OWNER(queue->accounts.next, struct account, in_queue);
+
+        assert(account->blocked == 0);
+        account->taken = 0;
+        account_drop_if_idle(core, account);
+    }
+    if (queue->next_id > core->next_message) {
+        core->next_message = queue->next_id;
+    }
+    dedup_clear(queue);
+    pile_clear(&queue->ready);
+    idmap_clear(&queue->messages);
+    line_clear(&queue->getters);
+    line_clear(&queue->putters);
+    line_clear(&queue->joiners);
+    free(queue);
+}
+
+/* ---- settling ---- */
+
+/* A get from several queues ends with SHUTDOWN only when the last of them is shut. */
+static void end_getters(struct step *step, struct queue *queue)
+{
+    struct place *place;
+
+    while ((place = line_first(&queue->getters, false)) != NULL) {
+        struct wait *wait = place->wait;
+        bool elsewhere = false;
+
+        line_leave(place);
+        elsewhere = wait->place.line != NULL;
+        for (size_t i = 0; i < wait->more_count; i++) {
+            elsewhere = elsewhere || wait->more[i].line != NULL;
+        }
+        if (!elsewhere) {
+            wait_end(step, wait, MST_SHUTDOWN, MST_SPAN_NONE);
+        }
+    }
+    line_end_all(step, &queue->getters, MST_SHUTDOWN, MST_SPAN_NONE);
+}
+
+void queue_settle(struct step *step, struct queue *queue)
+{
+    step->object = &queue->object;
+    do {
+        get_serve(step, queue);
+    } while (put_serve(step, queue));
+    if (queue->shut) {
+        line_end_all(step, &queue->putters, MST_SHUTDOWN, MST_SPAN_NONE);
+    }
+    if (queue_drained(queue)) {
+        end_getters(step, queue);
+    }
+    if (queue->unfinished == 0) {
+        join_serve(step, queue);
+    }
+}

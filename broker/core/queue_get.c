@@ -1,0 +1,364 @@
+/* queue_get.c - getting: from the first queue that has a message, or in line until one comes. */
+#include "broker/core/internal.h"
+
+#include <assert.h>
+
+/* ---- applying ---- */
+
+static struct lease *lease_new(struct core *core, struct queue *queue, struct session *session,
+                               struct entry *entry, struct message *message,
+                               const struct record *record)
+{
+    struct lease *lease = calloc(1, sizeof(*lease));
+
+    (void)core;
+    must(lease != NULL);
+    lease->message = message;
+    lease->queue = queue;
+    lease->session = session;
+    lease->session_id = session->id;
+    lease->holder = mst_blob_ref(session->label);
+    lease->entry = entry;
+    lease->mode = (enum mst_get_mode)record->mode;
+    lease->lease_ns = record->lease_ns;
+    lease->detached = record->detached != 0;
+    lease->since_ns = record->now_ns;
+    lease->until_ns = MST_FOREVER;
+    timer_init(&lease->timer, TIMER_LEASE);
+    list_insert(&entry->leases, &lease->in_entry);
+    list_insert(&session->leases, &lease->in_session);
+    list_insert(&queue->leases, &lease->in_queue);
+    session->leases_count++;
+    return lease;
+}
+
+static void grant_one(struct core *core, struct queue *queue, struct session *session,
+                      struct entry *entry, uint64_t id, const struct record *record)
+{
+    struct message *message = idmap_get(&queue->messages, id);
+
+    assert(message != NULL && message->state == MST_READY);
+    pile_remove(&queue->ready, message);
+    message->state = MST_LEASED;
+    message->deliveries++;
+    message->lease = lease_new(core, queue, session, entry, message, record);
+    message_arm(core, queue, message);
+    queue->leased++;
+    queue->gets++;
+    entry->state = ENTRY_ANSWERED;
+    entry->recorded = true;
+    entry->seq = record->seq;
+    entry->outcome.op = MST_OP_GET;
+    entry->outcome.status = MST_OK;
+}
+
+/* One request that takes all the messages, or as many requests as messages. */
+void apply_grant(struct core *core, const struct record *record)
+{
+    struct queue *queue = (struct queue *)object_find(core, record->object);
+    struct session *session = session_find(core, record->session);
+
+    if (queue == NULL || session == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < record->list_count; i++) {
+        uint64_t id = record->count > 1 ? record->request + i : record->request;
+
+        grant_one(core, queue, session, entry_ensure(core, session, id), record->list[i], record);
+        session->highest = id > session->highest ? id : session->highest;
+    }
+    queue->object.seq = record->seq;
+    queue->object.version++;
+}
+
+/* ---- granting ---- */
+
+bool queue_expire_head(struct step *step, struct queue *queue)
+{
+    struct message *head;
+
+    while ((head = pile_first(&queue->ready)) != NULL) {
+        struct record record = record_of(step, RECORD_DROP);
+
+        if (head->extra == NULL || head->extra->expires_ns > step->core->now_ns) {
+            return true;
+        }
+        record.message = head->id;
+        record.tally = MST_TALLY_EXPIRED;
+        object_record(step, &queue->object, &record);
+    }
+    return false;
+}
+
+/* What a get asks for, whether it waits or not. */
+struct taker {
+    struct session *session;
+    enum mst_get_mode mode;
+    int64_t lease_ns;
+    bool detached;
+};
+
+/* Ids of the first ready messages, at most max and about bytes_max; the caller's array. Only a plain
+ * list can be read ahead cheaply: a heap gives one at a time. */
+static size_t look_ahead(struct step *step, struct queue *queue, uint64_t *ids, size_t max,
+                         uint64_t bytes_max)
+{
+    const struct pile *pile = &queue->ready;
+    bool lifo = pile->kind == MST_KIND_LIFO;
+    struct link *link = lifo ? pile->arrived.prev : pile->arrived.next;
+    uint64_t bytes = 0;
+    size_t n = 0;
+
+    if (pile->by_order.count > 0 || max == 1) {
+        ids[0] = pile_first(pile)->id;
+        return 1;
+    }
+    for (; n < max && link != &pile->arrived; link = lifo ? link->prev : link->next) {
+        const struct message *message = OWNER(link, struct message, in_order);
+
+        bytes += message->body->len;
+        if ((n > 0 && bytes > bytes_max) ||
+            (message->extra != NULL && message->extra->expires_ns <= step->core->now_ns)) {
+            break;
+        }
+        ids[n++] = message->id;
+    }
+    return n;
+}
+
+/* Grants ready messages to request(s) from `id` on: to `requests` of them one each, or to the one as
+ * many as `max`. Returns how many messages went. */
+static size_t grant(struct step *step, struct queue *queue, const struct taker *taker, uint64_t id,
+                    uint64_t requests, uint64_t max, uint64_t bytes_max)
+{
+    struct record record = record_of(step, RECORD_GRANT);
+    uint64_t want = requests > 1 ? requests : max;
+    uint64_t *ids;
+
+    want = want < queue->ready.count ? want : queue->ready.count;
+    ids = mst_arena_take(&step->effects->arena, want * sizeof(*ids));
+    must(ids != NULL);
+    record.list_count = look_ahead(step, queue, ids, want, bytes_max);
+    record.list = ids;
+    record.session = taker->session->id;
+    record.request = id;
+    record.count = requests > 1 ? record.list_count : 1;
+    record.mode = (uint64_t)taker->mode;
+    record.lease_ns = taker->lease_ns;
+    record.detached = taker->detached;
+    object_record(step, &queue->object, &record);
+    return record.list_count;
+}
+
+static uint64_t reply_bytes_max(const struct core *core)
+{
+    return core->config.frame_bytes_max / 2;
+}
+
+/* A get with max > 1 takes what is there, also where it can only be taken one at a time. */
+static void grant_many(struct step *step, struct queue *queue, const struct taker *taker,
+                       uint64_t id, uint64_t max)
+{
+    uint64_t room = reply_bytes_max(step->core);
+    uint64_t taken = 0;
+    struct message *head;
+
+    while (taken < max && queue_expire_head(step, queue)) {
+        head = pile_first(&queue->ready);
+        if (taken > 0 && head->body->len > room) {
+            break;
+        }
+        room -= head->body->len < room ? head->body->len : room;
+        taken += grant(step, queue, taker, id, 1, queue->ready.by_order.count > 0 ? 1 : max - taken,
+                       room);
+    }
+}
+
+static void answer_grant(struct step *step, struct session *session, uint64_t id, uint64_t handle)
+{
+    struct entry *entry = entry_find(session, id);
+
+    entry->outcome.numbers[0] = handle;
+    answer_entry(step, session, entry);
+}
+
+void get_serve(struct step *step, struct queue *queue)
+{
+    struct place *place;
+
+    while ((queue->paused & MST_SIDE_GET) == 0 && !queue->shut_now &&
+           (place = line_first(&queue->getters, true)) != NULL && queue_expire_head(step, queue)) {
+        struct wait *wait = place->wait;
+        struct taker taker = {wait->session, wait->mode, wait->lease_ns, wait->detached};
+        uint64_t id = wait->entry->id;
+        uint64_t handle = place->handle;
+        uint64_t max = wait->max;
+
+        wait_free(step->core, wait);
+        grant_many(step, queue, &taker, id, max);
+        answer_grant(step, taker.session, id, handle);
+    }
+}
+
+/* ---- deciding ---- */
+
+static const char *get_problem(const struct mst_request *request)
+{
+    if (request->handles_count == 0) {
+        return "a get names at least one queue";
+    }
+    if (request->mode > MST_GET_LEASE || request->max == 0 || request->max > MST_MESSAGES_MAX) {
+        return "a get takes 1 to 4096 messages, in mode auto or lease";
+    }
+    if (request->count > 1 && request->max != 1) {
+        return "several gets in one frame take one message each";
+    }
+    if (!timeout_valid(request->timeout_ns) || request->lease_ns <= 0) {
+        return "a negative time, or a lease time that is not positive";
+    }
+    if (request->mode == MST_GET_AUTO && (request->detached || request->lease_ns != MST_FOREVER)) {
+        return "lease time and detached need mode lease";
+    }
+    if (request->detached && request->lease_ns == MST_FOREVER) {
+        return "a detached lease needs a lease time: nothing else would end it";
+    }
+    return NULL;
+}
+
+struct get_sources {
+    struct queue *queues[MST_GET_QUEUES_MAX];
+    size_t count;
+};
+
+static bool find_sources(struct step *step, struct session *session,
+                         const struct mst_request *request, struct get_sources *sources)
+{
+    sources->count = 0;
+    for (size_t i = 0; i < request->handles_count; i++) {
+        struct object *object =
+            handle_object(step, session, request, request->handles[i], QUEUE_KINDS, MST_KIND_FIFO);
+
+        if (object == NULL) {
+            return false;
+        }
+        sources->queues[sources->count++] = (struct queue *)object;
+    }
+    return true;
+}
+
+/* The first queue that can give now: has a message, is not paused, and nobody connected stands in
+ * its line. NULL: none. */
+static struct queue *giving(struct step *step, const struct get_sources *sources, size_t *at_out)
+{
+    for (size_t i = 0; i < sources->count; i++) {
+        struct queue *queue = sources->queues[i];
+
+        if ((queue->paused & MST_SIDE_GET) == 0 && !queue->shut_now &&
+            line_first(&queue->getters, true) == NULL && queue_expire_head(step, queue)) {
+            *at_out = i;
+            return queue;
+        }
+    }
+    return NULL;
+}
+
+static bool all_drained(const struct get_sources *sources)
+{
+    for (size_t i = 0; i < sources->count; i++) {
+        if (!queue_drained(sources->queues[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void get_wait(struct step *step, struct session *session, const struct mst_request *request,
+                     uint64_t id, const struct get_sources *sources)
+{
+    enum mst_status refusal;
+    struct wait *wait =
+        wait_new(step, session, request, id, WAIT_GET, request->timeout_ns, &refusal);
+
+    if (wait == NULL) {
+        outcome_volatile(step, session, id, request->op, refusal,
+                         mst_span_text("the broker's limit of waits is reached"), NULL, 0);
+        return;
+    }
+    wait->mode = (enum mst_get_mode)request->mode;
+    wait->max = request->max;
+    wait->lease_ns = request->lease_ns;
+    wait->detached = request->detached;
+    wait->more_count = sources->count - 1;
+    wait->more = wait->more_count == 0 ? NULL : calloc(wait->more_count, sizeof(*wait->more));
+    must(wait->more_count == 0 || wait->more != NULL);
+    for (size_t i = 0; i < sources->count; i++) {
+        struct place *place = i == 0 ? &wait->place : &wait->more[i - 1];
+
+        place->wait = wait;
+        place->object = &sources->queues[i]->object;
+        place->handle = request->handles[i];
+        if (!queue_drained(sources->queues[i])) {
+            line_enter(step->core, &sources->queues[i]->getters, place);
+        }
+    }
+}
+
+/* None of the rest can be had now. */
+static void get_none(struct step *step, struct session *session, const struct mst_request *request,
+                     uint64_t from, const struct get_sources *sources)
+{
+    enum mst_status status = MST_OK;
+    const char *why = (sources->queues[0]->paused & MST_SIDE_GET) != 0 ? "paused" : NULL;
+
+    if (all_drained(sources)) {
+        status = MST_SHUTDOWN;
+    } else if (step->core->draining) {
+        status = MST_UNAVAILABLE;
+    } else if (request->timeout_ns == 0) {
+        status = MST_EMPTY;
+    }
+    for (uint64_t i = from; i < request->count; i++) {
+        if (status == MST_OK) {
+            get_wait(step, session, request, request->id + i, sources);
+        } else {
+            outcome_volatile(step, session, request->id + i, request->op, status,
+                             mst_span_text(status == MST_EMPTY ? why : NULL), NULL, 0);
+        }
+    }
+}
+
+void decide_get(struct step *step, struct session *session, const struct mst_request *request)
+{
+    struct taker taker = {session, (enum mst_get_mode)request->mode, request->lease_ns,
+                          request->detached};
+    const char *problem = get_problem(request);
+    struct get_sources sources;
+    struct queue *queue;
+    uint64_t i = 0;
+    size_t at = 0;
+
+    if (problem != NULL) {
+        refuse(step, session, request, MST_VALUE, mst_span_text(problem));
+        return;
+    }
+    if (!find_sources(step, session, request, &sources)) {
+        return;
+    }
+    while (i < request->count && (queue = giving(step, &sources, &at)) != NULL) {
+        uint64_t id = request->id + i;
+        size_t n = 1;
+
+        if (request->max > 1) {
+            grant_many(step, queue, &taker, id, request->max);
+        } else {
+            n = grant(step, queue, &taker, id, request->count - i, 1, reply_bytes_max(step->core));
+        }
+        for (size_t j = 0; j < n; j++) {
+            answer_grant(step, session, id + j, request->handles[at]);
+        }
+        i += n;
+    }
+    if (i < request->count) {
+        get_none(step, session, request, i, &sources);
+    }
+}

@@ -1,0 +1,352 @@
+/* requests.c - what a session's connection brings: requests once, receipts, and coming back.
+ *
+ * A request id is carried out once. Resent after a resume it is answered from its kept outcome, goes
+ * on waiting, or, when it only read, is carried out again. */
+#include "broker/core/internal.h"
+
+#include <sodium.h>
+
+static uint64_t done_count(const struct mst_request *request)
+{
+    uint64_t count = 0;
+
+    for (size_t i = 0; i < request->runs_count && count <= MST_MESSAGES_MAX; i++) {
+        count += request->runs[i].count <= MST_MESSAGES_MAX ? request->runs[i].count
+                                                            : MST_MESSAGES_MAX + 1;
+    }
+    return count;
+}
+
+/* How many ids the frame stands for; 0: it stands for none or for too many, which is PROTOCOL. */
+static uint64_t ids_of(const struct mst_request *request)
+{
+    uint64_t count = 1;
+
+    if (request->op == MST_OP_PUT && request->mode == MST_PUT_EACH) {
+        count = request->bodies_count;
+    } else if (request->op == MST_OP_GET) {
+        count = request->count;
+    } else if (request->op == MST_OP_DONE) {
+        count = done_count(request);
+    }
+    return count <= MST_MESSAGES_MAX ? count : 0;
+}
+
+/* The i-th of the requests that a frame stands for, as a request of its own. */
+static struct mst_request single(const struct mst_request *request, uint64_t i,
+                                 struct mst_run *run_out)
+{
+    struct mst_request one = *request;
+    uint64_t before = 0;
+
+    one.id = request->id + i;
+    one.count = request->op == MST_OP_GET ? 1 : request->count;
+    if (request->op == MST_OP_PUT && request->mode == MST_PUT_EACH) {
+        one.bodies += i;
+        one.bodies_count = 1;
+        if (request->priorities_count > 0) {
+            one.priorities += i;
+            one.priorities_count = 1;
+        }
+    } else if (request->op == MST_OP_DONE) {
+        const struct mst_run *run = request->runs;
+
+        while (before + run->count <= i) {
+            before += run->count;
+            run++;
+        }
+        *run_out = (struct mst_run){run->first + (i - before), run->number, 1};
+        one.runs = run_out;
+        one.runs_count = 1;
+    }
+    return one;
+}
+
+static void resent(struct step *step, struct session *session, const struct mst_request *request,
+                   uint64_t count)
+{
+    for (uint64_t i = 0; i < count; i++) {
+        struct mst_run run;
+        struct mst_request one = single(request, i, &run);
+        struct entry *entry = entry_find(session, one.id);
+
+        if (one.id <= session->highest && entry == NULL) {
+            effects_close(step, session->conn, "a request id that was settled before");
+            return;
+        }
+        if (entry != NULL && entry->state == ENTRY_ANSWERED) {
+            answer_entry(step, session, entry);
+        } else if (entry == NULL || entry->state == ENTRY_READ) {
+            session->highest = one.id > session->highest ? one.id : session->highest;
+            core_dispatch(step, session, &one);
+        }
+    }
+}
+
+static void cancel(struct step *step, struct session *session, const struct mst_request *request)
+{
+    struct entry *entry = entry_find(session, request->target);
+    enum mst_status status = request->status == MST_TIMEOUT ? MST_TIMEOUT : MST_CANCELLED;
+
+    if (entry != NULL && entry->state == ENTRY_WAITS) {
+        wait_expire(step, entry->wait, status);
+    }
+}
+
+/* What concerns the connection only; true: that was it. */
+static bool connection_request(struct step *step, struct session *session,
+                               const struct mst_request *request)
+{
+    uint64_t conn = session->conn;
+
+    if ((mst_op_flags(request->op) & OPF_CONNECTION) == 0 && request->id != 0) {
+        return false;
+    }
+    switch (request->op) {
+    case MST_OP_OPEN: decide_open(step, session, request); break;
+    case MST_OP_CANCEL: cancel(step, session, request); break;
+    case MST_OP_BYE:
+        effects_reply(step, conn, MST_OP_BYE, 0);
+        session_end(step, session);
+        effects_close(step, conn, "the client said goodbye");
+        break;
+    case MST_OP_HEARTBEAT: break;
+    default:
+        effects_close(step, conn, "a request that has no place here, or none of its own id");
+        break;
+    }
+    return true;
+}
+
+void session_request(struct step *step)
+{
+    struct session *session = session_find(step->core, step->event->session);
+    const struct mst_request *request = step->event->request;
+    uint64_t count;
+
+    if (session == NULL || session->conn != step->event->conn ||
+        connection_request(step, session, request)) {
+        return;
+    }
+    count = ids_of(request);
+    if (count == 0) {
+        struct mst_reply *reply =
+            &effects_reply(step, session->conn, request->op, request->id)->reply;
+
+        reply->status = MST_PROTOCOL;
+        reply->cause = mst_span_text("a frame stands for 1 to 4096 requests");
+        effects_close(step, session->conn, "a frame that stands for no or too many requests");
+        return;
+    }
+    if (request->id <= session->highest) {
+        resent(step, session, request, count);
+        return;
+    }
+    if (session->entries.count + count > MST_IN_FLIGHT_MAX) {
+        struct mst_reply *reply =
+            &effects_reply(step, session->conn, request->op, request->id)->reply;
+
+        reply->status = MST_LIMIT;
+        reply->cause = mst_span_text("more requests in flight than the welcome allows");
+        effects_close(step, session->conn, "too many requests in flight");
+        return;
+    }
+    session->highest = request->id + count - 1;
+    core_dispatch(step, session, request);
+}
+
+/* ---- receipts ---- */
+
+static void confirm_record(struct step *step, struct session *session, const uint64_t *pairs,
+                           size_t count)
+{
+    struct record record = record_of(step, RECORD_CONFIRM);
+
+    if (count == 0) {
+        return;
+    }
+    record.session = session->id;
+    record.list = pairs;
+    record.list_count = count;
+    step_record(step, &record, true);
+}
+
+void session_confirm(struct step *step)
+{
+    struct session *session = session_find(step->core, step->event->session);
+    size_t n = step->event->confirmed_count;
+    uint64_t *pairs;
+
+    if (session == NULL || n == 0) {
+        return;
+    }
+    pairs = mst_arena_take(&step->effects->arena, n * 2 * sizeof(*pairs));
+    must(pairs != NULL);
+    for (size_t i = 0; i < n; i++) {
+        pairs[2 * i] = step->event->confirmed[i].first;
+        pairs[2 * i + 1] = step->event->confirmed[i].count;
+    }
+    confirm_record(step, session, pairs, 2 * n);
+}
+
+static void confirm_one(struct core *core, struct session *session, uint64_t id, int64_t now_ns)
+{
+    struct entry *entry = entry_find(session, id);
+
+    if (entry == NULL || entry->state == ENTRY_WAITS) {
+        return;
+    }
+    while (!list_empty(&entry->leases)) {
+        lease_taken(core, OWNER(entry->leases.next, struct lease, in_entry), now_ns);
+    }
+    entry_drop(core, session, entry);
+}
+
+void apply_confirm(struct core *core, const struct record *record)
+{
+    struct session *session = session_find(core, record->session);
+
+    for (size_t i = 0; session != NULL && i + 1 < record->list_count; i += 2) {
+        for (uint64_t j = 0; j < record->list[i + 1]; j++) {
+            confirm_one(core, session, record->list[i] + j, record->now_ns);
+        }
+    }
+}
+
+/* ---- coming back ---- */
+
+static bool in_ranges(const struct mst_range *ranges, size_t count, uint64_t id)
+{
+    size_t low = 0;
+    size_t high = count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (id < ranges[middle].first) {
+            high = middle;
+        } else if (id - ranges[middle].first < ranges[middle].count) {
+            return true;
+        } else {
+            low = middle + 1;
+        }
+    }
+    return false;
+}
+
+void apply_abandon(struct core *core, const struct record *record)
+{
+    struct session *session = session_find(core, record->session);
+    struct entry *entry = session == NULL ? NULL : entry_find(session, record->request);
+
+    if (entry != NULL && entry->state != ENTRY_WAITS) {
+        entry_drop(core, session, entry);
+    }
+}
+
+/* The client gave the request up: what it would have brought goes back, uncounted. */
+static void abandon(struct step *step, struct session *session, struct entry *entry)
+{
+    struct record record = record_of(step, RECORD_ABANDON);
+
+    record.session = session->id;
+    record.request = entry->id;
+    if (entry->state == ENTRY_WAITS && entry->wait->kind == WAIT_BARRIER) {
+        barrier_party_gone(step, entry->wait, MST_CANCELLED, mst_span_text("cancelled"));
+        return;
+    }
+    if (entry->state == ENTRY_WAITS) {
+        object_mark_dirty(step->core, entry->wait->place.object);
+        wait_free(step->core, entry->wait);
+        entry->state = ENTRY_ANSWERED;
+    }
+    while (!list_empty(&entry->leases)) {
+        lease_return(step, OWNER(entry->leases.next, struct lease, in_entry), false, 0,
+                     "abandoned");
+    }
+    step_record(step, &record, true);
+}
+
+static void sort_out(struct step *step, struct session *session, const struct mst_request *request)
+{
+    size_t n = session->entries.count;
+    struct entry **entries = (struct entry **)idmap_sorted(&session->entries);
+    uint64_t *taken = mst_arena_take(&step->effects->arena, (2 * n + 1) * sizeof(*taken));
+    size_t taken_count = 0;
+
+    must((n == 0 || entries != NULL) && taken != NULL);
+    for (size_t i = 0; i < n; i++) {
+        struct entry *entry = entries[i];
+
+        if (in_ranges(request->pending, request->pending_count, entry->id)) {
+            continue;
+        }
+        if (entry->state == ENTRY_WAITS ||
+            in_ranges(request->abandoned, request->abandoned_count, entry->id)) {
+            abandon(step, session, entry);
+            continue;
+        }
+        taken[taken_count++] = entry->id;
+        taken[taken_count++] = 1;
+    }
+    free(entries);
+    confirm_record(step, session, taken, taken_count);
+}
+
+/* What will be resent and is not remembered is carried out again when it comes: its first outcome
+ * changed nothing. */
+static void expect_again(struct step *step, struct session *session,
+                         const struct mst_request *request)
+{
+    uint64_t expected = 0;
+
+    for (size_t i = 0; i < request->pending_count; i++) {
+        const struct mst_range *range = &request->pending[i];
+
+        for (uint64_t j = 0; j < range->count && expected < MST_IN_FLIGHT_MAX; j++, expected++) {
+            uint64_t id = range->first + j;
+
+            if (id != 0 && id <= session->highest && entry_find(session, id) == NULL) {
+                entry_ensure(step->core, session, id)->state = ENTRY_READ;
+            }
+        }
+    }
+}
+
+static bool is_ours(const struct session *session, const struct event *event)
+{
+    uint8_t hash[32];
+
+    if (session == NULL || session->ended || event->request->secret.len != MST_SECRET_BYTES ||
+        !mst_span_equal(mst_blob_span(session->identity), event->identity)) {
+        return false;
+    }
+    crypto_generichash(hash, sizeof(hash), event->request->secret.data, event->request->secret.len,
+                       NULL, 0);
+    return sodium_memcmp(hash, session->secret_hash, sizeof(hash)) == 0;
+}
+
+void session_resume(struct step *step)
+{
+    const struct event *event = step->event;
+    struct session *session = session_find(step->core, event->request->session);
+
+    if (!is_ours(session, event)) {
+        struct mst_reply *reply = &effects_reply(step, event->conn, MST_OP_RESUME, 0)->reply;
+
+        reply->status = MST_NOT_FOUND;
+        reply->cause = mst_span_text("no such session; it ended, or the broker started anew");
+        reply->boot = mst_span_of(step->core->config.boot, MST_BOOT_BYTES);
+        return;
+    }
+    if (session->conn != 0) {
+        uint64_t old = session->conn;
+
+        session_disconnect(step, session);
+        effects_close(step, old, "displaced by a newer connection of its session");
+    }
+    sort_out(step, session, event->request);
+    expect_again(step, session, event->request);
+    session_connect(step, session);
+    session_welcome(step, session, MST_OP_RESUME, event->request->secret);
+}

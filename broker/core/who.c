@@ -1,0 +1,57 @@
+/* who.c - sessions as others see them: the list, and ending somebody's. */
+#include "broker/core/internal.h"
+
+void decide_sessions(struct step *step, struct session *session, const struct mst_request *request)
+{
+    struct core *core = step->core;
+    size_t all_count = core->sessions.count;
+    struct session **all = (struct session **)idmap_sorted(&core->sessions);
+    struct mst_reply *reply;
+    uint64_t max = request->count < MST_LIST_MAX ? request->count : MST_LIST_MAX;
+
+    must(all != NULL);
+    reply = answer_read(step, session, NULL, request);
+    reply->sessions = mst_arena_take(&step->effects->arena, max * sizeof(*reply->sessions) + 1);
+    must(reply->sessions != NULL);
+    for (size_t i = 0; i < all_count && reply->sessions_count < max; i++) {
+        const struct session *s = all[i];
+
+        if (s->id <= request->session || s->ended) {
+            continue;
+        }
+        reply->sessions[reply->sessions_count++] =
+            (struct mst_session_row){.id = s->id,
+                                     .name = mst_blob_span(s->name),
+                                     .host = mst_blob_span(s->host),
+                                     .pid = s->pid,
+                                     .age_ns = core->now_ns - s->opened_ns,
+                                     .connected = s->conn != 0,
+                                     .leases = s->leases_count,
+                                     .waits = s->waits_count};
+    }
+    free(all);
+}
+
+void decide_kill(struct step *step, struct session *session, const struct mst_request *request)
+{
+    struct session *victim = session_find(step->core, request->session);
+    uint64_t conn;
+
+    if (victim == NULL || victim->ended) {
+        refuse(step, session, request, MST_NOT_FOUND,
+               step_printf(step, "no session has the number %llu",
+                           (unsigned long long)request->session));
+        return;
+    }
+    outcome_volatile(step, session, request->id, request->op, MST_OK, MST_SPAN_NONE, NULL, 0);
+    conn = victim->conn;
+    if (conn != 0) {
+        struct mst_reply *notice = &effects_reply(step, conn, MST_OP_NOTICE, 0)->reply;
+
+        notice->notice = MST_NOTICE_SESSION_ENDED;
+        notice->cause = mst_span_text("killed");
+        session_disconnect(step, victim);
+        effects_close(step, conn, "its session was killed");
+    }
+    session_end(step, victim);
+}
