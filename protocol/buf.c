@@ -44,7 +44,7 @@ bool mst_buf_reserve(struct mst_buf *buf, size_t more)
     if (more <= buf->cap - buf->len) {
         return true;
     }
-    if (more > SIZE_MAX - held) {
+    if (more > PTRDIFF_MAX - held) {
         return false;
     }
     /* Moving pays only when at least as much was consumed as must be moved. */
