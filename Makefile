@@ -172,7 +172,7 @@ $(BUILD)/tests/integration/%: $(BUILD)/tests/integration/%.o $(TEST_LIB) $(STATI
 tests: all $(TEST_PROGRAMS)
 
 check: tests
-	@CC='$(CC)' SAN='$(SAN)' MAKEFLAGS= tests/run.sh $(BUILD) '$(TESTS)' $(TEST_PROGRAMS) $(TEST_SCRIPTS)
+	@CC='$(CC)' SAN='$(SAN)' MAKEFLAGS= tests/run.sh $(BUILD) '$(TESTS)' $(TEST_SCRIPTS) $(TEST_PROGRAMS)
 
 test:
 	@.ci/deps install build

@@ -1,0 +1,58 @@
+#!/bin/bash
+# test_demo.sh - the demo does what it says with a few files, and leaves nothing behind, also when it
+# is interrupted.
+set -u
+
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+passed=0
+failed=0
+
+check() # NAME COMMAND...
+{
+    local name=$1
+    shift
+    if "$@" >"$dir/out" 2>&1; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "FAILED: $name"
+        sed 's/^/    /' "$dir/out" "$dir/demo"
+    fi
+}
+
+demo=$MUSTER_SOURCE_DIR/docs/examples/demo.sh
+mkdir "$dir/tmp"
+export TMPDIR=$dir/tmp
+
+# A process of the demo is one that has the demo's folder in its environment.
+left_processes()
+{
+    grep -lz "^DEMO_DIR=$TMPDIR" /proc/[0-9]*/environ 2>/dev/null
+}
+
+DEMO_FILES=60 "$demo" "$MUSTER_BUILD" >"$dir/demo" 2>&1
+check 'the demo succeeds' test $? = 0
+check 'a worker is killed at a file' grep -q 'kill -KILL [0-9]*  *it was at /' "$dir/demo"
+check 'that file goes to another worker' grep -q 'came back and went to worker [123]' "$dir/demo"
+check 'the results are equal' grep -q '60 results, all equal: nothing was lost' "$dir/demo"
+check 'no file is left' test -z "$(ls -A "$TMPDIR")"
+check 'no process is left' test -z "$(left_processes)"
+
+# Interrupted as soon as the workers run.
+mkfifo "$dir/fifo"
+DEMO_FILES=60 "$demo" "$MUSTER_BUILD" >"$dir/fifo" 2>&1 &
+pid=$!
+exec 3<"$dir/fifo"
+while read -r line <&3; do
+    case $line in *'worker 4 is killed'*) break ;; esac
+done
+kill -TERM "$pid"
+cat <&3 >"$dir/demo"
+wait "$pid"
+check 'interrupted, it says so' test $? = 143
+check 'interrupted, it leaves no file' test -z "$(ls -A "$TMPDIR")"
+check 'interrupted, it leaves no process' test -z "$(left_processes)"
+
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
