@@ -244,7 +244,7 @@ void decide_barrier_wait(struct step *step, struct session *session,
     enum mst_status refusal;
     struct wait *wait;
 
-    if (timeout_ns < 0 && timeout_ns != MST_DEFAULT_TIMEOUT) {
+    if (!timeout_valid(timeout_ns)) {
         refuse(step, session, request, MST_VALUE, mst_span_text("a timeout is 0 or more"));
         return;
     }

@@ -1,0 +1,201 @@
+/* look.c - seeing what is there without touching it: messages of a queue, and the list of objects.
+ *
+ * Everything here only reads: no order, counter, lease or line changes. Rows are in the step's
+ * arena. */
+#include "broker/core/internal.h"
+#include "protocol/name.h"
+
+/* ---- peek ---- */
+
+/* What a delivery takes in a frame beyond its body, headers and history. */
+#define DELIVERY_BYTES 64u
+
+struct peek {
+    struct step *step;
+    struct mst_reply *reply;
+    size_t max;
+    size_t bytes_left;
+    bool full;
+};
+
+static size_t delivery_bytes(const struct mst_delivery *delivery)
+{
+    size_t bytes = DELIVERY_BYTES + delivery->body.len + delivery->headers.len;
+
+    if (delivery->history != NULL) {
+        bytes += DELIVERY_BYTES + delivery->history->cause.len + delivery->history->queue.len +
+                 delivery->history->holder.len;
+    }
+    return bytes;
+}
+
+static void peek_add(struct peek *peek, const struct message *message)
+{
+    struct mst_delivery *delivery = &peek->reply->deliveries[peek->reply->deliveries_count];
+    size_t bytes;
+
+    peek->full = peek->full || peek->reply->deliveries_count == peek->max;
+    if (peek->full) {
+        return;
+    }
+    delivery_fill(peek->step, message, delivery);
+    delivery->state = (uint64_t)message->state;
+    bytes = delivery_bytes(delivery);
+    if (bytes > peek->bytes_left && peek->reply->deliveries_count > 0) {
+        peek->full = true;
+        return;
+    }
+    peek->bytes_left -= bytes < peek->bytes_left ? bytes : peek->bytes_left;
+    peek->reply->deliveries_count++;
+}
+
+static void peek_ready(struct peek *peek, struct queue *queue, const struct message *after)
+{
+    struct message **messages =
+        mst_arena_take(&peek->step->effects->arena, peek->max * sizeof(struct message *));
+    size_t n;
+
+    must(messages != NULL);
+    n = pile_look(&queue->ready, after, messages, peek->max);
+    for (size_t i = 0; i < n; i++) {
+        peek_add(peek, messages[i]);
+    }
+}
+
+/* Delayed and leased ones have no order of delivery: they are shown by id. */
+static void peek_others(struct peek *peek, struct queue *queue, enum mst_message_state state,
+                        uint64_t after)
+{
+    size_t n = queue->messages.count;
+    struct message **messages;
+
+    if (peek->full || peek->reply->deliveries_count == peek->max ||
+        (state == MST_DELAYED ? queue->delayed : queue->leased) == 0) {
+        return;
+    }
+    messages = (struct message **)idmap_sorted(&queue->messages);
+    must(messages != NULL);
+    for (size_t i = 0; i < n && !peek->full; i++) {
+        if (messages[i]->state == state && messages[i]->id > after) {
+            peek_add(peek, messages[i]);
+        }
+    }
+    free(messages);
+}
+
+static void peek_from(struct peek *peek, struct queue *queue, const struct message *after)
+{
+    enum mst_message_state state = after == NULL ? MST_READY : after->state;
+    uint64_t id = after == NULL ? 0 : after->id;
+
+    if (state == MST_READY) {
+        peek_ready(peek, queue, after);
+    }
+    if (state != MST_LEASED) {
+        peek_others(peek, queue, MST_DELAYED, state == MST_DELAYED ? id : 0);
+    }
+    peek_others(peek, queue, MST_LEASED, state == MST_LEASED ? id : 0);
+}
+
+void decide_peek(struct step *step, struct session *session, const struct mst_request *request)
+{
+    struct queue *queue = (struct queue *)handle_object(step, session, request, request->handle,
+                                                        QUEUE_KINDS, MST_KIND_NONE);
+    struct peek peek = {.step = step};
+    const struct message *after = NULL;
+
+    if (queue == NULL) {
+        return;
+    }
+    if (request->message != 0) {
+        after = idmap_get(&queue->messages, request->message);
+        if (after == NULL) {
+            refuse(step, session, request, MST_NOT_FOUND,
+                   step_printf(step, "message %llu is no longer there; peek from the first",
+                               (unsigned long long)request->message));
+            return;
+        }
+    }
+    peek.max = request->count < MST_LIST_MAX ? (size_t)request->count : MST_LIST_MAX;
+    peek.max = peek.max < queue->messages.count ? peek.max : queue->messages.count;
+    peek.bytes_left = step->core->config.frame_bytes_max;
+    peek.reply = answer_read(step, session, &queue->object, request);
+    if (peek.max == 0) {
+        return;
+    }
+    peek.reply->deliveries =
+        mst_arena_take(&step->effects->arena, peek.max * sizeof(*peek.reply->deliveries));
+    must(peek.reply->deliveries != NULL);
+    peek_from(&peek, queue, after);
+}
+
+/* ---- list ---- */
+
+static struct mst_entry list_row(const struct object *object)
+{
+    struct mst_entry row = {.name = object_name(object), .kind = (uint64_t)object->kind};
+
+    if (kind_is_queue(object->kind)) {
+        const struct queue *queue = (const struct queue *)object;
+
+        row.ready = queue->ready.count;
+        row.unfinished = queue->unfinished;
+        row.waiting = queue->getters.count + queue->putters.count + queue->joiners.count;
+    } else if (object->kind == MST_KIND_EVENT) {
+        const struct event_object *event = (const struct event_object *)object;
+
+        row.ready = event->set ? 1 : 0;
+        row.waiting = event->waiters.count;
+    } else {
+        const struct barrier *barrier = (const struct barrier *)object;
+
+        row.ready = barrier->arrived;
+        row.unfinished = (uint64_t)setting(object, SETTING_PARTIES);
+        row.waiting = barrier->waiters.count;
+    }
+    return row;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const struct object *const *left = a;
+    const struct object *const *right = b;
+
+    return mst_span_compare(object_name(*left), object_name(*right));
+}
+
+static bool is_listed(const struct object *object, const struct mst_request *request)
+{
+    struct mst_span name = object_name(object);
+
+    return (request->kind == 0 || request->kind == (uint64_t)object->kind) &&
+           (request->after.len == 0 || mst_span_compare(name, request->after) > 0) &&
+           (request->pattern.len == 0 || mst_name_matches(request->pattern, name));
+}
+
+void decide_list(struct step *step, struct session *session, const struct mst_request *request)
+{
+    struct core *core = step->core;
+    struct mst_arena *arena = &step->effects->arena;
+    size_t max = request->count < MST_LIST_MAX ? (size_t)request->count : MST_LIST_MAX;
+    const struct object **found = mst_arena_take(arena, (core->objects.count + 1) * sizeof(*found));
+    struct mst_reply *reply;
+    size_t n = 0;
+
+    must(found != NULL);
+    for (const struct link *l = core->objects_order.next; l != &core->objects_order; l = l->next) {
+        const struct object *object = OWNER_CONST(l, struct object, in_core);
+
+        if (is_listed(object, request)) {
+            found[n++] = object;
+        }
+    }
+    qsort(found, n, sizeof(struct object *), by_name);
+    n = n < max ? n : max;
+    reply = answer_read(step, session, NULL, request);
+    reply->entries = mst_arena_take(arena, (n + 1) * sizeof(*reply->entries));
+    must(reply->entries != NULL);
+    for (size_t i = 0; i < n; i++) {
+        reply->entries[reply->entries_count++] = list_row(found[i]);
+    }
+}
