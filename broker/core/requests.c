@@ -347,6 +347,7 @@ void session_resume(struct step *step)
     }
     sort_out(step, session, event->request);
     expect_again(step, session, event->request);
+    barrier_session_resumed(step, session);
     session_connect(step, session);
     session_welcome(step, session, MST_OP_RESUME, event->request->secret);
 }
