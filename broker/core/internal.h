@@ -99,6 +99,8 @@ struct wait *wait_new(struct step *step, struct session *session, const struct m
 void wait_free(struct core *core, struct wait *wait);
 /* Ends the wait without a record (TIMEOUT, CANCELLED, SHUTDOWN, GONE, UNAVAILABLE, ...) and answers. */
 void wait_end(struct step *step, struct wait *wait, enum mst_status status, struct mst_span cause);
+/* An object in whose line it stands; NULL: it has left them all. */
+struct object *wait_object(const struct wait *wait);
 /* Its time is up, or its client asks for a verdict: by kind. */
 void wait_expire(struct step *step, struct wait *wait, enum mst_status status);
 /* Ends every wait in the line alike. */

@@ -154,20 +154,34 @@ void wait_free(struct core *core, struct wait *wait)
     free(wait);
 }
 
+/* A get from several queues may have left some of them, and those may be gone. */
+struct object *wait_object(const struct wait *wait)
+{
+    if (wait->place.line != NULL) {
+        return wait->place.object;
+    }
+    for (size_t i = 0; i < wait->more_count; i++) {
+        if (wait->more[i].line != NULL) {
+            return wait->more[i].object;
+        }
+    }
+    return NULL;
+}
+
 void wait_end(struct step *step, struct wait *wait, enum mst_status status, struct mst_span cause)
 {
     struct session *session = wait->session;
     uint64_t id = wait->entry->id;
     enum mst_op op = wait->entry->outcome.op;
 
-    step->object = wait->place.object;
+    step->object = wait_object(wait);
     wait_free(step->core, wait);
     outcome_volatile(step, session, id, op, status, cause, NULL, 0);
 }
 
 void wait_expire(struct step *step, struct wait *wait, enum mst_status status)
 {
-    const struct object *object = wait->place.object;
+    struct object *object = wait_object(wait);
     struct mst_span cause = MST_SPAN_NONE;
 
     if (wait->kind == WAIT_BARRIER) {
@@ -175,14 +189,16 @@ void wait_expire(struct step *step, struct wait *wait, enum mst_status status)
                            mst_span_text(status == MST_TIMEOUT ? "timeout" : "cancelled"));
         return;
     }
-    if (wait->kind == WAIT_GET || wait->kind == WAIT_PUT) {
+    if (object != NULL && (wait->kind == WAIT_GET || wait->kind == WAIT_PUT)) {
         unsigned side = wait->kind == WAIT_GET ? MST_SIDE_GET : MST_SIDE_PUT;
 
         if ((((const struct queue *)object)->paused & side) != 0) {
             cause = mst_span_text("paused");
         }
     }
-    object_mark_dirty(step->core, wait->place.object);
+    if (object != NULL) {
+        object_mark_dirty(step->core, object);
+    }
     wait_end(step, wait, status, cause);
 }
 

@@ -256,7 +256,9 @@ static void abandon(struct step *step, struct session *session, struct entry *en
         return;
     }
     if (entry->state == ENTRY_WAITS) {
-        object_mark_dirty(step->core, entry->wait->place.object);
+        if (wait_object(entry->wait) != NULL) {
+            object_mark_dirty(step->core, wait_object(entry->wait));
+        }
         wait_free(step->core, entry->wait);
         entry->state = ENTRY_ANSWERED;
     }

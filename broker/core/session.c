@@ -170,6 +170,14 @@ void session_free(struct core *core, struct session *session)
     free(session);
 }
 
+static void place_back(struct core *core, struct place *place)
+{
+    if (place->line != NULL) {
+        line_come_back(place);
+        object_mark_dirty(core, place->object);
+    }
+}
+
 /* Its places that were passed over meanwhile are places again; who it waits for is looked at. */
 void session_connect(struct step *step, struct session *session)
 {
@@ -179,11 +187,9 @@ void session_connect(struct step *step, struct session *session)
     for (struct link *l = session->waits.next; l != &session->waits; l = l->next) {
         struct wait *wait = OWNER(l, struct wait, in_session);
 
-        line_come_back(&wait->place);
-        object_mark_dirty(step->core, wait->place.object);
+        place_back(step->core, &wait->place);
         for (size_t i = 0; i < wait->more_count; i++) {
-            line_come_back(&wait->more[i]);
-            object_mark_dirty(step->core, wait->more[i].object);
+            place_back(step->core, &wait->more[i]);
         }
     }
 }
@@ -229,7 +235,9 @@ static void withdraw_waits(struct step *step, struct session *session)
                                            (const char *)session->label->bytes));
             continue;
         }
-        object_mark_dirty(step->core, wait->place.object);
+        if (wait_object(wait) != NULL) {
+            object_mark_dirty(step->core, wait_object(wait));
+        }
         wait_free(step->core, wait);
         entry_drop(step->core, session, entry);
     }
