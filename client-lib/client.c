@@ -1,0 +1,491 @@
+/* client.c - the life of a call, from submission to its one outcome.
+ *
+ *   NEW --submit--> UNSENT --pump--> SENT --reply--> OVER
+ *                     ^               |  ^    |        ^
+ *                     |  session lost |  |    +-> ANSWERED (a delivery) --take
+ *                     +---------------+  +--connection lost--+                    */
+#include "client-lib/client.h"
+
+#include <stdlib.h>
+
+#include "client-lib/client_copy.h"
+#include "client-lib/client_state.h"
+
+/* The broker decides what times out; only when it is late by this much it is asked for a verdict. */
+#define GRACE_NS 250000000LL
+
+struct mst_client *mst_client_new(const struct mst_client_config *config)
+{
+    struct mst_client *client = calloc(1, sizeof(*client));
+
+    if (client == NULL) {
+        return NULL;
+    }
+    client->name = mst_text_copy(mst_span_text(config->name));
+    client->host = mst_text_copy(mst_span_text(config->host));
+    client->pid = config->pid;
+    client->ttl_ns = config->ttl_ns;
+    client->in_flight_max = MST_IN_FLIGHT_MAX;
+    client->silence_ns = MST_SILENCE_DEFAULT_NS;
+    client->frame_bytes_max = MST_FRAME_BYTES_MAX;
+    client->put_credit = MST_PUT_CREDIT;
+    client->put_credit_bytes = MST_PUT_CREDIT_BYTES;
+    client->trouble = "not connected yet";
+    client->next_id = 1;
+    client->receipt_due_ns = MST_FOREVER;
+    client->notices_end = &client->notices;
+    mst_buf_init(&client->in);
+    mst_buf_init(&client->out);
+    mst_arena_init(&client->arena);
+    if (client->name == NULL || client->host == NULL) {
+        mst_client_free(&client);
+    }
+    return client;
+}
+
+void mst_client_free(struct mst_client **client_in)
+{
+    struct mst_client *client = *client_in;
+    struct mst_client_notice *notice;
+
+    if (client == NULL) {
+        return;
+    }
+    while ((notice = mst_client_next_notice(client)) != NULL) {
+        mst_client_notice_free(&notice);
+    }
+    mst_handles_free(client);
+    mst_timers_clear(&client->timers);
+    mst_arena_clear(&client->arena);
+    mst_buf_clear(&client->in);
+    mst_buf_clear(&client->out);
+    free(client->name);
+    free(client->host);
+    free(client);
+    *client_in = NULL;
+}
+
+/* ---- where a call can be found ---- */
+
+static void live_remove(struct mst_client *client, struct mst_call *call)
+{
+    *(call->live_prev == NULL ? &client->live_first : &call->live_prev->live_next) =
+        call->live_next;
+    *(call->live_next == NULL ? &client->live_last : &call->live_next->live_prev) = call->live_prev;
+}
+
+static void live_append(struct mst_client *client, struct mst_call *call)
+{
+    call->live_prev = client->live_last;
+    call->live_next = NULL;
+    *(client->live_last == NULL ? &client->live_first : &client->live_last->live_next) = call;
+    client->live_last = call;
+}
+
+struct mst_call *mst_call_by_id(const struct mst_client *client, uint64_t id)
+{
+    struct mst_call *call = client->buckets[id % MST_BUCKETS];
+
+    while (call != NULL && call->id != id) {
+        call = call->chain;
+    }
+    return call;
+}
+
+void mst_call_enter_id(struct mst_client *client, struct mst_call *call, uint64_t id)
+{
+    struct mst_call **bucket = &client->buckets[id % MST_BUCKETS];
+
+    call->id = id;
+    call->state = MST_CALL_SENT;
+    call->chain = *bucket;
+    *bucket = call;
+}
+
+static void leave_id(struct mst_client *client, struct mst_call *call)
+{
+    struct mst_call **link = &client->buckets[call->id % MST_BUCKETS];
+
+    if (call->id == 0) {
+        return;
+    }
+    while (*link != call) {
+        link = &(*link)->chain;
+    }
+    *link = call->chain;
+    call->id = 0;
+}
+
+static int by_id(const void *a, const void *b)
+{
+    const struct mst_call *const *x = a;
+    const struct mst_call *const *y = b;
+
+    return (*x)->id < (*y)->id ? -1 : (*x)->id > (*y)->id;
+}
+
+size_t mst_client_sort_sent(struct mst_client *client)
+{
+    size_t count = 0;
+
+    for (struct mst_call *call = client->live_first; call != NULL; call = call->live_next) {
+        if (call->state == MST_CALL_SENT && count < MST_IN_FLIGHT_MAX) {
+            client->sorted[count++] = call;
+        }
+    }
+    qsort(client->sorted, count, sizeof(struct mst_call *), by_id);
+    return count;
+}
+
+/* ---- ends ---- */
+
+void mst_call_completed(struct mst_client *client, struct mst_call *call)
+{
+    mst_call_list_remove(call);
+    mst_call_list_append(call->by_callback ? &client->results : &client->woken, call);
+}
+
+void mst_call_end(struct mst_client *client, struct mst_call *call, enum mst_status status)
+{
+    struct mst_handle_numbers used = mst_handles_of_call(call);
+
+    call->status = status;
+    mst_timers_remove(&client->timers, call);
+    leave_id(client, call);
+    live_remove(client, call);
+    for (size_t i = 0; i < used.count; i++) {
+        mst_handle_unref(mst_handle_of(client, used.numbers[i]));
+    }
+    call->state = MST_CALL_OVER;
+    mst_call_completed(client, call);
+}
+
+void mst_call_again(struct mst_client *client, struct mst_call *call)
+{
+    mst_call_list_remove(call);
+    leave_id(client, call);
+    call->state = MST_CALL_UNSENT;
+    mst_call_list_append(&client->again, call);
+}
+
+void mst_call_abandon(struct mst_client *client, struct mst_call *call, enum mst_status status)
+{
+    if (client->abandoned_count < MST_IN_FLIGHT_MAX) {
+        client->abandoned[client->abandoned_count++] = call->id;
+    }
+    mst_call_end(client, call, status);
+}
+
+void mst_call_drop_messages(struct mst_call *call)
+{
+    while (call->outcome.messages != NULL) {
+        struct muster_message *message = call->outcome.messages;
+
+        call->outcome.messages = message->next;
+        mst_handle_unref(message->handle);
+        free(message);
+    }
+}
+
+/* ---- the application's side ---- */
+
+static bool fits(const struct mst_client *client, const struct mst_call *call)
+{
+    size_t bodies = call->request == NULL ? 1 : call->request->bodies_count;
+    size_t headers = call->request == NULL ? 0 : call->request->headers.len;
+
+    /* Each body costs at most 5 bytes more, and the other fields less than 1 KiB together. */
+    return mst_call_body_bytes(call) + headers + bodies * 5 + 1024 <= client->frame_bytes_max;
+}
+
+bool mst_call_goes_on(const struct mst_call *call)
+{
+    return call->op == MST_OP_GET || call->op == MST_OP_EVENT_WAIT;
+}
+
+static void set_deadline(struct mst_client *client, struct mst_call *call, int64_t now_ns)
+{
+    if (call->timeout_ns >= 0 && call->timeout_ns < MST_FOREVER - now_ns - GRACE_NS) {
+        call->deadline_ns = now_ns + call->timeout_ns;
+        if (!mst_timers_add(&client->timers, call)) {
+            call->verdict = MST_NO_MEMORY;
+        }
+    }
+}
+
+static int64_t expiry_ns(const struct mst_client *client)
+{
+    return client->ttl_ns > MST_FOREVER - client->lost_ns ? MST_FOREVER
+                                                          : client->lost_ns + client->ttl_ns;
+}
+
+/* The session's time-to-live has passed without a connection. */
+static void expire_if_due(struct mst_client *client, int64_t now_ns)
+{
+    struct mst_call *next;
+
+    if (client->phase != MST_CLIENT_DOWN || client->expired || client->epoch == 0 ||
+        expiry_ns(client) > now_ns) {
+        return;
+    }
+    client->expired = true;
+    for (struct mst_call *call = client->live_first; call != NULL; call = next) {
+        next = call->live_next;
+        if (mst_call_goes_on(call)) {
+            continue;
+        }
+        if (call->state == MST_CALL_UNSENT) {
+            mst_call_end(client, call, MST_UNAVAILABLE);
+        } else {
+            bool reads = (mst_op_flags(call->op) & OPF_READS) != 0;
+
+            mst_call_abandon(client, call, reads ? MST_UNAVAILABLE : MST_UNKNOWN);
+        }
+    }
+}
+
+void mst_client_submit(struct mst_client *client, struct mst_call *call, int64_t now_ns)
+{
+    struct mst_handle_numbers used = mst_handles_of_call(call);
+
+    expire_if_due(client, now_ns);
+    call->seq = ++client->seq;
+    call->state = MST_CALL_UNSENT;
+    live_append(client, call);
+    for (size_t i = 0; i < used.count; i++) {
+        mst_handle_ref(mst_handle_of(client, used.numbers[i]));
+    }
+    set_deadline(client, call, now_ns);
+    if (call->op == MST_OP_EVENT_WAIT) {
+        const struct mst_handle *event = mst_handle_of(client, used.numbers[0]);
+
+        call->has_generation = event->has_generation;
+        call->generation = event->generation;
+    }
+    if (call->verdict != MST_OK) {
+        mst_call_end(client, call, call->verdict);
+    } else if (client->leaving) {
+        mst_call_end(client, call, MST_UNAVAILABLE);
+    } else if (!fits(client, call)) {
+        mst_call_end(client, call, MST_LIMIT);
+    } else if (client->expired && !mst_call_goes_on(call)) {
+        mst_call_end(client, call, MST_UNAVAILABLE);
+    } else {
+        mst_call_list_append(&client->ready, call);
+    }
+}
+
+void mst_client_cancel(struct mst_client *client, struct mst_call *call, enum mst_status status,
+                       int64_t now_ns)
+{
+    switch (call->state) {
+    case MST_CALL_NEW: call->verdict = status; break;
+    case MST_CALL_UNSENT: mst_call_end(client, call, status); break;
+    case MST_CALL_SENT:
+        call->verdict = status;
+        if (client->phase == MST_CLIENT_UP && call->list == NULL) {
+            mst_send_cancel(client, call, now_ns);
+        } else if (client->phase == MST_CLIENT_DOWN && mst_call_may_be_abandoned(call)) {
+            mst_call_abandon(client, call, status);
+        }
+        break;
+    case MST_CALL_ANSWERED:
+    case MST_CALL_OVER: break;
+    }
+}
+
+void mst_position_taken(struct mst_client *client, uint64_t position)
+{
+    client->taken_early[position % MST_IN_FLIGHT_MAX] = true;
+    while (client->taken < client->arrived &&
+           client->taken_early[client->taken % MST_IN_FLIGHT_MAX]) {
+        client->taken_early[client->taken % MST_IN_FLIGHT_MAX] = false;
+        client->taken++;
+    }
+    if (client->taken - client->confirmed > client->in_flight_max / 4) {
+        client->receipt_due_ns = INT64_MIN;
+    }
+}
+
+void mst_client_take(struct mst_client *client, struct mst_call *call, int64_t now_ns)
+{
+    if (call->state != MST_CALL_ANSWERED) {
+        return;
+    }
+    mst_position_taken(client, call->position);
+    if (client->receipt_due_ns == MST_FOREVER) {
+        client->receipt_due_ns = now_ns + MST_CONFIRM_DELAY_NS;
+    }
+    mst_call_end(client, call, MST_OK);
+    mst_call_list_remove(call);
+}
+
+/* An unwanted delivery goes back uncounted: a leased one by nack. One taken in auto mode would be
+ * gone with its receipt, so the connection is renewed and the id named as abandoned. */
+void mst_call_give_back(struct mst_client *client, struct mst_call *call, int64_t now_ns)
+{
+    struct mst_request nack;
+    struct muster_message *message = call->outcome.messages;
+
+    if (message->automatic) {
+        client->renewing = true;
+        client->trouble = "renewed to hand messages back that nobody took";
+        return;
+    }
+    for (; message != NULL; message = message->next) {
+        mst_request_init(&nack, MST_OP_NACK);
+        nack.handle = mst_handle_number(message->handle);
+        nack.message = message->id;
+        nack.number = message->number;
+        nack.uncounted = true;
+        struct mst_call *back = mst_call_new(&nack, NULL);
+        if (back == NULL) {
+            client->renewing = true;
+            return;
+        }
+        back->forgotten = true;
+        mst_client_submit(client, back, now_ns);
+    }
+    mst_client_take(client, call, now_ns);
+    mst_call_drop_messages(call);
+    mst_call_completed(client, call);
+}
+
+void mst_client_forget(struct mst_client *client, struct mst_call *call, int64_t now_ns)
+{
+    call->owner = NULL;
+    call->by_callback = false;
+    call->forgotten = true;
+    if (call->state == MST_CALL_ANSWERED) {
+        mst_call_list_remove(call);
+        mst_call_give_back(client, call, now_ns);
+    } else if ((mst_op_flags(call->op) & OPF_WAITS) != 0) {
+        mst_client_cancel(client, call, MST_CANCELLED, now_ns);
+    }
+}
+
+struct mst_call *mst_client_next_woken(struct mst_client *client)
+{
+    struct mst_call *call = client->woken.first;
+
+    if (call != NULL) {
+        mst_call_list_remove(call);
+    }
+    return call;
+}
+
+struct mst_call *mst_client_next_result(struct mst_client *client, int64_t now_ns)
+{
+    struct mst_call *call = client->results.first;
+
+    if (call != NULL) {
+        mst_client_take(client, call, now_ns);
+        mst_call_list_remove(call);
+    }
+    return call;
+}
+
+bool mst_client_has_results(const struct mst_client *client)
+{
+    return client->results.first != NULL;
+}
+
+static bool is_asynchronous(const struct mst_call *call)
+{
+    return !call->forgotten && (call->by_callback || call->owner == NULL);
+}
+
+bool mst_client_is_busy_before(const struct mst_client *client, uint64_t seq)
+{
+    for (const struct mst_call *call = client->live_first; call != NULL && call->seq <= seq;
+         call = call->live_next) {
+        if (is_asynchronous(call)) {
+            return true;
+        }
+    }
+    for (const struct mst_call *call = client->results.first; call != NULL; call = call->next) {
+        if (call->seq <= seq) {
+            return true;
+        }
+    }
+    return false;
+}
+
+uint64_t mst_client_last_seq(const struct mst_client *client)
+{
+    return client->seq;
+}
+
+size_t mst_client_unsent(const struct mst_client *client)
+{
+    return client->ready.count + client->resend.count + client->again.count;
+}
+
+/* ---- time ---- */
+
+/* A call's own time is up. What the broker may have decided is asked of the broker. */
+static void call_is_late(struct mst_client *client, struct mst_call *call, int64_t now_ns)
+{
+    enum mst_status status = MST_TIMEOUT;
+
+    mst_timers_remove(&client->timers, call);
+    if (call->state == MST_CALL_UNSENT) {
+        if (call->timeout_ns == 0 && client->phase == MST_CLIENT_UP) {
+            status = call->op == MST_OP_PUT   ? MST_FULL
+                     : call->op == MST_OP_GET ? MST_EMPTY
+                                              : MST_TIMEOUT;
+        }
+        mst_call_end(client, call, status);
+    } else if (call->state == MST_CALL_SENT && call->verdict == MST_OK) {
+        mst_client_cancel(client, call, MST_TIMEOUT, now_ns);
+    }
+}
+
+static int64_t grace_ns(const struct mst_client *client)
+{
+    return client->phase == MST_CLIENT_DOWN ? 0 : GRACE_NS;
+}
+
+void mst_client_tick(struct mst_client *client, int64_t now_ns)
+{
+    struct mst_call *call;
+
+    while ((call = mst_timers_first(&client->timers)) != NULL &&
+           call->deadline_ns + grace_ns(client) <= now_ns) {
+        call_is_late(client, call, now_ns);
+    }
+    expire_if_due(client, now_ns);
+    if (client->phase == MST_CLIENT_UP &&
+        (client->receipt_due_ns <= now_ns || client->said_ns + client->silence_ns / 3 <= now_ns)) {
+        struct mst_request heartbeat;
+
+        mst_request_init(&heartbeat, MST_OP_HEARTBEAT);
+        mst_send(client, &heartbeat, now_ns);
+    }
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+int64_t mst_client_deadline_ns(const struct mst_client *client)
+{
+    const struct mst_call *first = mst_timers_first(&client->timers);
+    int64_t deadline = MST_FOREVER;
+
+    if (first != NULL) {
+        deadline = first->deadline_ns + grace_ns(client);
+    }
+    if (client->phase == MST_CLIENT_DOWN) {
+        return client->expired || client->live_first == NULL || client->epoch == 0
+                   ? deadline
+                   : earlier(deadline, expiry_ns(client));
+    }
+    deadline = earlier(deadline, client->heard_ns + client->silence_ns);
+    if (client->phase == MST_CLIENT_UP) {
+        deadline = earlier(deadline, client->receipt_due_ns);
+        deadline = earlier(deadline, client->said_ns + client->silence_ns / 3);
+    }
+    return deadline;
+}

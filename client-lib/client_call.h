@@ -1,0 +1,117 @@
+/* client_call.h - one request and its one outcome, as the pure machine keeps it.
+ *
+ * A call is either over or the machine's: from mst_client_submit until its state is MST_CALL_OVER the
+ * machine holds pointers to it. What flows in masses (a put of one body, a get of one message, a
+ * finish of one delivery) is held in a few words, so that many fit into memory and neighbours can
+ * share a frame; any other call refers to a whole mst_request.
+ * Must not know: the wire's bytes, sockets, threads, clocks. */
+#ifndef MST_CLIENT_CALL_H
+#define MST_CLIENT_CALL_H
+
+#include <muster.h>
+
+#include "protocol/message.h"
+
+struct mst_call_list {
+    struct mst_call *first;
+    struct mst_call *last;
+    size_t count;
+};
+
+enum mst_call_state {
+    MST_CALL_NEW,
+    MST_CALL_UNSENT,   /* in the machine, not yet on any connection */
+    MST_CALL_SENT,     /* has an id; the broker may have carried it out */
+    MST_CALL_ANSWERED, /* a delivery is here that the application has not taken yet */
+    MST_CALL_OVER      /* the outcome is final and the machine has let go of the call */
+};
+
+struct mst_flow_put {
+    struct mst_span body;
+    int64_t priority;
+    int64_t delay_ns;
+    int64_t ttl_ns;
+};
+struct mst_flow_get {
+    int64_t lease_ns;
+    uint64_t mode;
+    bool detached;
+};
+struct mst_flow_done {
+    uint64_t message;
+    uint64_t number;
+};
+
+struct mst_call {
+    /* Who waits for it: the machine only carries it. NULL: nobody, it is freed when it is over. */
+    void *owner;
+    bool by_callback; /* its outcome is a mst_client_next_result, else a mst_client_next_woken */
+    bool allocated;   /* made by mst_call_new */
+    bool forgotten;   /* nobody wants the outcome: what comes is handed back */
+
+    enum mst_op op;
+    enum mst_call_state state;
+    uint64_t id;  /* 0 until sent for the first time in this session */
+    uint64_t seq; /* order of submission */
+    int64_t timeout_ns;
+    int64_t deadline_ns; /* MST_FOREVER: none */
+
+    const struct mst_request *request; /* NULL: the call is in `flow` */
+    uint64_t handle;                   /* of a flow */
+    union {
+        struct mst_flow_put put;
+        struct mst_flow_get get;
+        struct mst_flow_done done;
+    } flow;
+
+    /* ---- the outcome ---- */
+    enum mst_status status;
+    char *cause; /* NULL: none */
+    union {
+        muster_put_result put;
+        muster_message *messages;      /* GET, PEEK: a chain */
+        const struct mst_reply *reply; /* any other operation: a copy; its strings end in NUL */
+    } outcome;
+    bool already; /* DONE: it was finished before */
+
+    /* ---- the machine's own ---- */
+    struct mst_call_list *list; /* the one it stands in: unsent, to be sent again, or completed */
+    struct mst_call *next;
+    struct mst_call *prev;
+    struct mst_call *chain;     /* those with an id, by hash */
+    struct mst_call *live_next; /* all that are not over, by seq */
+    struct mst_call *live_prev;
+    uint64_t position;   /* in the order of arrival, once answered */
+    uint64_t generation; /* EVENT_WAIT: the one known when the call began */
+    bool has_generation;
+    bool sent_before;        /* if only on an earlier connection, or in an earlier session */
+    enum mst_status verdict; /* asked of the broker by CANCEL; MST_OK: none */
+    size_t timer;            /* place in the heap, from 1; 0: none */
+};
+
+/* A call that borrows all of request until it is over: for a caller that waits. */
+void mst_call_init(struct mst_call *call, const struct mst_request *request, void *owner);
+/* A call with a copy of request. NULL: out of memory. */
+struct mst_call *mst_call_new(const struct mst_request *request, void *owner);
+/* Frees what the outcome holds, and the call itself if mst_call_new made it. The messages' handles
+ * must have been given back before, or the messages taken out. */
+void mst_call_clear(struct mst_call *call);
+
+/* The whole request as it was made; borrows from the call. */
+void mst_call_request(const struct mst_call *call, struct mst_request *request_out);
+
+/* Body bytes of a put, else 0. */
+size_t mst_call_body_bytes(const struct mst_call *call);
+/* May `call` travel behind `first` in one frame? */
+bool mst_call_joins(const struct mst_call *first, const struct mst_call *call);
+
+/* Made again by itself when the session was lost: it changed nothing, or what it took went back. */
+bool mst_call_is_repeatable(const struct mst_call *call);
+/* While there is no connection, it may end on this side alone: given up is as good as never made. */
+bool mst_call_may_be_abandoned(const struct mst_call *call);
+
+void mst_call_list_append(struct mst_call_list *list, struct mst_call *call);
+void mst_call_list_prepend(struct mst_call_list *list, struct mst_call *call);
+void mst_call_list_remove(struct mst_call *call); /* from whichever it is in */
+
+#endif

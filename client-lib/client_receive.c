@@ -1,0 +1,298 @@
+/* client_receive.c - bytes to frames to outcomes. */
+#include <stdlib.h>
+
+#include "client-lib/client_copy.h"
+#include "client-lib/client_state.h"
+
+static bool refuse(struct mst_client *client, const char *why)
+{
+    client->trouble = why;
+    return false;
+}
+
+/* ---- outcomes ---- */
+
+static void fill_put(struct mst_call *call, const struct mst_reply *reply, uint64_t index)
+{
+    bool each = call->request == NULL || call->request->mode == MST_PUT_EACH;
+    muster_put_result *put = &call->outcome.put;
+
+    put->id = reply->first + (reply->first == 0 ? 0 : index);
+    put->count = each && reply->answered > 1 && reply->status == MST_OK ? 1 : reply->taken;
+    put->duplicate_of = reply->duplicate;
+    put->durable = reply->durable != 0;
+}
+
+static struct mst_handle *queue_of_delivery(const struct mst_client *client,
+                                            const struct mst_call *call,
+                                            const struct mst_reply *reply)
+{
+    struct mst_handle_numbers used = mst_handles_of_call(call);
+
+    for (size_t i = 0; i < used.count; i++) {
+        if (used.count == 1 || used.numbers[i] == reply->handle) {
+            return mst_handle_of(client, used.numbers[i]);
+        }
+    }
+    return NULL;
+}
+
+static uint64_t mode_of_get(const struct mst_call *call)
+{
+    return call->request == NULL ? call->flow.get.mode : call->request->mode;
+}
+
+/* Copies deliveries [from, to) out of the frame. */
+static bool fill_messages(struct mst_client *client, struct mst_call *call,
+                          const struct mst_reply *reply, size_t from, size_t to)
+{
+    struct mst_handle *queue = queue_of_delivery(client, call, reply);
+    struct muster_message **end = &call->outcome.messages;
+
+    if (queue == NULL) {
+        return refuse(client, "the broker sent a message of a queue that was not asked for");
+    }
+    for (size_t i = from; i < to; i++) {
+        struct muster_message *message = mst_message_new(&reply->deliveries[i]);
+
+        if (message == NULL) {
+            mst_call_drop_messages(call);
+            return refuse(client, "out of memory for a message");
+        }
+        message->automatic = call->op == MST_OP_GET && mode_of_get(call) == MST_GET_AUTO;
+        message->handle = queue;
+        mst_handle_ref(queue);
+        *end = message;
+        end = &message->next;
+    }
+    return true;
+}
+
+static void learn_generation(const struct mst_client *client, const struct mst_call *call,
+                             const struct mst_reply *reply)
+{
+    switch (call->op) {
+    case MST_OP_EVENT_SET:
+    case MST_OP_EVENT_CLEAR:
+    case MST_OP_EVENT_IS_SET:
+    case MST_OP_EVENT_WAIT: {
+        struct mst_handle *event = mst_handle_of(client, mst_handles_of_call(call).numbers[0]);
+
+        event->generation = reply->generation;
+        event->has_generation = true;
+        break;
+    }
+    default: break;
+    }
+}
+
+/* false: out of memory, or not what was asked for. */
+static bool fill_outcome(struct mst_client *client, struct mst_call *call,
+                         const struct mst_reply *reply, uint64_t index)
+{
+    switch (call->op) {
+    case MST_OP_PUT: fill_put(call, reply, index); return true;
+    case MST_OP_DONE: call->already = reply->already; return true;
+    case MST_OP_GET: return true;
+    case MST_OP_PEEK: return fill_messages(client, call, reply, 0, reply->deliveries_count);
+    default: break;
+    }
+    call->outcome.reply = mst_reply_copy(reply);
+    if (call->outcome.reply == NULL) {
+        return refuse(client, "out of memory for a reply");
+    }
+    if (reply->status == MST_OK) {
+        learn_generation(client, call, reply);
+    }
+    return true;
+}
+
+/* A broker asked to decide at once says EMPTY or FULL; to the caller, who waited, time ran out. */
+static enum mst_status status_of(const struct mst_call *call, const struct mst_reply *reply,
+                                 int64_t now_ns)
+{
+    bool waited = call->timeout_ns > 0 && call->deadline_ns <= now_ns;
+
+    if (waited && (reply->status == MST_EMPTY || reply->status == MST_FULL)) {
+        return MST_TIMEOUT;
+    }
+    return reply->status;
+}
+
+/* A delivery came: it is the application's only when it takes it. */
+static bool deliver(struct mst_client *client, struct mst_call *call, const struct mst_reply *reply,
+                    uint64_t index, int64_t now_ns)
+{
+    bool whole = call->request != NULL; /* this request takes several messages, or from several */
+    size_t from = whole ? 0 : (size_t)index;
+    size_t to = whole ? reply->deliveries_count : from + 1;
+
+    if (to > reply->deliveries_count || from >= to) {
+        return refuse(client, "the broker sent fewer messages than it said");
+    }
+    if (!fill_messages(client, call, reply, from, to)) {
+        return false;
+    }
+    call->state = MST_CALL_ANSWERED;
+    call->status = MST_OK;
+    if (call->forgotten) {
+        mst_call_give_back(client, call, now_ns);
+    } else {
+        mst_call_completed(client, call);
+    }
+    return true;
+}
+
+static bool answer(struct mst_client *client, struct mst_call *call, const struct mst_reply *reply,
+                   uint64_t index, int64_t now_ns)
+{
+    mst_uncharge(client, call);
+    call->position = client->arrived++;
+    if (call->op == MST_OP_GET && reply->status == MST_OK) {
+        return deliver(client, call, reply, index, now_ns);
+    }
+    /* All but a delivery is taken when it is here: nothing is lost if this process ends now. */
+    mst_position_taken(client, call->position);
+    if (reply->status == MST_UNAVAILABLE && !client->leaving) {
+        client->draining = true; /* not carried out: the broker that comes next may */
+        if (call->verdict == MST_OK && !call->forgotten && call->timeout_ns != 0) {
+            mst_call_again(client, call);
+            return true;
+        }
+    }
+    if (!fill_outcome(client, call, reply, index)) {
+        mst_call_end(client, call, MST_NO_MEMORY);
+        return false;
+    }
+    if (reply->cause.len > 0) {
+        call->cause = mst_text_copy(reply->cause);
+    }
+    mst_call_end(client, call, status_of(call, reply, now_ns));
+    return true;
+}
+
+/* ---- frames ---- */
+
+static bool take_reply(struct mst_client *client, const struct mst_reply *reply, int64_t now_ns)
+{
+    bool counts = reply->op == MST_OP_PUT || reply->op == MST_OP_GET || reply->op == MST_OP_DONE;
+    uint64_t count = counts ? reply->answered : 1;
+
+    if (client->leaving) {
+        return true; /* every call has ended already */
+    }
+    if (count == 0 || count > MST_IN_FLIGHT_MAX) {
+        return refuse(client, "the broker sent a reply that answers nothing");
+    }
+    for (uint64_t i = 0; i < count; i++) {
+        struct mst_call *call = mst_call_by_id(client, reply->id + i);
+
+        if (call == NULL || call->state != MST_CALL_SENT || call->list != NULL ||
+            call->op != reply->op) {
+            return refuse(client, "the broker answered a request that was not made");
+        }
+        if (!answer(client, call, reply, i, now_ns)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool take_frame(struct mst_client *client, struct mst_span payload, int64_t now_ns)
+{
+    struct mst_reply reply;
+    bool malformed = false;
+    const char *why = "";
+
+    mst_arena_reset(&client->arena);
+    enum mst_status status = mst_reply_decode(payload, &client->arena, &reply, &malformed, &why);
+    if (status == MST_NO_MEMORY) {
+        return refuse(client, "out of memory for a reply");
+    }
+    if (status != MST_OK) {
+        return refuse(client, "the broker sent a frame that is not of this protocol");
+    }
+    return reply.id == 0 ? mst_session_reply(client, &reply, now_ns)
+                         : take_reply(client, &reply, now_ns);
+}
+
+static bool take_preamble(struct mst_client *client, struct mst_span bytes, size_t *used)
+{
+    enum mst_channel channel;
+
+    switch (mst_preamble_read(bytes, &channel)) {
+    case MST_PREAMBLE_MORE: return true;
+    case MST_PREAMBLE_OK:
+        if (channel != MST_CHANNEL_CLEAR) {
+            return refuse(client, "the broker wants an encrypted connection");
+        }
+        client->preamble_read = true;
+        *used = MST_PREAMBLE_BYTES;
+        return true;
+    case MST_PREAMBLE_VERSION:
+        client->refusal = MST_PROTOCOL;
+        return refuse(client, "the broker speaks another version of the protocol");
+    case MST_PREAMBLE_FOREIGN:
+    case MST_PREAMBLE_CHANNEL: break;
+    }
+    client->refusal = MST_PROTOCOL;
+    return refuse(client, "what answers there is no muster broker");
+}
+
+/* Takes every whole frame; *used_out bytes are done with. */
+static bool take_frames(struct mst_client *client, struct mst_span bytes, size_t *used_out,
+                        int64_t now_ns)
+{
+    size_t used = 0;
+
+    if (!client->preamble_read && !take_preamble(client, bytes, &used)) {
+        return false;
+    }
+    while (client->preamble_read) {
+        struct mst_span rest = mst_span_of(bytes.data + used, bytes.len - used);
+        struct mst_span payload;
+        size_t frame = 0;
+        size_t need = 0;
+        enum mst_frame_verdict verdict =
+            mst_frame_next(rest, client->frame_bytes_max, &payload, &frame, &need);
+
+        if (verdict == MST_FRAME_MORE) {
+            break;
+        }
+        if (verdict != MST_FRAME_OK) {
+            return refuse(client, "the broker sent a frame of a length that is not allowed");
+        }
+        used += frame;
+        if (!take_frame(client, payload, now_ns)) {
+            return false;
+        }
+    }
+    *used_out = used;
+    return true;
+}
+
+/* Whole frames are read where they are; only what is left of them is kept. */
+bool mst_client_receive(struct mst_client *client, struct mst_span bytes, int64_t now_ns)
+{
+    bool kept = mst_buf_size(&client->in) > 0;
+    size_t used = 0;
+
+    if (client->phase == MST_CLIENT_DOWN) {
+        return false;
+    }
+    client->heard_ns = now_ns;
+    if (kept && !mst_buf_append(&client->in, bytes.data, bytes.len)) {
+        return refuse(client, "out of memory for what the broker sent");
+    }
+    if (!take_frames(client, kept ? mst_buf_span(&client->in) : bytes, &used, now_ns)) {
+        return false;
+    }
+    if (kept) {
+        mst_buf_consume(&client->in, used);
+        mst_buf_shrink(&client->in, 64u << 10);
+    } else if (used < bytes.len &&
+               !mst_buf_append(&client->in, bytes.data + used, bytes.len - used)) {
+        return refuse(client, "out of memory for what the broker sent");
+    }
+    return !client->renewing;
+}
