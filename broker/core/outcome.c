@@ -15,11 +15,10 @@ struct entry *entry_ensure(struct core *core, struct session *session, uint64_t 
 {
     struct entry *entry = entry_find(session, id);
 
-    (void)core;
     if (entry != NULL) {
         return entry;
     }
-    entry = calloc(1, sizeof(*entry));
+    entry = pool_take(&core->entry_pool);
     must(entry != NULL && idmap_set(&session->entries, id, entry));
     entry->id = id;
     list_init(&entry->leases);
@@ -28,12 +27,11 @@ struct entry *entry_ensure(struct core *core, struct session *session, uint64_t 
 
 void entry_drop(struct core *core, struct session *session, struct entry *entry)
 {
-    (void)core;
     assert(entry->wait == NULL && list_empty(&entry->leases));
     idmap_remove(&session->entries, entry->id);
     mst_blob_unref(&entry->outcome.cause);
     mst_blob_unref(&entry->outcome.value);
-    free(entry);
+    pool_give(&core->entry_pool, entry);
 }
 
 static struct mst_blob *blob_or_null(struct mst_span span)

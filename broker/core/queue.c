@@ -60,7 +60,7 @@ static void message_release(struct core *core, struct message *message)
         free(message->extra);
     }
     mst_blob_unref(&message->body);
-    free(message);
+    pool_give(&core->message_pool, message);
 }
 
 void message_free(struct core *core, struct queue *queue, struct message *message)

@@ -16,7 +16,7 @@ void lease_free(struct core *core, struct lease *lease)
     list_remove(&lease->in_queue);
     mst_blob_unref(&lease->holder);
     lease->message->lease = NULL;
-    free(lease);
+    pool_give(&core->lease_pool, lease);
 }
 
 static void lease_to_message(struct core *core, struct queue *queue, struct message *message)

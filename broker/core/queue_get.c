@@ -9,9 +9,8 @@ static struct lease *lease_new(struct core *core, struct queue *queue, struct se
                                struct entry *entry, struct message *message,
                                const struct record *record)
 {
-    struct lease *lease = calloc(1, sizeof(*lease));
+    struct lease *lease = pool_take(&core->lease_pool);
 
-    (void)core;
     must(lease != NULL);
     lease->message = message;
     lease->queue = queue;

@@ -67,7 +67,7 @@ static void add_message(struct core *core, struct queue *queue, const struct rec
                         size_t i)
 {
     struct put_list *put = record->put;
-    struct message *message = calloc(1, sizeof(*message));
+    struct message *message = pool_take(&core->message_pool);
 
     must(message != NULL && idmap_set(&queue->messages, record->message + i, message));
     message->id = record->message + i;

@@ -17,6 +17,7 @@
 #include "broker/core/heap.h"
 #include "broker/core/idmap.h"
 #include "broker/core/list.h"
+#include "broker/core/pool.h"
 #include "broker/core/strmap.h"
 #include "protocol/blob.h"
 
@@ -385,6 +386,9 @@ struct core {
     struct link ending; /* sessions that ended and still hold something, in order of their end */
     struct link dirty;  /* objects that changed in this step and are to be settled */
     struct heap timers;
+    struct pool message_pool;
+    struct pool lease_pool;
+    struct pool entry_pool;
     struct discarded *discarded;
     uint64_t timer_seq;
     uint64_t place_seq;

@@ -1,0 +1,351 @@
+/* dump.c - the state that records make, as canonical text: equal texts, equal states.
+ *
+ * Everything is in order of its number, nothing in order of a hash. Left out is what no record makes:
+ * connections, handles, waits, outcomes that were not recorded, and the times that begin anew with a
+ * restart. With durable_only also all that is not in the journal. One fact per line, indented under
+ * what it belongs to, so that a difference can be read. */
+#include "broker/core/internal.h"
+
+#include <sodium.h>
+#include <stdio.h>
+
+#define TEXT_MAX  40 /* longer bytes are shown by their length and hash */
+#define HASH_SIZE 16
+
+struct dump {
+    const struct core *core;
+    struct mst_buf *out;
+    bool durable_only;
+    bool ok;
+};
+
+__attribute__((format(printf, 2, 3))) static void say(struct dump *dump, const char *format, ...)
+{
+    char line[512];
+    va_list arguments;
+    int n;
+
+    va_start(arguments, format);
+    n = vsnprintf(line, sizeof(line), format, arguments);
+    va_end(arguments);
+    dump->ok = dump->ok && n >= 0 && (size_t)n < sizeof(line) &&
+               mst_buf_append(dump->out, line, (size_t)n);
+}
+
+static unsigned long long u(uint64_t number)
+{
+    return number;
+}
+
+static long long i(int64_t number)
+{
+    return number;
+}
+
+static void say_hash(struct dump *dump, struct mst_span bytes)
+{
+    uint8_t hash[HASH_SIZE];
+
+    crypto_generichash(hash, sizeof(hash), bytes.data, bytes.len, NULL, 0);
+    say(dump, "#%zu:", bytes.len);
+    for (size_t n = 0; n < sizeof(hash); n++) {
+        say(dump, "%02x", hash[n]);
+    }
+}
+
+static void say_bytes(struct dump *dump, const char *name, struct mst_span bytes)
+{
+    say(dump, " %s=", name);
+    if (bytes.data == NULL) {
+        say(dump, "-");
+        return;
+    }
+    if (bytes.len > TEXT_MAX) {
+        say_hash(dump, bytes);
+        return;
+    }
+    say(dump, "\"");
+    for (size_t n = 0; n < bytes.len; n++) {
+        uint8_t c = bytes.data[n];
+
+        say(dump, c > 0x20 && c < 0x7f && c != '"' && c != '\\' ? "%c" : "\\x%02x", c);
+    }
+    say(dump, "\"");
+}
+
+static void say_blob(struct dump *dump, const char *name, const struct mst_blob *blob)
+{
+    say_bytes(dump, name, mst_blob_span(blob));
+}
+
+static bool is_dumped(const struct dump *dump, const struct object *object)
+{
+    return object != NULL && (!dump->durable_only || object_is_durable(object));
+}
+
+/* ---- sessions ---- */
+
+/* Which handle a get named is the connection's business, so no record tells it. */
+static void say_numbers(struct dump *dump, const struct outcome *outcome)
+{
+    for (size_t n = 0; outcome->op != MST_OP_GET && n < OUTCOME_NUMBERS; n++) {
+        say(dump, "%s%llu", n == 0 ? " numbers=" : ",", u(outcome->numbers[n]));
+    }
+}
+
+static void say_entry(struct dump *dump, const struct entry *entry)
+{
+    if (entry->state != ENTRY_ANSWERED || !entry->recorded ||
+        (dump->durable_only && entry->seq == 0)) {
+        return;
+    }
+    say(dump, "  outcome %llu op=%d status=%d", u(entry->id), (int)entry->outcome.op,
+        (int)entry->outcome.status);
+    say_blob(dump, "cause", entry->outcome.cause);
+    say_blob(dump, "value", entry->outcome.value);
+    say_numbers(dump, &entry->outcome);
+    for (const struct link *l = entry->leases.next; l != &entry->leases; l = l->next) {
+        const struct lease *lease = OWNER_CONST(l, struct lease, in_entry);
+
+        say(dump, " delivery=%llu/%llu.%lu", u(lease->queue->object.id), u(lease->message->id),
+            (unsigned long)lease->message->deliveries);
+    }
+    say(dump, "\n");
+}
+
+static void say_entries(struct dump *dump, const struct session *session)
+{
+    size_t count = session->entries.count;
+    struct entry **entries = (struct entry **)idmap_sorted(&session->entries);
+
+    dump->ok = dump->ok && (count == 0 || entries != NULL);
+    for (size_t n = 0; dump->ok && n < count; n++) {
+        say_entry(dump, entries[n]);
+    }
+    free(entries);
+}
+
+static void say_accounts(struct dump *dump, const struct session *session)
+{
+    size_t count = session->accounts.count;
+    struct account **accounts = (struct account **)idmap_sorted(&session->accounts);
+
+    dump->ok = dump->ok && (count == 0 || accounts != NULL);
+    for (size_t n = 0; dump->ok && n < count; n++) {
+        if (accounts[n]->taken > 0 && is_dumped(dump, &accounts[n]->queue->object)) {
+            say(dump, "  took %llu of %llu\n", u(accounts[n]->taken),
+                u(accounts[n]->queue->object.id));
+        }
+    }
+    free(accounts);
+}
+
+static void say_finished(struct dump *dump, const struct session *session)
+{
+    size_t kept = session->finished_count < session->finished_cap ? session->finished_count
+                                                                  : session->finished_cap;
+
+    for (size_t n = session->finished_count - kept; n < session->finished_count; n++) {
+        const struct finished *finished = &session->finished[n % session->finished_cap];
+
+        if (is_dumped(dump, object_find(dump->core, finished->object))) {
+            say(dump, "  finished %llu/%llu.%llu\n", u(finished->object), u(finished->message),
+                u(finished->number));
+        }
+    }
+}
+
+static void say_session(struct dump *dump, const struct session *session)
+{
+    say(dump, "session %llu%s pid=%llu ttl=%lld opened=%lld", u(session->id),
+        session->ended ? " ended" : "", u(session->pid), i(session->ttl_ns), i(session->opened_ns));
+    say_blob(dump, "name", session->name);
+    say_blob(dump, "host", session->host);
+    say_blob(dump, "identity", session->identity);
+    say_bytes(dump, "secret", mst_span_of(session->secret_hash, sizeof(session->secret_hash)));
+    say(dump, "\n");
+    say_entries(dump, session);
+    say_accounts(dump, session);
+    say_finished(dump, session);
+}
+
+static void say_sessions(struct dump *dump)
+{
+    size_t count = dump->core->sessions.count;
+    struct session **sessions = (struct session **)idmap_sorted(&dump->core->sessions);
+
+    dump->ok = dump->ok && (count == 0 || sessions != NULL);
+    for (size_t n = 0; dump->ok && n < count; n++) {
+        say_session(dump, sessions[n]);
+    }
+    free(sessions);
+}
+
+/* ---- queues ---- */
+
+static void say_lease(struct dump *dump, const struct lease *lease)
+{
+    say(dump, " lease session=%llu%s mode=%d%s%s time=%lld", u(lease->session_id),
+        lease->session == NULL ? " gone" : "", (int)lease->mode, lease->detached ? " detached" : "",
+        lease->taken ? " taken" : "", i(lease->lease_ns));
+    say_blob(dump, "holder", lease->holder);
+}
+
+static void say_extra(struct dump *dump, const struct message *message)
+{
+    const struct extra *extra = message->extra;
+
+    if (extra == NULL) {
+        return;
+    }
+    say(dump, " expires=%lld ready=%lld", i(extra->expires_ns), i(extra->ready_ns));
+    say_blob(dump, "headers", extra->headers);
+    if (extra->dead != NULL) {
+        say(dump, " was=%llu deliveries=%llu put=%lld died=%lld", u(extra->dead->id),
+            u(extra->dead->deliveries), i(extra->dead->put_wall_ns), i(extra->dead->died_wall_ns));
+        say_blob(dump, "cause", extra->dead->cause);
+        say_blob(dump, "queue", extra->dead->queue);
+        say_blob(dump, "holder", extra->dead->holder);
+    }
+}
+
+static void say_message(struct dump *dump, const struct message *message)
+{
+    static const char *const states[] = {"ready", "leased", "delayed"};
+
+    say(dump, "  message %llu %s priority=%lld put=%lld deliveries=%lu counted=%lu", u(message->id),
+        states[message->state], i(message->priority), i(message->put_ns),
+        (unsigned long)message->deliveries, (unsigned long)message->counted);
+    say_blob(dump, "body", message->body);
+    say_extra(dump, message);
+    if (message->lease != NULL) {
+        say_lease(dump, message->lease);
+    }
+    say(dump, "\n");
+}
+
+static void say_messages(struct dump *dump, const struct queue *queue)
+{
+    size_t count = queue->messages.count;
+    struct message **messages = (struct message **)idmap_sorted(&queue->messages);
+
+    dump->ok = dump->ok && (count == 0 || messages != NULL);
+    for (size_t n = 0; dump->ok && n < count; n++) {
+        say_message(dump, messages[n]);
+    }
+    free(messages);
+}
+
+/* The order of delivery is state of its own. */
+static void say_order(struct dump *dump, const struct queue *queue)
+{
+    size_t count = queue->ready.count;
+    struct message **messages = calloc(count + 1, sizeof(struct message *));
+
+    dump->ok = dump->ok && messages != NULL;
+    if (dump->ok) {
+        count = pile_look(&queue->ready, NULL, messages, count);
+        say(dump, "  order");
+        for (size_t n = 0; n < count; n++) {
+            say(dump, " %llu", u(messages[n]->id));
+        }
+        say(dump, "\n");
+    }
+    free(messages);
+}
+
+static void say_dedup(struct dump *dump, const struct queue *queue)
+{
+    for (const struct link *l = queue->dedup_order.next; l != &queue->dedup_order; l = l->next) {
+        const struct dedup_note *note = OWNER_CONST(l, struct dedup_note, in_order);
+
+        say(dump, "  dedup message=%llu at=%lld", u(note->message), i(note->at_ns));
+        say_blob(dump, "key", note->key);
+        say(dump, "\n");
+    }
+}
+
+static void say_queue(struct dump *dump, const struct queue *queue)
+{
+    say(dump, "  counts ready=%zu leased=%llu delayed=%llu bytes=%llu unfinished=%llu next=%llu",
+        queue->ready.count, u(queue->leased), u(queue->delayed), u(queue->kept_bytes),
+        u(queue->unfinished), u(queue->next_id));
+    say(dump, " puts=%llu gets=%llu returns=%llu paused=%u%s%s%s\n", u(queue->puts), u(queue->gets),
+        u(queue->returns), queue->paused, queue->shut ? " shut" : "", queue->shut_now ? " now" : "",
+        queue->is_dead ? " dead" : "");
+    for (int n = 0; n < MST_TALLY_COUNT; n++) {
+        say(dump, "%s %s=%llu/%llu", n == 0 ? "  tallies" : "", mst_tally_names[n],
+            u(queue->tallies[n]), u(queue->totals[n]));
+    }
+    say(dump, "\n");
+    say_messages(dump, queue);
+    say_order(dump, queue);
+    say_dedup(dump, queue);
+}
+
+/* ---- events and barriers ---- */
+
+static void say_event(struct dump *dump, const struct event_object *event)
+{
+    say(dump, "  event %s generation=%llu\n", event->set ? "set" : "clear", u(event->generation));
+}
+
+static void say_barrier(struct dump *dump, const struct barrier *barrier)
+{
+    static const char *const phases[] = {"filling", "acting", "broken"};
+
+    say(dump, "  barrier %s generation=%llu arrived=%llu leader=%llu/%llu", phases[barrier->phase],
+        u(barrier->generation), u(barrier->arrived), u(barrier->leader),
+        u(barrier->leader_request));
+    say_blob(dump, "cause", barrier->cause);
+    say(dump, "\n");
+    for (const struct link *l = barrier->parties.next; l != &barrier->parties; l = l->next) {
+        const struct barrier_party *party = OWNER_CONST(l, struct barrier_party, in_barrier);
+
+        say(dump, "  party %llu session=%llu request=%llu\n", u(party->index), u(party->session),
+            u(party->request));
+    }
+}
+
+/* ---- objects ---- */
+
+static void say_object(struct dump *dump, const struct object *object)
+{
+    say(dump, "object %llu %s%s version=%llu created=%lld", u(object->id),
+        mst_kind_names[object->kind], object->by_use ? " by use" : "", u(object->version),
+        i(object->created_ns));
+    say_bytes(dump, "name", object_name(object));
+    for (int n = 0; n < SETTINGS_COUNT; n++) {
+        say(dump, " %s=%lld", setting_name((enum setting_code)n),
+            i(setting(object, (enum setting_code)n)));
+    }
+    say(dump, "\n");
+    if (kind_is_queue(object->kind)) {
+        say_queue(dump, (const struct queue *)object);
+    } else if (object->kind == MST_KIND_EVENT) {
+        say_event(dump, (const struct event_object *)object);
+    } else {
+        say_barrier(dump, (const struct barrier *)object);
+    }
+}
+
+bool core_dump(const struct core *core, bool durable_only, struct mst_buf *out)
+{
+    struct dump dump = {core, out, durable_only, true};
+    size_t count = core->objects.count;
+    struct object **objects = (struct object **)idmap_sorted(&core->objects);
+
+    dump.ok = count == 0 || objects != NULL;
+    if (!durable_only) {
+        say(&dump, "next object=%llu session=%llu message=%llu\n", u(core->next_object),
+            u(core->next_session), u(core->next_message));
+    }
+    say_sessions(&dump);
+    for (size_t n = 0; dump.ok && n < count; n++) {
+        if (is_dumped(&dump, objects[n])) {
+            say_object(&dump, objects[n]);
+        }
+    }
+    free(objects);
+    return dump.ok;
+}
