@@ -57,7 +57,7 @@ int cli_open_queue(struct cli *cli, int64_t ttl_ns);
 /* Each writes one line and returns the exit code. */
 int cli_fail(const struct cli *cli, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* The status of the last muster call of this thread; where ("line 7") may be NULL. OK: 0, no line. */
+/* The status of the last muster call of this thread; where ("line 7") may be NULL. OK: 0. */
 int cli_status(const struct cli *cli, enum muster_status status, const char *where);
 /* Writes what was collected for stdout; 0 or EXIT_OUTPUT. */
 int cli_flush(struct cli *cli);

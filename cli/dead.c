@@ -1,6 +1,6 @@
 /* dead.c - `muster dead ls`: what became of messages that were given up. (`dead redrive`, a plain
- * request, is in admin.c.) The dead letters of a queue are a queue of their own, named with a suffix,
- * that exists once there is one. */
+ * request, is in admin.c.) The dead letters of a queue are a queue of their own, named with a
+ * suffix, that exists once there is one. */
 #include <stdio.h>
 
 #include "cli/cli.h"

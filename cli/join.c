@@ -1,4 +1,4 @@
-/* join.c - `muster join`: wait until every message of a queue is finished, and tell how they left. */
+/* join.c - `muster join`: wait until every message of a queue is finished; tell how they left. */
 #include "cli/cli.h"
 
 int command_join(struct cli *cli)

@@ -1,11 +1,11 @@
 /* json.c - JSON objects on one line, with correct escapes and base64 for what is no text.
  *
- * A comma is needed unless the buffer ends with an opening bracket, so there is no state to keep. */
+ * A comma is needed unless the buffer ends with an opening bracket, so no state is kept. */
 #include "cli/output.h"
 
 #include <string.h>
 
-/* Bytes of the UTF-8 character at data; 0: there is none (overlong, surrogate, cut off, too large). */
+/* Bytes of the UTF-8 character at data; 0: there is none (overlong, surrogate, cut off). */
 static size_t utf8_length(const unsigned char *data, size_t size)
 {
     unsigned char c = data[0];

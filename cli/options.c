@@ -422,6 +422,7 @@ bool options_parse(const struct command *command, int argc, char **argv, char **
     while (in.at < argc) {
         operands[out->count++] = argv[in.at++];
     }
+    operands[out->count] = NULL; /* there is room: argv[0] is no operand */
     if (option_given(out, OPTION_HELP)) {
         return true;
     }

@@ -1,7 +1,7 @@
 /* output.h - what goes to stdout: a buffer, and three shapes for it (bytes, tables, JSON).
  *
- * Everything is collected and written with out_flush, which tells how many bytes stdout has taken: a
- * message counts as finished only then. A table has columns and a header on a terminal, and is
+ * Everything is collected and written with out_flush, which tells how many bytes stdout has taken:
+ * a message counts as finished only then. A table has columns and a header on a terminal, and is
  * plain tab-separated lines otherwise. Out of memory ends the process with one line on stderr. */
 #ifndef CLI_OUTPUT_H
 #define CLI_OUTPUT_H

@@ -1,7 +1,7 @@
 /* put.c - `muster put`: bodies from operands or stdin into a queue, in order, none after a refusal.
  *
  * A batch goes in with one request as far as it fits; the message that did not fit then waits alone
- * in line for its own timeout. So whatever is refused, everything before it is in and nothing after.
+ * in line for its own timeout. So whatever is refused, what came before it is in and nothing after.
  * What stdin has given so far is put at once, batch full or not. */
 #include <errno.h>
 #include <poll.h>
@@ -98,7 +98,7 @@ static int put_one(struct putter *put, const muster_bytes *body)
     return show_ids(put, &result);
 }
 
-/* Did the whole batch fail for what may lie in one of its messages? Then the first is tried alone. */
+/* Did the whole batch fail for what may lie in one of its messages? Then the first goes alone. */
 static bool may_lie_in_one(enum muster_status status)
 {
     return status == MUSTER_FULL || status == MUSTER_VALUE || status == MUSTER_LIMIT ||
