@@ -22,7 +22,8 @@ void mst_request_init(struct mst_request *request, enum mst_op op)
 
 void mst_reply_init(struct mst_reply *reply, enum mst_op op)
 {
-    *reply = (struct mst_reply){.op = op};
+    /* Most operations have no such field: their replies always answer one request. */
+    *reply = (struct mst_reply){.op = op, .answered = 1};
     mst_fields_init(reply, mst_reply_layout(op));
 }
 

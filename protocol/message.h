@@ -206,9 +206,10 @@ struct mst_reply {
     uint64_t notice;      /* enum mst_notice */
     struct mst_span name; /* LEASE_LOST: the queue */
 
-    uint64_t answered;  /* PUT, GET, DONE: this reply answers requests id .. id+answered-1 */
-    uint64_t first;     /* PUT: id of the first message; the others follow by one */
-    uint64_t taken;     /* PUT: how many messages are in */
+    uint64_t
+        answered;   /* this reply answers requests id .. id+answered-1; 1 but for PUT, GET, DONE */
+    uint64_t first; /* PUT: id of the first message; the others follow by one */
+    uint64_t taken; /* PUT: how many messages are in */
     uint64_t durable;   /* PUT and others: 1 = on stable storage, 0 = in memory */
     uint64_t duplicate; /* PUT: id of the message that has this dedup key; 0 = none */
 

@@ -148,6 +148,24 @@ static void a_delivery_is_as_short_as_it_can_be(void **state)
                    PAYLOAD(0x97, 0x11, 2, 0, 0xc0, 0xc0, 0xc0, 0x91, 0x93, 5, 1, 0xc4, 1, 'x'));
 }
 
+static void every_reply_answers_at_least_one_request(void **state)
+{
+    struct bench *bench = *state;
+    enum mst_op ops[OPS_MAX];
+    size_t count = every_op(ops);
+
+    for (size_t i = 0; i < count; i++) {
+        struct mst_reply sent;
+        struct mst_reply got;
+        bench_start_over(bench);
+        mst_reply_init(&sent, ops[i]);
+        assert_int_equal(sent.answered, 1);
+        assert_true(mst_reply_encode(&bench->out, &sent));
+        assert_int_equal(reply_decode(bench, bench_payload(bench), &got), MST_OK);
+        assert_int_equal(got.answered, 1);
+    }
+}
+
 /* "For ever" is nil only where nil means it: a barrier's default is the barrier's own. */
 static void for_ever_is_told_apart_from_the_default(void **state)
 {
@@ -214,6 +232,7 @@ int main(void)
         TEST(every_operation_comes_back_as_it_was_sent),
         TEST(frames_follow_each_other_in_one_buf),
         TEST(trailing_defaults_are_left_out),
+        TEST(every_reply_answers_at_least_one_request),
         TEST(a_delivery_is_as_short_as_it_can_be),
         TEST(for_ever_is_told_apart_from_the_default),
         TEST(a_long_cause_is_cut_at_a_character),
