@@ -103,6 +103,9 @@ struct wait *wait_new(struct step *step, struct session *session, const struct m
     struct core *core = step->core;
     struct wait *wait;
 
+    if (timeout_ns == MST_DEFAULT_TIMEOUT) {
+        timeout_ns = MST_FOREVER; /* whoever has another default has put it in before */
+    }
     *refusal_out = MST_LIMIT;
     if (core->waits_count >= core->config.waits_max) {
         return NULL;
