@@ -28,7 +28,8 @@ void account_drop_if_idle(struct core *core, struct account *account)
     free(account);
 }
 
-/* The memory of finished deliveries is a ring that grows to its full size only when it is needed. */
+/* The memory of finished deliveries is a ring that grows to its full size only when it is needed.
+ */
 void session_remember_done(struct session *session, uint64_t object, uint64_t message,
                            uint64_t number)
 {

@@ -1,9 +1,9 @@
 /* dump.c - the state that records make, as canonical text: equal texts, equal states.
  *
  * Everything is in order of its number, nothing in order of a hash. Left out is what no record
- * makes: connections, handles, waits, outcomes that were not recorded, and the times that begin anew
- * with a restart. With durable_only also all that is not in the journal. One fact per line, indented
- * under what it belongs to, so that a difference can be read. */
+ * makes: connections, handles, waits, outcomes that were not recorded, and the times that begin
+ * anew with a restart. With durable_only also all that is not in the journal. One fact per line,
+ * indented under what it belongs to, so that a difference can be read. */
 #include "broker/core/internal.h"
 
 #include <sodium.h>

@@ -32,11 +32,13 @@ void *idmap_get(struct idmap *map, uint64_t key);    /* NULL: not set */
 void *idmap_remove(struct idmap *map, uint64_t key); /* what was there, or NULL */
 
 /* The values in rising order of their numbers: an array of map->count pointers that the caller
- * frees; NULL when empty or out of memory. O(n log n): for looking and ending, not for hot paths. */
+ * frees; NULL when empty or out of memory. O(n log n): for looking and ending, not for hot paths.
+ */
 void **idmap_sorted(const struct idmap *map);
 
-/* Takes a map apart page by page: gives the values of the next page behind *at and frees it; returns
- * how many, 0 at the end. The map must not be used for anything else afterwards but idmap_clear. */
+/* Takes a map apart page by page: gives the values of the next page behind *at and frees it;
+ * returns how many, 0 at the end. The map must not be used for anything else afterwards but
+ * idmap_clear. */
 size_t idmap_take_page(struct idmap *map, size_t *at, void *values[IDMAP_PAGE]);
 
 #endif

@@ -42,8 +42,8 @@ struct entry *entry_find(struct session *session, uint64_t id);
 struct entry *entry_ensure(struct core *core, struct session *session, uint64_t id);
 void entry_drop(struct core *core, struct session *session, struct entry *entry);
 
-/* Ends `count` requests from id on, alike, with a record: for what changed state. numbers may be NULL
- * (PUT: numbers[0], the first message id, rises by one per request). */
+/* Ends `count` requests from id on, alike, with a record: for what changed state. numbers may be
+ * NULL (PUT: numbers[0], the first message id, rises by one per request). */
 void outcome_record(struct step *step, struct session *session, struct object *object, uint64_t id,
                     uint64_t count, enum mst_op op, enum mst_status status, struct mst_span cause,
                     struct mst_span value, const uint64_t *numbers, size_t numbers_count);
@@ -56,11 +56,12 @@ void refuse(struct step *step, struct session *session, const struct mst_request
 void outcome_volatile(struct step *step, struct session *session, uint64_t id, enum mst_op op,
                       enum mst_status status, struct mst_span cause, const uint64_t *numbers,
                       size_t numbers_count);
-/* A reply that only reads: fill what is returned (NULL: nobody is connected). seq is set from object,
- * which may be NULL. */
+/* A reply that only reads: fill what is returned (NULL: nobody is connected). seq is set from
+ * object, which may be NULL. */
 struct mst_reply *answer_read(struct step *step, struct session *session, struct object *object,
                               const struct mst_request *request);
-/* Sends the entry's outcome if its session is connected, merged with the reply before if it fits. */
+/* Sends the entry's outcome if its session is connected, merged with the reply before if it fits.
+ */
 void answer_entry(struct step *step, struct session *session, struct entry *entry);
 void apply_outcome(struct core *core, const struct record *record);
 
@@ -90,14 +91,15 @@ void line_leave(struct place *place);
 struct place *line_first(struct line *line, bool connected_only);
 void line_come_back(struct place *place); /* its session is connected again */
 
-/* A wait for the request, in no line yet, its timer armed; the entry then WAITS. NULL: over the limit
- * of waits or out of memory (then refuse with LIMIT or NO_MEMORY: *refusal_out). */
+/* A wait for the request, in no line yet, its timer armed; the entry then WAITS. NULL: over the
+ * limit of waits or out of memory (then refuse with LIMIT or NO_MEMORY: *refusal_out). */
 struct wait *wait_new(struct step *step, struct session *session, const struct mst_request *request,
                       uint64_t id, enum wait_kind kind, int64_t timeout_ns,
                       enum mst_status *refusal_out);
 /* Takes the wait out of its lines, timer and session and frees it. The entry stays. */
 void wait_free(struct core *core, struct wait *wait);
-/* Ends the wait without a record (TIMEOUT, CANCELLED, SHUTDOWN, GONE, UNAVAILABLE, ...) and answers. */
+/* Ends the wait without a record (TIMEOUT, CANCELLED, SHUTDOWN, GONE, UNAVAILABLE, ...) and
+ * answers. */
 void wait_end(struct step *step, struct wait *wait, enum mst_status status, struct mst_span cause);
 /* An object in whose line it stands; NULL: it has left them all. */
 struct object *wait_object(const struct wait *wait);
@@ -199,7 +201,8 @@ void pile_return(struct pile *pile, struct message *message); /* takes its own p
 void pile_remove(struct pile *pile, struct message *message);
 struct message *pile_first(const struct pile *pile);  /* next to be delivered, or NULL */
 struct message *pile_oldest(const struct pile *pile); /* smallest id, or NULL */
-/* Up to max messages behind `after` (NULL: from the first) in order of delivery; returns how many. */
+/* Up to max messages behind `after` (NULL: from the first) in order of delivery; returns how many.
+ */
 size_t pile_look(const struct pile *pile, const struct message *after, struct message **out,
                  size_t max);
 

@@ -1,7 +1,8 @@
 /* line.c - waits, and the lines in which they stand.
  *
- * A wait stands in one line, or in several (a get from several queues); whoever ends it takes it out
- * of all of them in the same step, so nobody dead, cancelled or timed out is ever handed anything. */
+ * A wait stands in one line, or in several (a get from several queues); whoever ends it takes it
+ * out of all of them in the same step, so nobody dead, cancelled or timed out is ever handed
+ * anything. */
 #include "broker/core/internal.h"
 
 #include <assert.h>

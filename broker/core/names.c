@@ -1,7 +1,7 @@
 /* names.c - names, the handles by which sessions know them, and the objects that bear them.
  *
- * One namespace for all kinds. A slot is a name that somebody refers to; its object may come, go and
- * come again while handles to the slot stay. */
+ * One namespace for all kinds. A slot is a name that somebody refers to; its object may come, go
+ * and come again while handles to the slot stay. */
 #include "broker/core/internal.h"
 #include "protocol/name.h"
 

@@ -1,7 +1,8 @@
 /* outcome.c - each request has one outcome, which is kept until its client has taken it.
  *
  * The reply is always made from the kept outcome, the first time and when the request is resent, so
- * both cannot differ. Replies to neighbouring ids are merged into one frame where they are alike. */
+ * both cannot differ. Replies to neighbouring ids are merged into one frame where they are alike.
+ */
 #include "broker/core/internal.h"
 
 #include <assert.h>

@@ -1,8 +1,9 @@
 /* pile.c - the ready messages of one queue, in order of delivery.
  *
  * fifo takes the smallest id, lifo the largest, priority the smallest (priority, id). Messages of a
- * fifo or lifo arrive in order of id, so a list holds them at O(1); one that comes back out of order,
- * and every message of a priority queue, is in two heaps at O(log n): by order and by age. */
+ * fifo or lifo arrive in order of id, so a list holds them at O(1); one that comes back out of
+ * order, and every message of a priority queue, is in two heaps at O(log n): by order and by age.
+ */
 #include "broker/core/internal.h"
 
 static const struct message *by_order_owner(const struct heap_node *node)

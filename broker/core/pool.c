@@ -35,7 +35,8 @@ static void put_back(struct pool *pool, void *piece)
     pool->free = piece;
 }
 
-/* Pieces of a new chunk are threaded from the last on, so that they are taken in order of address. */
+/* Pieces of a new chunk are threaded from the last on, so that they are taken in order of address.
+ */
 static int grow(struct pool *pool)
 {
     size_t count = CHUNK_BYTES / pool->size;

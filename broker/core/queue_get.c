@@ -97,8 +97,8 @@ struct taker {
     bool detached;
 };
 
-/* Ids of the first ready messages, at most max and about bytes_max; the caller's array. Only a plain
- * list can be read ahead cheaply: a heap gives one at a time. */
+/* Ids of the first ready messages, at most max and about bytes_max; the caller's array. Only a
+ * plain list can be read ahead cheaply: a heap gives one at a time. */
 static size_t look_ahead(struct step *step, struct queue *queue, uint64_t *ids, size_t max,
                          uint64_t bytes_max)
 {
@@ -125,8 +125,8 @@ static size_t look_ahead(struct step *step, struct queue *queue, uint64_t *ids, 
     return n;
 }
 
-/* Grants ready messages to request(s) from `id` on: to `requests` of them one each, or to the one as
- * many as `max`. Returns how many messages went. */
+/* Grants ready messages to request(s) from `id` on: to `requests` of them one each, or to the one
+ * as many as `max`. Returns how many messages went. */
 static size_t grant(struct step *step, struct queue *queue, const struct taker *taker, uint64_t id,
                     uint64_t requests, uint64_t max, uint64_t bytes_max)
 {

@@ -254,7 +254,8 @@ static bool put_now(struct step *step, struct session *session, struct queue *qu
     return true;
 }
 
-/* The broker keeps the body of a blocked put, against the session's credit. false: broken credit. */
+/* The broker keeps the body of a blocked put, against the session's credit. false: broken credit.
+ */
 static bool put_wait(struct step *step, struct session *session, struct queue *queue,
                      const struct mst_request *request, size_t from, size_t count)
 {

@@ -44,7 +44,8 @@ enum record_kind {
     RECORD_BARRIER_TRIP,   /* object */
     RECORD_BARRIER_BREAK,  /* object, cause */
     RECORD_BARRIER_RESET,  /* object */
-    RECORD_BARRIER_LEAVE, /* object, session, request: a party that will not come back is forgotten */
+    RECORD_BARRIER_LEAVE,  /* object, session, request: a party that will not come back is forgotten
+                            */
     RECORD_KINDS
 };
 
@@ -91,8 +92,8 @@ struct record {
 };
 
 bool record_encode(struct mst_buf *out, const struct record *record);
-/* Decodes the first record of in; arrays and the put list's are in arena, its blobs are new. Returns
- * the bytes used, 0 when in is not a record or memory ran out. */
+/* Decodes the first record of in; arrays and the put list's are in arena, its blobs are new.
+ * Returns the bytes used, 0 when in is not a record or memory ran out. */
 size_t record_decode(struct mst_span in, struct mst_arena *arena, struct record *record);
 
 /* Carries out a record. Live and in recovery the same; memory was reserved before, where a step

@@ -1,7 +1,7 @@
 /* requests.c - what a session's connection brings: requests once, receipts, and coming back.
  *
- * A request id is carried out once. Resent after a resume it is answered from its kept outcome, goes
- * on waiting, or, when it only read, is carried out again. */
+ * A request id is carried out once. Resent after a resume it is answered from its kept outcome,
+ * goes on waiting, or, when it only read, is carried out again. */
 #include "broker/core/internal.h"
 
 #include <sodium.h>

@@ -9,7 +9,8 @@
  *      handles, connections, timers and unrecorded outcomes are volatile.
  *   2. After core_settle no queue that is not paused has a ready message beside a connected getter.
  *   3. kept = ready + delayed + leased; unfinished = kept + taken in auto mode and not yet done.
- *   4. Every order is total: timers (time, sequence), places (sequence), priorities (priority, id). */
+ *   4. Every order is total: timers (time, sequence), places (sequence), priorities (priority, id).
+ */
 #ifndef CORE_STATE_H
 #define CORE_STATE_H
 
@@ -280,8 +281,8 @@ struct lease {
     uint64_t session_id;
 };
 
-/* Ready messages. fifo and lifo keep what arrives in a list by id; what comes back out of order, and
- * all of a priority queue, is in two heaps: by order of delivery and by age. */
+/* Ready messages. fifo and lifo keep what arrives in a list by id; what comes back out of order,
+ * and all of a priority queue, is in two heaps: by order of delivery and by age. */
 struct pile {
     struct link arrived;
     struct heap by_order;

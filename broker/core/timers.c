@@ -1,7 +1,8 @@
 /* timers.c - everything that happens because time passed, in one total order.
  *
- * Deadlines compare (time, order of arming). A tick carries out a bounded number, so that a crowd of
- * deadlines never holds up the loop; core_next_deadline_ns then asks for the next tick at once. */
+ * Deadlines compare (time, order of arming). A tick carries out a bounded number, so that a crowd
+ * of deadlines never holds up the loop; core_next_deadline_ns then asks for the next tick at once.
+ */
 #include "broker/core/internal.h"
 
 #define TIMERS_PER_TICK 1000
