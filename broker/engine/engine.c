@@ -1,0 +1,265 @@
+/* engine.c - the whole broker, deterministic: made, freed, and told what comes in.
+ *
+ * See engine.h; what goes out is in turn.c. Must not know: sockets, files, the system's clock. */
+#include "broker/engine/internal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define LOG_LINE_MAX     512
+#define LIMITED_LINES_NS 1000000000LL
+
+/* ---- made and freed ---- */
+
+void engine_config_init(struct engine_config *config)
+{
+    struct core_config core;
+
+    core_config_init(&core);
+    *config = (struct engine_config){
+        .connections_max = 10000,
+        .sessions_max = core.sessions_max,
+        .objects_max = core.objects_max,
+        .waits_max = core.waits_max,
+        .memory_max = core.memory_max,
+        .frame_bytes_max = core.frame_bytes_max,
+        .output_bytes_max = SESSION_OUTPUT_BYTES_MAX,
+        .put_credit = core.put_credit,
+        .put_credit_bytes = core.put_credit_bytes,
+        .silence_ns = core.silence_ns,
+        .ttl_max_ns = core.ttl_max_ns,
+        .version = "",
+    };
+}
+
+static struct core_config core_config_of(const struct engine *engine)
+{
+    const struct engine_config *config = &engine->config;
+    struct core_config core;
+
+    core_config_init(&core);
+    core.strict = config->strict;
+    core.has_storage = engine->journal != NULL;
+    core.memory_max = config->memory_max;
+    core.objects_max = config->objects_max;
+    core.sessions_max = config->sessions_max;
+    core.waits_max = config->waits_max;
+    core.put_credit = config->put_credit;
+    core.put_credit_bytes = config->put_credit_bytes;
+    core.frame_bytes_max = config->frame_bytes_max;
+    if (core.body_bytes_max > config->frame_bytes_max / ENGINE_BODY_PER_FRAME_MAX) {
+        core.body_bytes_max = config->frame_bytes_max / ENGINE_BODY_PER_FRAME_MAX;
+    }
+    core.silence_ns = config->silence_ns;
+    core.ttl_max_ns = config->ttl_max_ns;
+    core.version = config->version;
+    memcpy(core.boot, engine->boot, sizeof(core.boot));
+    return core;
+}
+
+struct engine *engine_new(const struct engine_config *config, const struct engine_ports *ports,
+                          struct journal *journal)
+{
+    struct engine *engine = calloc(1, sizeof(*engine));
+    struct core_config core;
+
+    if (engine == NULL) {
+        return NULL;
+    }
+    engine->config = *config;
+    engine->ports = *ports;
+    engine->journal = journal;
+    ports->entropy(ports->user, engine->boot, sizeof(engine->boot));
+    core = core_config_of(engine);
+    engine->core = core_new(&core);
+    effects_init(&engine->effects);
+    mst_arena_init(&engine->scratch);
+    mst_buf_init(&engine->batch);
+    list_init(&engine->greeting);
+    list_init(&engine->heard);
+    list_init(&engine->closing);
+    list_init(&engine->beat);
+    list_init(&engine->dirty);
+    list_init(&engine->holding);
+    list_init(&engine->leaving);
+    engine_look_at_clock(engine);
+    engine->turn_ns = engine->now_ns;
+    if (engine->core == NULL) {
+        engine_free(&engine);
+    }
+    return engine;
+}
+
+void engine_free(struct engine **owner)
+{
+    struct engine *engine = *owner;
+
+    if (engine == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < engine->places_count; i++) {
+        if (engine->places[i].member != NULL) {
+            member_finish(engine, engine->places[i].member);
+        }
+    }
+    core_free(&engine->core);
+    effects_clear(&engine->effects);
+    mst_arena_clear(&engine->scratch);
+    mst_buf_clear(&engine->batch);
+    free(engine->places);
+    free(engine);
+    *owner = NULL;
+}
+
+enum mst_status engine_recover(struct engine *engine, struct mst_span records, uint64_t seq)
+{
+    engine->flight_seq = engine->durable_seq = seq;
+    return core_recover(engine->core, records);
+}
+
+void engine_configure(struct engine *engine, const struct engine_config *config)
+{
+    struct core_config core;
+
+    engine->config = *config;
+    core = core_config_of(engine);
+    core_configure(engine->core, &core);
+}
+
+const struct core *engine_core(const struct engine *engine)
+{
+    return engine->core;
+}
+
+size_t engine_connections(const struct engine *engine)
+{
+    return engine->members_count;
+}
+
+void engine_look_at_clock(struct engine *engine)
+{
+    int64_t now_ns = engine->ports.now_ns(engine->ports.user);
+
+    if (now_ns > engine->now_ns) {
+        engine->now_ns = now_ns;
+    }
+    engine->wall_ns = engine->ports.wall_ns(engine->ports.user);
+}
+
+void engine_log(struct engine *engine, enum engine_log_level level, const char *format, ...)
+{
+    char line[LOG_LINE_MAX];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(line, sizeof(line), format, arguments);
+    va_end(arguments);
+    engine->ports.log(engine->ports.user, level, line);
+}
+
+bool limiter_allows(struct limiter *limiter, int64_t now_ns, uint64_t *missed_out)
+{
+    if (now_ns < limiter->next_ns) {
+        limiter->missed++;
+        return false;
+    }
+    *missed_out = limiter->missed;
+    limiter->missed = 0;
+    limiter->next_ns = now_ns + LIMITED_LINES_NS;
+    return true;
+}
+
+/* ---- what comes in ---- */
+
+uint64_t engine_accept(struct engine *engine, const struct engine_peer *peer)
+{
+    struct member *member;
+    uint64_t missed;
+
+    engine_look_at_clock(engine);
+    if (engine->members_count >= engine->config.connections_max) {
+        if (limiter_allows(&engine->full, engine->now_ns, &missed)) {
+            engine_log(engine, ENGINE_WARNING,
+                       "connection from %s refused: all %llu connections are in use (and %llu "
+                       "refused before); raise --max-connections",
+                       peer->address, (unsigned long long)engine->config.connections_max,
+                       (unsigned long long)missed);
+        }
+        return 0;
+    }
+    member = member_new(engine, peer->address);
+    if (member == NULL) {
+        return 0;
+    }
+    if (peer->is_unix) {
+        engine_log(engine, ENGINE_DEBUG, "connection from %s, user %lu", member->peer,
+                   (unsigned long)peer->uid);
+    } else {
+        engine_log(engine, ENGINE_DEBUG, "connection from %s", member->peer);
+    }
+    return member->number;
+}
+
+void engine_receive(struct engine *engine, uint64_t conn, struct mst_span bytes)
+{
+    struct member *member = member_find(engine, conn);
+    struct connection_input input;
+
+    engine->input_seen = true;
+    if (member == NULL) {
+        return;
+    }
+    engine_look_at_clock(engine);
+    member_heard(engine, member);
+    while (connection_next(&member->connection, &bytes, &engine->scratch, &input)) {
+        if (input.confirmed_count > 0) {
+            step_confirm(engine, member, input.confirmed, input.confirmed_count);
+        }
+        if (input.has_request && member->connection.phase != CONNECTION_CLOSING) {
+            step_request(engine, member, &input.request);
+        }
+    }
+    member_settle(engine, member);
+}
+
+void engine_closed(struct engine *engine, uint64_t conn)
+{
+    struct member *member = member_find(engine, conn);
+
+    if (member != NULL) {
+        engine_look_at_clock(engine);
+        connection_drop(&member->connection, "closed by the peer", false);
+        member_settle(engine, member);
+    }
+}
+
+void engine_writable(struct engine *engine, uint64_t conn)
+{
+    struct member *member = member_find(engine, conn);
+
+    if (member != NULL) {
+        member->blocked = false;
+        member_mark_dirty(engine, member);
+    }
+}
+
+void engine_durable(struct engine *engine, uint64_t seq)
+{
+    struct link *link = engine->holding.next;
+
+    if (seq <= engine->durable_seq) {
+        return;
+    }
+    engine->durable_seq = seq;
+    while (link != &engine->holding) {
+        struct member *member = OWNER(link, struct member, holding);
+
+        link = link->next;
+        connection_release(&member->connection, seq);
+        if (!connection_holds(&member->connection)) {
+            list_remove(&member->holding);
+        }
+        member_settle(engine, member);
+    }
+}

@@ -1,0 +1,113 @@
+/* engine.h - the whole broker, deterministic: connections, core and journal.
+ *
+ * Everything impure comes in through the ports, and nothing happens but inside the calls below: the
+ * same calls with the same clock and the same randomness give the same bytes and the same closes.
+ * One turn of its driver (broker/io, or a test) is:
+ *
+ *   engine_accept, engine_receive, engine_closed, engine_writable, engine_durable   as it comes
+ *   engine_turn                                                                      then once
+ *   sleep until engine_next_deadline_ns, or until something comes
+ *
+ * All that can be read is to be given before engine_turn: only then is it judged who was silent and
+ * what has expired. After a pause of more than a second the engine asks for turns without sleep
+ * (engine_next_deadline_ns = 0) until one brought no input, and expires nothing before.
+ * Must not know: libevent, files, the system's clock. Not thread-safe, no re-entry from a port. */
+#ifndef ENGINE_H
+#define ENGINE_H
+
+#include <stddef.h>
+#include "protocol/message.h"
+
+struct engine;
+struct core;
+struct journal;
+
+#define ENGINE_GREETING_NS        5000000000LL  /* from accept until the session is there */
+#define ENGINE_CLOSING_NS         5000000000LL  /* for a closing connection to take its output */
+#define ENGINE_DRAIN_NS           10000000000LL /* the same for all when the broker goes away */
+#define ENGINE_PAUSE_NS           1000000000LL  /* longer without a turn: input goes first */
+#define ENGINE_HEARTBEATS         3             /* signs of life within the silence time */
+#define ENGINE_PEER_TEXT_MAX      64
+#define ENGINE_CONNECTIONS_LIMIT  1000000
+#define ENGINE_BODY_PER_FRAME_MAX 2 /* a body has at most this part of a frame */
+
+enum engine_log_level { ENGINE_ERROR, ENGINE_WARNING, ENGINE_INFO, ENGINE_DEBUG };
+
+struct engine_config {
+    bool strict;
+    uint64_t connections_max;
+    uint64_t sessions_max;
+    uint64_t objects_max;
+    uint64_t waits_max;
+    uint64_t memory_max; /* 0: no limit */
+    uint64_t frame_bytes_max;
+    uint64_t output_bytes_max; /* waiting for one client to read; beyond it the client is dropped */
+    uint64_t put_credit;
+    uint64_t put_credit_bytes;
+    int64_t silence_ns;
+    int64_t ttl_max_ns;
+    const char *version; /* static text */
+};
+
+void engine_config_init(struct engine_config *config); /* limits.h, no limit where it has none */
+
+struct engine_ports {
+    void *user;                    /* first argument of each */
+    int64_t (*now_ns)(void *user); /* the line that deadlines run on; never goes back */
+    int64_t (*wall_ns)(void *user);
+    void (*entropy)(void *user, uint8_t *out, size_t len);
+    /* Returns how many bytes were taken, -1 when the connection is broken. After fewer than all the
+     * engine waits for engine_writable. */
+    ptrdiff_t (*send)(void *user, uint64_t conn, struct mst_span bytes);
+    /* The connection is over. Called once for each that was accepted, also after engine_closed and,
+     * for those that are left, by engine_free. The number is never used again. */
+    void (*close)(void *user, uint64_t conn);
+    void (*log)(void *user, enum engine_log_level level, const char *text);
+};
+
+/* Who is at the other end, for logs. */
+struct engine_peer {
+    const char *address; /* as text */
+    bool is_unix;
+    uint32_t uid; /* Unix sockets */
+};
+
+/* journal: NULL = memory objects only; else it stays the caller's and must outlive the engine. NULL
+ * when out of memory. */
+struct engine *engine_new(const struct engine_config *config, const struct engine_ports *ports,
+                          struct journal *journal);
+void engine_free(struct engine **engine);
+
+/* Before the first turn: applies one batch of an earlier run; seq is the number of its last record.
+ * MST_PROTOCOL: these are no records of ours. */
+enum mst_status engine_recover(struct engine *engine, struct mst_span records, uint64_t seq);
+
+/* A number for a new connection, 0 when the limit is reached: then close it. Numbers are never used
+ * twice; engine_slot of those in use are distinct and small, to index a table by. */
+uint64_t engine_accept(struct engine *engine, const struct engine_peer *peer);
+static inline uint32_t engine_slot(uint64_t conn)
+{
+    return (uint32_t)conn;
+}
+void engine_receive(struct engine *engine, uint64_t conn, struct mst_span bytes);
+void engine_closed(struct engine *engine, uint64_t conn); /* by the peer; port close follows */
+void engine_writable(struct engine *engine, uint64_t conn);
+void engine_durable(struct engine *engine, uint64_t seq); /* the journal: all up to seq is safe */
+
+void engine_turn(struct engine *engine);
+/* When engine_turn is wanted at the latest: 0 = now, MST_FOREVER = when something comes. */
+int64_t engine_next_deadline_ns(const struct engine *engine);
+
+/* The broker goes away: everybody is told, every wait ends with UNAVAILABLE. Then drive turns until
+ * engine_drained: all replies have left, or ENGINE_DRAIN_NS have passed. */
+void engine_drain(struct engine *engine);
+bool engine_drained(const struct engine *engine);
+
+/* New limits from now on; nothing that exists is cut off. */
+void engine_configure(struct engine *engine, const struct engine_config *config);
+
+/* For tests and figures; the core is the engine's. */
+const struct core *engine_core(const struct engine *engine);
+size_t engine_connections(const struct engine *engine);
+
+#endif

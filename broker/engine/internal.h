@@ -1,0 +1,111 @@
+/* internal.h - what the files of broker/engine offer one another.
+ *
+ * Invariants
+ *   1. A member is freed in one place, at the end of a turn (member_finish), never while input or
+ *      effects are being worked on; so a pointer to one is good for the whole call.
+ *   2. Each member is in exactly one of the lists greeting, heard, closing. Each of these has one
+ *      waiting time for all, so its order is the order in which its members become due: whatever
+ *      time brings is found at the head, and a sign of life costs O(1). */
+#ifndef ENGINE_INTERNAL_H
+#define ENGINE_INTERNAL_H
+
+#include "broker/core/core.h"
+#include "broker/core/list.h"
+#include "broker/engine/engine.h"
+#include "broker/journal/journal.h"
+#include "broker/session/connection.h"
+
+#define OWNER(node, type, member) ((type *)(void *)((char *)(node)-offsetof(type, member)))
+
+/* One connection among the engine's. */
+struct member {
+    struct connection connection;
+    uint64_t number;
+    uint64_t session;    /* the core's number; 0: none, or the core knows that it was lost */
+    struct link timed;   /* in engine->greeting, heard or closing */
+    int64_t timed_ns;    /* since when; heard: when it was last heard */
+    struct link beat;    /* in engine->beat once its session is there */
+    int64_t sent_ns;     /* when it was last sent something */
+    struct link dirty;   /* in engine->dirty: the turn has something to do for it */
+    struct link holding; /* in engine->holding: replies wait for the journal */
+    struct link leaving; /* in engine->leaving: closing, and the core is to be told */
+    bool blocked;        /* the system takes no more until engine_writable */
+    bool ends;           /* its connection is closing, and that was logged */
+    char peer[ENGINE_PEER_TEXT_MAX];
+};
+
+struct place {             /* a slot of the table of members */
+    struct member *member; /* NULL: free */
+    uint32_t generation;   /* of the number given last */
+    uint32_t next_free;
+};
+
+/* At most one line a second of a kind that strangers can cause. */
+struct limiter {
+    int64_t next_ns;
+    uint64_t missed;
+};
+
+struct engine {
+    struct engine_config config;
+    struct engine_ports ports;
+    struct journal *journal; /* borrowed; may be NULL */
+    struct core *core;
+    uint8_t boot[MST_BOOT_BYTES];
+    struct effects effects;
+    struct mst_arena scratch; /* what one frame is decoded into */
+
+    struct place *places;
+    uint32_t places_count;
+    uint32_t free_place; /* first of the free ones; places_count: none */
+    size_t members_count;
+    struct link greeting, heard, closing;
+    struct link beat, dirty, holding, leaving;
+
+    struct mst_buf batch; /* records that wait for the journal */
+    uint64_t batch_seq;   /* the last of them */
+    uint64_t flight_seq;  /* the last that was handed to the journal */
+    uint64_t durable_seq;
+
+    int64_t now_ns;
+    int64_t wall_ns;
+    int64_t turn_ns;   /* when the last turn was */
+    bool input_seen;   /* since the last turn */
+    unsigned catch_up; /* turns that may still go to reading after a pause; 0: time is judged */
+    bool draining;
+    int64_t drain_until_ns;
+    struct limiter full, faults;
+};
+
+/* ---- engine.c ---- */
+
+void engine_look_at_clock(struct engine *engine);
+void engine_log(struct engine *engine, enum engine_log_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* false: not this time; else *missed_out is how many were left out since the last. */
+bool limiter_allows(struct limiter *limiter, int64_t now_ns, uint64_t *missed_out);
+
+/* ---- member.c: the table, and each member's way through the lists ---- */
+
+struct member *member_new(struct engine *engine, const char *peer); /* NULL: out of memory */
+struct member *member_find(const struct engine *engine, uint64_t number);
+void member_finish(struct engine *engine, struct member *member); /* port close, then freed */
+void member_mark_dirty(struct engine *engine, struct member *member);
+void member_heard(struct engine *engine, struct member *member);
+void member_sent(struct engine *engine, struct member *member);
+/* Its session is there: from now on both sides show signs of life. */
+void member_welcomed(struct engine *engine, struct member *member, uint64_t session);
+/* After anything that may have closed or filled its connection. */
+void member_settle(struct engine *engine, struct member *member);
+void member_reply(struct engine *engine, struct member *member, const struct mst_reply *reply,
+                  uint64_t seq);
+
+/* ---- step.c: what the core is told, and what it wants done ---- */
+
+void step_request(struct engine *engine, struct member *member, const struct mst_request *request);
+void step_confirm(struct engine *engine, struct member *member, const struct mst_range *confirmed,
+                  size_t count);
+void step_lost(struct engine *engine, struct member *member);
+void step_plain(struct engine *engine, enum event_kind kind); /* TICK, DRAIN */
+
+#endif

@@ -1,0 +1,179 @@
+/* member.c - the engine's connections: found by number, moved between lists as they live.
+ *
+ * A number is (generation << 32 | slot): the slot finds the member, the generation tells an old
+ * number from the one in use. Must not know: what the bytes say. */
+#include "broker/engine/internal.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { PLACES_FIRST = 64 };
+
+/* ---- the table ---- */
+
+static bool places_grow(struct engine *engine)
+{
+    uint32_t count = engine->places_count == 0 ? PLACES_FIRST : engine->places_count * 2;
+    struct place *places = realloc(engine->places, count * sizeof(*places));
+
+    if (places == NULL) {
+        return false;
+    }
+    for (uint32_t i = engine->places_count; i < count; i++) {
+        places[i] = (struct place){NULL, 0, i + 1};
+    }
+    engine->places = places;
+    engine->free_place = engine->places_count;
+    engine->places_count = count;
+    return true;
+}
+
+struct member *member_new(struct engine *engine, const char *peer)
+{
+    struct connection_limits limits = {(size_t)engine->config.frame_bytes_max,
+                                       (size_t)engine->config.output_bytes_max};
+    struct member *member = calloc(1, sizeof(*member));
+    uint32_t slot;
+
+    if (member == NULL || (engine->free_place == engine->places_count && !places_grow(engine))) {
+        free(member);
+        return NULL;
+    }
+    slot = engine->free_place;
+    engine->free_place = engine->places[slot].next_free;
+    engine->places[slot].member = member;
+    engine->places[slot].generation++;
+    engine->members_count++;
+    connection_init(&member->connection, &limits);
+    member->number = (uint64_t)engine->places[slot].generation << 32 | slot;
+    member->timed_ns = member->sent_ns = engine->now_ns;
+    list_insert(&engine->greeting, &member->timed);
+    snprintf(member->peer, sizeof(member->peer), "%s", peer == NULL ? "?" : peer);
+    return member;
+}
+
+struct member *member_find(const struct engine *engine, uint64_t number)
+{
+    uint32_t slot = engine_slot(number);
+
+    if (slot >= engine->places_count || engine->places[slot].generation != number >> 32) {
+        return NULL;
+    }
+    return engine->places[slot].member;
+}
+
+static void leave(struct link *link)
+{
+    if (list_holds(link)) {
+        list_remove(link);
+    }
+}
+
+void member_finish(struct engine *engine, struct member *member)
+{
+    uint32_t slot = engine_slot(member->number);
+
+    engine->ports.close(engine->ports.user, member->number);
+    leave(&member->timed);
+    leave(&member->beat);
+    leave(&member->dirty);
+    leave(&member->holding);
+    leave(&member->leaving);
+    connection_clear(&member->connection);
+    engine->places[slot].member = NULL;
+    engine->places[slot].next_free = engine->free_place;
+    engine->free_place = slot;
+    engine->members_count--;
+    free(member);
+}
+
+/* ---- the lists ---- */
+
+void member_mark_dirty(struct engine *engine, struct member *member)
+{
+    if (!list_holds(&member->dirty) && !member->blocked) {
+        list_insert(&engine->dirty, &member->dirty);
+    }
+}
+
+static void stamp(struct link *list, struct link *link, int64_t *stamp_ns, int64_t now_ns)
+{
+    *stamp_ns = now_ns;
+    leave(link);
+    list_insert(list, link);
+}
+
+void member_heard(struct engine *engine, struct member *member)
+{
+    if (member->connection.phase == CONNECTION_RUNNING && member->timed_ns != engine->now_ns) {
+        stamp(&engine->heard, &member->timed, &member->timed_ns, engine->now_ns);
+    }
+}
+
+void member_sent(struct engine *engine, struct member *member)
+{
+    if (list_holds(&member->beat) && member->sent_ns != engine->now_ns) {
+        stamp(&engine->beat, &member->beat, &member->sent_ns, engine->now_ns);
+    }
+}
+
+void member_welcomed(struct engine *engine, struct member *member, uint64_t session)
+{
+    member->session = session;
+    stamp(&engine->heard, &member->timed, &member->timed_ns, engine->now_ns);
+    stamp(&engine->beat, &member->beat, &member->sent_ns, engine->now_ns);
+}
+
+static void log_closing(struct engine *engine, const struct member *member)
+{
+    const struct connection *connection = &member->connection;
+    uint64_t missed = 0;
+
+    if (!connection->fault) {
+        engine_log(engine, ENGINE_DEBUG, "connection from %s ends: %s", member->peer,
+                   connection->why);
+    } else if (!limiter_allows(&engine->faults, engine->now_ns, &missed)) {
+        return;
+    } else if (missed == 0) {
+        engine_log(engine, ENGINE_WARNING, "connection from %s closed: %s", member->peer,
+                   connection->why);
+    } else {
+        engine_log(engine, ENGINE_WARNING,
+                   "connection from %s closed: %s (and %llu more connections closed for faults)",
+                   member->peer, connection->why, (unsigned long long)missed);
+    }
+}
+
+void member_settle(struct engine *engine, struct member *member)
+{
+    struct connection *connection = &member->connection;
+
+    if (connection_holds(connection) && !list_holds(&member->holding)) {
+        list_insert(&engine->holding, &member->holding);
+    }
+    if (connection->phase != CONNECTION_CLOSING) {
+        if (!connection_is_empty(connection)) {
+            member_mark_dirty(engine, member);
+        }
+        return;
+    }
+    if (connection_is_empty(connection)) {
+        member->blocked = false; /* nothing is left that the system could refuse */
+    }
+    member_mark_dirty(engine, member);
+    if (!member->ends) {
+        member->ends = true;
+        log_closing(engine, member);
+        leave(&member->beat);
+        stamp(&engine->closing, &member->timed, &member->timed_ns, engine->now_ns);
+        list_insert(&engine->leaving, &member->leaving);
+    }
+}
+
+void member_reply(struct engine *engine, struct member *member, const struct mst_reply *reply,
+                  uint64_t seq)
+{
+    connection_reply(&member->connection, reply, seq, engine->durable_seq);
+    member_settle(engine, member);
+}

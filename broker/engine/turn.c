@@ -1,0 +1,239 @@
+/* turn.c - a turn of the engine: what time brings, then what goes out.
+ *
+ * The order: what is due, then who is leaving, then the journal's batch, then each connection's
+ * output with one send. Must not know: sockets, files, the system's clock. */
+#include "broker/engine/internal.h"
+
+#define CATCH_UP_TURNS   16 /* a pause is over by then, however many clients want to speak */
+#define BATCH_IDLE_BYTES (1u << 20)
+
+/* ---- what time brings ---- */
+
+/* When the first of a list is due that waits as long as all the others in it. */
+static int64_t first_due_ns(const struct link *list, int64_t wait_ns)
+{
+    if (list_empty(list)) {
+        return MST_FOREVER;
+    }
+    return OWNER(list->next, struct member, timed)->timed_ns + wait_ns;
+}
+
+static int64_t first_beat_ns(const struct engine *engine)
+{
+    if (list_empty(&engine->beat)) {
+        return MST_FOREVER;
+    }
+    return OWNER(engine->beat.next, struct member, beat)->sent_ns +
+           engine->config.silence_ns / ENGINE_HEARTBEATS;
+}
+
+static void drop_due(struct engine *engine, struct link *list, int64_t wait_ns, const char *why)
+{
+    while (first_due_ns(list, wait_ns) <= engine->now_ns) {
+        struct member *member = OWNER(list->next, struct member, timed);
+
+        connection_drop(&member->connection, why, false);
+        member_settle(engine, member);
+    }
+}
+
+static void finish_due(struct engine *engine)
+{
+    while (first_due_ns(&engine->closing, ENGINE_CLOSING_NS) <= engine->now_ns) {
+        struct member *member = OWNER(engine->closing.next, struct member, timed);
+
+        step_lost(engine, member);
+        member_finish(engine, member);
+    }
+}
+
+static void send_heartbeats(struct engine *engine)
+{
+    struct mst_reply reply;
+
+    mst_reply_init(&reply, MST_OP_HEARTBEAT);
+    while (first_beat_ns(engine) <= engine->now_ns) {
+        struct member *member = OWNER(engine->beat.next, struct member, beat);
+
+        member_sent(engine, member);
+        /* Bytes that wait already are a sign of life as soon as the peer reads them. */
+        if (connection_is_empty(&member->connection)) {
+            member_reply(engine, member, &reply, 0);
+        }
+    }
+}
+
+/* After a pause, or a long sleep, input that waits comes before anything expires. */
+static bool is_catching_up(struct engine *engine)
+{
+    bool paused = engine->now_ns - engine->turn_ns > ENGINE_PAUSE_NS;
+
+    if (engine->catch_up == 0) {
+        engine->catch_up = paused ? CATCH_UP_TURNS : 0;
+    } else {
+        engine->catch_up = engine->input_seen || paused ? engine->catch_up - 1 : 0;
+    }
+    engine->turn_ns = engine->now_ns;
+    engine->input_seen = false;
+    return engine->catch_up > 0;
+}
+
+static void expire(struct engine *engine)
+{
+    if (core_next_deadline_ns(engine->core) <= engine->now_ns) {
+        step_plain(engine, EVENT_TICK);
+    }
+    drop_due(engine, &engine->greeting, ENGINE_GREETING_NS, "no session within five seconds");
+    drop_due(engine, &engine->heard, engine->config.silence_ns, "silent for too long");
+    finish_due(engine);
+    send_heartbeats(engine);
+}
+
+/* ---- what goes out ---- */
+
+/* The core learns who is gone only between steps. What it then does may close others. */
+static void tell_lost(struct engine *engine)
+{
+    while (!list_empty(&engine->leaving)) {
+        struct member *member = OWNER(engine->leaving.next, struct member, leaving);
+
+        list_remove(&member->leaving);
+        step_lost(engine, member);
+    }
+}
+
+static bool batch_can_go(const struct engine *engine)
+{
+    return engine->journal != NULL && mst_buf_size(&engine->batch) > 0 &&
+           engine->durable_seq >= engine->flight_seq;
+}
+
+static void hand_over_batch(struct engine *engine)
+{
+    uint64_t durable_seq;
+
+    if (!batch_can_go(engine)) {
+        return;
+    }
+    engine->flight_seq = engine->batch_seq;
+    durable_seq = journal_append(engine->journal, mst_buf_span(&engine->batch), engine->batch_seq);
+    mst_buf_reset(&engine->batch);
+    mst_buf_shrink(&engine->batch, BATCH_IDLE_BYTES);
+    engine_durable(engine, durable_seq);
+}
+
+static void send_output(struct engine *engine, struct member *member)
+{
+    struct mst_span bytes = connection_output(&member->connection);
+
+    if (bytes.len > 0) {
+        ptrdiff_t taken = engine->ports.send(engine->ports.user, member->number, bytes);
+
+        if (taken < 0) {
+            connection_drop(&member->connection, "the peer is gone", false);
+            member_settle(engine, member);
+            return;
+        }
+        member->blocked = (size_t)taken < bytes.len;
+        connection_sent(&member->connection, (size_t)taken);
+        if (taken > 0) {
+            member_sent(engine, member);
+        }
+    }
+    if (member->ends && !list_holds(&member->leaving) && connection_is_empty(&member->connection)) {
+        member_finish(engine, member);
+    }
+}
+
+/* Each once: who becomes dirty while the others are sent to is for the next turn. */
+static void send_all(struct engine *engine)
+{
+    struct link round;
+
+    list_init(&round);
+    while (!list_empty(&engine->dirty)) {
+        struct link *link = engine->dirty.next;
+
+        list_remove(link);
+        list_insert(&round, link);
+    }
+    while (!list_empty(&round)) {
+        struct member *member = OWNER(round.next, struct member, dirty);
+
+        list_remove(&member->dirty);
+        send_output(engine, member);
+    }
+}
+
+void engine_turn(struct engine *engine)
+{
+    engine_look_at_clock(engine);
+    if (!is_catching_up(engine)) {
+        expire(engine);
+    }
+    tell_lost(engine);
+    hand_over_batch(engine);
+    send_all(engine);
+}
+
+static int64_t sooner(int64_t a_ns, int64_t b_ns)
+{
+    return a_ns < b_ns ? a_ns : b_ns;
+}
+
+int64_t engine_next_deadline_ns(const struct engine *engine)
+{
+    int64_t next_ns = core_next_deadline_ns(engine->core);
+
+    if (!list_empty(&engine->dirty) || !list_empty(&engine->leaving) || engine->catch_up > 0 ||
+        batch_can_go(engine)) {
+        return 0;
+    }
+    next_ns = sooner(next_ns, first_due_ns(&engine->greeting, ENGINE_GREETING_NS));
+    next_ns = sooner(next_ns, first_due_ns(&engine->heard, engine->config.silence_ns));
+    next_ns = sooner(next_ns, first_due_ns(&engine->closing, ENGINE_CLOSING_NS));
+    next_ns = sooner(next_ns, first_beat_ns(engine));
+    return engine->draining ? sooner(next_ns, engine->drain_until_ns) : next_ns;
+}
+
+/* ---- going away ---- */
+
+void engine_drain(struct engine *engine)
+{
+    struct mst_reply notice;
+
+    if (engine->draining) {
+        return;
+    }
+    engine_look_at_clock(engine);
+    engine->draining = true;
+    engine->drain_until_ns = engine->now_ns + ENGINE_DRAIN_NS;
+    mst_reply_init(&notice, MST_OP_NOTICE);
+    notice.notice = MST_NOTICE_GOING_AWAY;
+    for (uint32_t i = 0; i < engine->places_count; i++) {
+        struct member *member = engine->places[i].member;
+
+        if (member != NULL && member->connection.phase == CONNECTION_RUNNING) {
+            member_reply(engine, member, &notice, 0);
+        }
+    }
+    step_plain(engine, EVENT_DRAIN);
+}
+
+bool engine_drained(const struct engine *engine)
+{
+    if (!engine->draining || engine->now_ns >= engine->drain_until_ns) {
+        return engine->draining;
+    }
+    if (core_next_deadline_ns(engine->core) == 0 || batch_can_go(engine)) {
+        return false; /* it is still carrying out the end */
+    }
+    for (uint32_t i = 0; i < engine->places_count; i++) {
+        const struct member *member = engine->places[i].member;
+
+        if (member != NULL && !connection_is_empty(&member->connection)) {
+            return false;
+        }
+    }
+    return true;
+}

@@ -1,0 +1,99 @@
+/* connection.h - one connection: bytes in become requests for the core, replies become bytes out.
+ *
+ *   PREAMBLE --its version is ours--> GREETING --welcome--> RUNNING
+ *                                        |                     ^
+ *                                 RESUME refused            welcome
+ *                                        +--> DISCARDING ------+
+ *
+ *   any --fault, refused hello, goodbye, closed--> CLOSING: output is flushed, input ignored
+ *
+ * After a refused RESUME whatever was pipelined behind it belonged to the session that is gone; it
+ * is discarded until the HELLO that begins a new one.
+ *
+ * Invariants
+ *   1. Memory grows with bytes received, never with a declared length; input is kept only of a
+ *      frame that is not complete.
+ *   2. An answered id is numbered when its bytes enter the output: `confirm` counts what was sent.
+ *   3. Nothing overtakes the welcome.
+ * Bytes pass one place on their way in (connection_next) and one on their way out
+ * (connection_output, connection_sent): an encrypted channel goes there. Must not know: objects,
+ * sockets, clocks. */
+#ifndef SESSION_CONNECTION_H
+#define SESSION_CONNECTION_H
+
+#include "broker/session/held.h"
+#include "broker/session/sent.h"
+#include "protocol/arena.h"
+
+#define SESSION_GREETING_BYTES_MAX (128u << 10) /* a frame before the welcome: RESUME names ids */
+#define SESSION_OUTPUT_BYTES_MAX   (64u << 20)  /* default of --max-output */
+#define SESSION_UNCONFIRMED_MAX    (2u * MST_IN_FLIGHT_MAX)
+#define SESSION_IDLE_BYTES_MAX     4096u /* memory that an idle buffer may keep */
+
+enum connection_phase {
+    CONNECTION_PREAMBLE,
+    CONNECTION_GREETING,
+    CONNECTION_DISCARDING,
+    CONNECTION_RUNNING,
+    CONNECTION_CLOSING
+};
+
+struct connection_limits {
+    size_t frame_bytes_max;
+    size_t output_bytes_max;
+};
+
+struct connection {
+    enum connection_phase phase;
+    struct connection_limits limits;
+    struct mst_buf input; /* the beginning of a frame */
+    size_t input_used;    /* bytes of it that the last event was made of */
+    struct mst_buf output;
+    struct held held;
+    bool welcome_held;
+    struct sent sent;
+    uint64_t confirmed; /* ids; confirmed + sent.ids were sent in all */
+    const char *why;    /* CLOSING: static text for the log; never NULL then */
+    bool fault;         /* the peer did what it must not */
+};
+
+/* What one frame tells the core: first the receipts, then the request. */
+struct connection_input {
+    struct mst_range *confirmed;
+    size_t confirmed_count;
+    bool has_request;
+    struct mst_request request;
+};
+
+void connection_init(struct connection *connection, const struct connection_limits *limits);
+void connection_clear(struct connection *connection);
+
+/* Takes bytes from *in until something for the core came out of them (true: `out` is set, valid
+ * until in, connection or scratch change) or all are taken (false). Call again until false: the
+ * reply to one frame decides how the next is read. */
+bool connection_next(struct connection *connection, struct mst_span *in, struct mst_arena *scratch,
+                     struct connection_input *out);
+
+/* Encodes a reply. It enters the output when record seq is durable: at once when it is already. */
+void connection_reply(struct connection *connection, const struct mst_reply *reply, uint64_t seq,
+                      uint64_t durable_seq);
+void connection_release(struct connection *connection, uint64_t durable_seq);
+/* Nothing is read or answered from now on; what is pending still leaves. */
+void connection_close(struct connection *connection, const char *why, bool fault);
+/* The same, and what is pending is dropped. */
+void connection_drop(struct connection *connection, const char *why, bool fault);
+
+struct mst_span connection_output(const struct connection *connection);
+void connection_sent(struct connection *connection, size_t len);
+
+static inline bool connection_holds(const struct connection *connection)
+{
+    return connection->held.count > 0;
+}
+
+static inline bool connection_is_empty(const struct connection *connection)
+{
+    return connection->held.count == 0 && mst_buf_size(&connection->output) == 0;
+}
+
+#endif

@@ -1,0 +1,73 @@
+/* held.c - encoded replies that wait until their record is durable. See held.h. */
+#include "broker/session/held.h"
+
+#include <stdlib.h>
+
+enum { HELD_CAP_FIRST = 8 };
+
+void held_init(struct held *held)
+{
+    *held = (struct held){0};
+    mst_buf_init(&held->bytes);
+}
+
+void held_clear(struct held *held)
+{
+    mst_buf_clear(&held->bytes);
+    free(held->replies);
+    held_init(held);
+}
+
+static struct held_reply *reply_at(struct held *held, size_t i)
+{
+    return &held->replies[(held->first + i) % held->cap];
+}
+
+static bool grow(struct held *held)
+{
+    size_t cap = held->cap == 0 ? HELD_CAP_FIRST : held->cap * 2;
+    struct held_reply *replies = calloc(cap, sizeof(*replies));
+
+    if (replies == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < held->count; i++) {
+        replies[i] = *reply_at(held, i);
+    }
+    free(held->replies);
+    held->replies = replies;
+    held->cap = cap;
+    held->first = 0;
+    return true;
+}
+
+bool held_push(struct held *held, uint64_t seq, size_t len, struct mst_range ids)
+{
+    struct held_reply *last = held->count == 0 ? NULL : reply_at(held, held->count - 1);
+
+    if (last != NULL && last->seq > seq) {
+        seq = last->seq;
+    }
+    if (last != NULL && last->seq == seq && last->ids.first + last->ids.count == ids.first) {
+        last->len += len;
+        last->ids.count += ids.count;
+        return true;
+    }
+    if (held->count == held->cap && !grow(held)) {
+        return false;
+    }
+    *reply_at(held, held->count) = (struct held_reply){seq, len, ids};
+    held->count++;
+    return true;
+}
+
+bool held_pop(struct held *held, uint64_t durable_seq, struct held_reply *out)
+{
+    if (held->count == 0 || held->replies[held->first].seq > durable_seq) {
+        return false;
+    }
+    *out = held->replies[held->first];
+    held->first = (held->first + 1) % held->cap;
+    held->count--;
+    return true;
+}
