@@ -1,8 +1,8 @@
 /* child.c - starts a command for a message: its arguments, environment, stdin and process group.
  *
  * The body lies in an anonymous file that becomes stdin. So nobody has to feed a pipe that the
- * command may never read, and nothing can block. posix_spawn itself tells when the program cannot be
- * executed. */
+ * command may never read, and nothing can block. posix_spawn itself tells when the program cannot
+ * be executed. */
 #include "cli/child.h"
 
 #include <errno.h>

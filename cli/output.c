@@ -64,8 +64,8 @@ void out_text(struct out *out, const char *text)
     out_bytes(out, text, strlen(text));
 }
 
-__attribute__((format(printf, 2, 0))) static void out_vprintf(struct out *out, const char *format,
-                                                              va_list arguments)
+__attribute__((format(printf, 2, 0), nonnull)) static void
+out_vprintf(struct out *out, const char *format, va_list arguments)
 {
     va_list again;
     va_copy(again, arguments);

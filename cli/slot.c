@@ -108,7 +108,7 @@ static void report(struct slot *slot, muster_message *message, int wait_status)
 }
 
 /* Waits for the end of the command; the zombie holds the group's number until it is reaped under
- * the lock. Whoever is left of a group that was told to end stays on the list of those to be killed. */
+ * the lock. Whoever is left of a group that was told to end is still to be killed. */
 static int wait_for(struct slot *slot, pid_t group)
 {
     siginfo_t info;
