@@ -39,7 +39,7 @@ MST_LDFLAGS = $(SANITIZE) -pthread -Wl,--as-needed -Wl,-z,relro,-z,now $(LDFLAGS
 once = $(eval $(1) := $$(shell $(2)))$($(1))
 LIB_EVENT = $(call once,LIB_EVENT,pkg-config --libs libevent_core)
 LIB_CODEC = $(call once,LIB_CODEC,pkg-config --libs msgpack libsodium)
-LIB_CMOCKA = $(call once,LIB_CMOCKA,pkg-config --libs cmocka)
+LIB_CMOCKA = $(call once,LIB_CMOCKA,pkg-config --libs cmocka jansson)
 
 # ---- files ----
 
