@@ -28,6 +28,8 @@ SOVERSION := 0
 
 WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
             -Wpointer-arith -Wcast-qual -Wundef -Wvla -Wformat=2 $(if $(WERROR),-Werror)
+# Texts for people are cut where their buffer ends, on purpose.
+WARNINGS += $(if $(findstring clang,$(CC)),,-Wno-format-truncation)
 HARDENING := $(if $(SAN),,-fstack-protector-strong -D_FORTIFY_SOURCE=2)
 SANITIZE := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all)
 MST_CFLAGS = -std=c17 -D_GNU_SOURCE $(OPT) -g $(WARNINGS) $(HARDENING) $(SANITIZE) \
