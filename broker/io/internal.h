@@ -1,0 +1,56 @@
+/* internal.h - what the files of broker/io offer one another. */
+#ifndef IO_INTERNAL_H
+#define IO_INTERNAL_H
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include "broker/io/listen.h"
+
+#define READ_BYTES (256u << 10)
+
+struct io;
+
+/* One connection's socket. */
+struct wire {
+    struct io *io;
+    int fd;
+    uint64_t conn;
+    struct event readable;
+    struct event writable; /* pending only while the system's buffer is full */
+};
+
+struct acceptor {
+    struct io *io;
+    const struct listener *listener;
+    struct event readable;
+};
+
+struct io {
+    const struct config *config;
+    struct log log;
+    struct engine *engine;
+    struct event_base *base;
+    struct listeners listeners;
+    struct acceptor acceptors[LISTENERS_MAX];
+    struct wire **wires; /* by engine_slot */
+    size_t wires_count;
+    uint8_t *buffer; /* READ_BYTES; what one read brings, for whichever socket */
+
+    struct event timer;    /* the engine's next deadline */
+    int64_t timer_ns;      /* what it is armed for; MST_FOREVER: not armed */
+    struct event retry;    /* accepting goes on */
+    bool accepting_paused; /* the process has no descriptor left */
+    int64_t next_complaint_ns;
+    struct event term, interrupt, hangup;
+    bool stopping;
+};
+
+/* ---- wires.c ---- */
+
+int64_t io_now_ns(void);
+struct engine_ports io_ports(struct io *io);
+bool io_start_accepting(struct io *io); /* false: out of memory */
+void io_stop_accepting(struct io *io);  /* for good; the listeners are closed */
+
+#endif

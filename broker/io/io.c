@@ -1,0 +1,209 @@
+/* io.c - the broker's process: started, turned, told by signals to end. See io.h.
+ *
+ * One turn: libevent reports what is ready, every readable socket is read once, then the engine has
+ * its turn. Must not know: objects, messages, what bytes mean. */
+#include "broker/io/io.h"
+
+#include "broker/io/internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define FILES_BESIDE_CONNECTIONS 32 /* descriptors for all else, generously */
+
+/* ---- signals ---- */
+
+static void on_stop(evutil_socket_t signal, short what, void *arg)
+{
+    struct io *io = arg;
+
+    (void)what;
+    if (io->stopping) {
+        _exit(128 + signal);
+    }
+    log_line(&io->log, ENGINE_INFO, "told to end by %s; saying goodbye to %zu connections",
+             signal == SIGINT ? "INT" : "TERM", engine_connections(io->engine));
+    io->stopping = true;
+    io_stop_accepting(io);
+    engine_drain(io->engine);
+}
+
+static void on_hangup(evutil_socket_t signal, short what, void *arg)
+{
+    struct io *io = arg;
+
+    (void)signal;
+    (void)what;
+    log_line(&io->log, ENGINE_INFO, "HUP changes nothing: all options are from the command line");
+}
+
+static bool watch_signals(struct io *io)
+{
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+
+    sigaction(SIGPIPE, &ignore, NULL);
+    evsignal_assign(&io->term, io->base, SIGTERM, on_stop, io);
+    evsignal_assign(&io->interrupt, io->base, SIGINT, on_stop, io);
+    evsignal_assign(&io->hangup, io->base, SIGHUP, on_hangup, io);
+    return event_add(&io->term, NULL) == 0 && event_add(&io->interrupt, NULL) == 0 &&
+           event_add(&io->hangup, NULL) == 0;
+}
+
+/* ---- turns ---- */
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+    struct io *io = arg;
+
+    (void)fd;
+    (void)what;
+    io->timer_ns = MST_FOREVER;
+}
+
+/* Arms the timer for the engine's next deadline, if it is not. Returns how to wait. */
+static int prepare_to_wait(struct io *io)
+{
+    int64_t deadline_ns = engine_next_deadline_ns(io->engine);
+    int64_t left_ns = deadline_ns == MST_FOREVER ? MST_FOREVER : deadline_ns - io_now_ns();
+    struct timeval left;
+
+    if (left_ns <= 0) {
+        return EVLOOP_ONCE | EVLOOP_NONBLOCK;
+    }
+    if (deadline_ns == io->timer_ns) {
+        return EVLOOP_ONCE;
+    }
+    if (deadline_ns == MST_FOREVER) {
+        event_del(&io->timer);
+    } else {
+        left.tv_sec = left_ns / 1000000000;
+        left.tv_usec = (left_ns % 1000000000 + 999) / 1000;
+        left.tv_sec += left.tv_usec / 1000000;
+        left.tv_usec %= 1000000;
+        event_add(&io->timer, &left);
+    }
+    io->timer_ns = deadline_ns;
+    return EVLOOP_ONCE;
+}
+
+static int serve(struct io *io)
+{
+    while (!io->stopping || !engine_drained(io->engine)) {
+        if (event_base_loop(io->base, prepare_to_wait(io)) < 0) {
+            log_line(&io->log, ENGINE_ERROR, "cannot wait for events: %s; the broker ends",
+                     strerror(errno));
+            return CONFIG_EXIT_FAILED;
+        }
+        engine_turn(io->engine);
+    }
+    log_line(&io->log, ENGINE_INFO, "ended");
+    return 0;
+}
+
+/* ---- start and end ---- */
+
+/* A descriptor below 3 that is closed would be given to a socket, and the log written to it. */
+static void occupy_standard_files(void)
+{
+    int fd = open("/dev/null", O_RDWR);
+
+    while (fd >= 0 && fd <= STDERR_FILENO) {
+        fd = open("/dev/null", O_RDWR);
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+}
+
+static void raise_file_limit(const struct io *io)
+{
+    struct rlimit files;
+    uint64_t wanted = io->config->engine.connections_max + FILES_BESIDE_CONNECTIONS;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0) {
+        return;
+    }
+    files.rlim_cur = files.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < wanted) {
+        log_line(&io->log, ENGINE_WARNING,
+                 "this process may open %llu files, too few for %llu connections; raise the limit "
+                 "(ulimit -Hn) or lower --max-connections",
+                 (unsigned long long)files.rlim_cur,
+                 (unsigned long long)io->config->engine.connections_max);
+    }
+}
+
+/* Says where the broker listens, to people and to whoever waits for it to be ready. */
+static bool announce(const struct io *io)
+{
+    int fd = io->config->ready_fd;
+
+    for (size_t i = 0; i < io->listeners.count; i++) {
+        const struct listener *listener = &io->listeners.items[i];
+
+        log_line(&io->log, ENGINE_INFO, "listening on %s, in clear text", listener->text);
+        if (fd >= 0 && dprintf(fd, "listening %s %s\n", listener->is_unix ? "unix" : "tcp",
+                               listener->text) < 0) {
+            log_line(&io->log, ENGINE_ERROR, "cannot write to --ready-fd %d: %s; give an open one",
+                     fd, strerror(errno));
+            return false;
+        }
+    }
+    if (fd > STDERR_FILENO) {
+        close(fd);
+    }
+    return true;
+}
+
+static int run(struct io *io)
+{
+    struct engine_ports ports = io_ports(io);
+    int code;
+
+    io->buffer = malloc(READ_BYTES);
+    io->base = event_base_new();
+    io->engine = engine_new(&io->config->engine, &ports, NULL);
+    if (io->buffer == NULL || io->base == NULL || io->engine == NULL) {
+        log_line(&io->log, ENGINE_ERROR, "cannot start: out of memory or of descriptors");
+        return CONFIG_EXIT_FAILED;
+    }
+    code = listeners_open(&io->listeners, io->config, &io->log);
+    if (code != 0) {
+        return code;
+    }
+    evtimer_assign(&io->timer, io->base, on_timer, io);
+    io->timer_ns = MST_FOREVER;
+    if (!watch_signals(io) || !io_start_accepting(io)) {
+        log_line(&io->log, ENGINE_ERROR, "cannot start: no memory for events");
+        return CONFIG_EXIT_FAILED;
+    }
+    return announce(io) ? serve(io) : CONFIG_EXIT_USAGE;
+}
+
+int io_run(const struct config *config)
+{
+    struct io io = {.config = config, .log = {config->log_level}};
+    int code;
+
+    occupy_standard_files();
+    if (sodium_init() < 0) {
+        log_line(&io.log, ENGINE_ERROR, "cannot start: the system gives no random bytes");
+        return CONFIG_EXIT_FAILED;
+    }
+    raise_file_limit(&io);
+    code = run(&io);
+    engine_free(&io.engine);
+    listeners_close(&io.listeners);
+    if (io.base != NULL) {
+        event_base_free(io.base);
+    }
+    free(io.wires);
+    free(io.buffer);
+    return code;
+}

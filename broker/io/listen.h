@@ -1,0 +1,37 @@
+/* listen.h - the sockets that the broker takes connections on.
+ *
+ * A Unix socket's file is made with mode 0600, replaces one that nobody answers on, and is removed
+ * when it is closed, unless somebody put another in its place. */
+#ifndef IO_LISTEN_H
+#define IO_LISTEN_H
+
+#include <sys/socket.h>
+#include <sys/types.h>
+
+#include "broker/config.h"
+#include "broker/io/log.h"
+
+#define LISTENERS_MAX     (4 * CONFIG_LISTENS_MAX) /* a host may have several addresses */
+#define LISTENER_TEXT_MAX 128
+
+struct listener {
+    int fd;
+    bool is_unix;
+    dev_t device; /* of the socket's file, and its inode: is it still ours at the end? */
+    ino_t inode;
+    char text[LISTENER_TEXT_MAX]; /* "127.0.0.1:6878", or the path */
+};
+
+struct listeners {
+    struct listener items[LISTENERS_MAX];
+    size_t count;
+};
+
+/* Opens all that the configuration names. Returns 0, or the exit code after one line in the log. */
+int listeners_open(struct listeners *listeners, const struct config *config, const struct log *log);
+void listeners_close(struct listeners *listeners);
+
+/* "127.0.0.1:6878", "[::1]:6878" */
+void listen_address_text(const struct sockaddr_storage *address, char *out, size_t cap);
+
+#endif

@@ -1,0 +1,316 @@
+/* wires.c - sockets: accepted, read once a turn, written once a turn, closed.
+ *
+ * The engine decides when a connection ends: a socket is closed in port_close and nowhere else,
+ * which the engine calls from within a turn only, so no event of a closed socket is still to be
+ * handled. When the process has no descriptor left, accepting pauses until a connection ends or a
+ * second has passed; everybody else is served meanwhile. */
+#include "broker/io/internal.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#define ACCEPTS_PER_TURN 64 /* of one listener, so that those who are connected get their turn */
+#define COMPLAINT_NS     10000000000LL
+
+static int64_t clock_ns(clockid_t clock)
+{
+    struct timespec now;
+
+    clock_gettime(clock, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+int64_t io_now_ns(void)
+{
+    return clock_ns(CLOCK_MONOTONIC);
+}
+
+/* ---- ports ---- */
+
+static int64_t port_now(void *user)
+{
+    (void)user;
+    return io_now_ns();
+}
+
+static int64_t port_wall(void *user)
+{
+    (void)user;
+    return clock_ns(CLOCK_REALTIME);
+}
+
+static void port_entropy(void *user, uint8_t *out, size_t len)
+{
+    (void)user;
+    randombytes_buf(out, len);
+}
+
+static void port_log(void *user, enum engine_log_level level, const char *text)
+{
+    struct io *io = user;
+
+    log_line(&io->log, level, "%s", text);
+}
+
+static ptrdiff_t port_send(void *user, uint64_t conn, struct mst_span bytes)
+{
+    struct io *io = user;
+    struct wire *wire = io->wires[engine_slot(conn)];
+    ssize_t n = send(wire->fd, bytes.data, bytes.len, MSG_NOSIGNAL);
+
+    if (n < 0 && errno != EAGAIN && errno != EINTR) {
+        return -1;
+    }
+    n = n < 0 ? 0 : n;
+    if ((size_t)n < bytes.len && event_add(&wire->writable, NULL) != 0) {
+        return -1;
+    }
+    return n;
+}
+
+static void resume_accepting(struct io *io)
+{
+    if (!io->accepting_paused) {
+        return;
+    }
+    io->accepting_paused = false;
+    event_del(&io->retry);
+    for (size_t i = 0; i < io->listeners.count; i++) {
+        event_add(&io->acceptors[i].readable, NULL);
+    }
+}
+
+static void port_close(void *user, uint64_t conn)
+{
+    struct io *io = user;
+    struct wire *wire = io->wires[engine_slot(conn)];
+
+    io->wires[engine_slot(conn)] = NULL;
+    event_del(&wire->readable);
+    event_del(&wire->writable);
+    close(wire->fd);
+    free(wire);
+    resume_accepting(io);
+}
+
+struct engine_ports io_ports(struct io *io)
+{
+    return (struct engine_ports){.user = io,
+                                 .now_ns = port_now,
+                                 .wall_ns = port_wall,
+                                 .entropy = port_entropy,
+                                 .send = port_send,
+                                 .close = port_close,
+                                 .log = port_log};
+}
+
+/* ---- events ---- */
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+    struct wire *wire = arg;
+    struct io *io = wire->io;
+    ssize_t n = read(fd, io->buffer, READ_BYTES);
+
+    (void)what;
+    if (n > 0) {
+        engine_receive(io->engine, wire->conn, mst_span_of(io->buffer, (size_t)n));
+    } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+        engine_closed(io->engine, wire->conn);
+    }
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *arg)
+{
+    struct wire *wire = arg;
+
+    (void)fd;
+    (void)what;
+    engine_writable(wire->io->engine, wire->conn);
+}
+
+/* ---- accepting ---- */
+
+static bool wires_reach(struct io *io, size_t slot)
+{
+    size_t count = io->wires_count == 0 ? 64 : io->wires_count;
+    struct wire **wires;
+
+    if (slot < io->wires_count) {
+        return true;
+    }
+    while (count <= slot) {
+        count *= 2;
+    }
+    wires = realloc(io->wires, count * sizeof(struct wire *));
+    if (wires == NULL) {
+        return false;
+    }
+    memset(wires + io->wires_count, 0, (count - io->wires_count) * sizeof(struct wire *));
+    io->wires = wires;
+    io->wires_count = count;
+    return true;
+}
+
+static bool is_time_to_complain(struct io *io)
+{
+    int64_t now_ns = io_now_ns();
+
+    if (now_ns < io->next_complaint_ns) {
+        return false;
+    }
+    io->next_complaint_ns = now_ns + COMPLAINT_NS;
+    return true;
+}
+
+/* Whoever may use the socket's file could connect; only the broker's own user and root are served. */
+static bool peer_may(struct io *io, int fd, struct engine_peer *peer, char *text, size_t cap)
+{
+    struct ucred who = {0};
+    socklen_t len = sizeof(who);
+
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) != 0) {
+        return false;
+    }
+    peer->is_unix = true;
+    peer->uid = who.uid;
+    snprintf(text, cap, "process %ld", (long)who.pid);
+    if (who.uid == geteuid() || who.uid == 0) {
+        return true;
+    }
+    if (is_time_to_complain(io)) {
+        log_line(&io->log, ENGINE_WARNING,
+                 "refused process %ld of user %lu on a Unix socket: only user %lu and root may",
+                 (long)who.pid, (unsigned long)who.uid, (unsigned long)geteuid());
+    }
+    return false;
+}
+
+/* false: the caller closes fd. */
+static bool admit(struct io *io, int fd, const struct engine_peer *peer)
+{
+    struct wire *wire = calloc(1, sizeof(*wire));
+    uint64_t conn = wire == NULL ? 0 : engine_accept(io->engine, peer);
+
+    if (conn == 0) {
+        free(wire);
+        return false;
+    }
+    if (!wires_reach(io, engine_slot(conn))) {
+        /* Nothing can be looked up without the table, not even in order to close. */
+        log_line(&io->log, ENGINE_ERROR, "out of memory for connections; the broker ends");
+        abort();
+    }
+    wire->io = io;
+    wire->fd = fd;
+    wire->conn = conn;
+    io->wires[engine_slot(conn)] = wire;
+    event_assign(&wire->readable, io->base, fd, EV_READ | EV_PERSIST, on_readable, wire);
+    event_assign(&wire->writable, io->base, fd, EV_WRITE, on_writable, wire);
+    if (event_add(&wire->readable, NULL) != 0) {
+        engine_closed(io->engine, conn);
+    }
+    return true;
+}
+
+static void take_in(struct acceptor *acceptor, int fd, const struct sockaddr_storage *address)
+{
+    char text[ENGINE_PEER_TEXT_MAX];
+    struct engine_peer peer = {.address = text};
+    bool may = true;
+    int one = 1;
+
+    if (acceptor->listener->is_unix) {
+        may = peer_may(acceptor->io, fd, &peer, text, sizeof(text));
+    } else {
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+        listen_address_text(address, text, sizeof(text));
+    }
+    if (!may || !admit(acceptor->io, fd, &peer)) {
+        close(fd);
+    }
+}
+
+static void pause_accepting(struct io *io, int error)
+{
+    struct timeval second = {.tv_sec = 1};
+
+    for (size_t i = 0; i < io->listeners.count; i++) {
+        event_del(&io->acceptors[i].readable);
+    }
+    io->accepting_paused = true;
+    event_add(&io->retry, &second);
+    if (is_time_to_complain(io)) {
+        log_line(&io->log, ENGINE_WARNING,
+                 "cannot accept a connection: %s; new ones wait until others end; raise the limit "
+                 "of open files (ulimit -n) or lower --max-connections",
+                 strerror(error));
+    }
+}
+
+static bool is_short_of_something(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+static void on_connection(evutil_socket_t listener, short what, void *arg)
+{
+    struct acceptor *acceptor = arg;
+
+    (void)what;
+    for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+        struct sockaddr_storage address = {0};
+        socklen_t len = sizeof(address);
+        int fd = accept4(listener, (struct sockaddr *)(void *)&address, &len,
+                         SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+        if (fd >= 0) {
+            take_in(acceptor, fd, &address);
+        } else if (is_short_of_something(errno)) {
+            pause_accepting(acceptor->io, errno);
+            return;
+        } else if (errno == EAGAIN) {
+            return;
+        }
+    }
+}
+
+static void on_retry(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    resume_accepting(arg);
+}
+
+bool io_start_accepting(struct io *io)
+{
+    evtimer_assign(&io->retry, io->base, on_retry, io);
+    for (size_t i = 0; i < io->listeners.count; i++) {
+        struct acceptor *acceptor = &io->acceptors[i];
+
+        acceptor->io = io;
+        acceptor->listener = &io->listeners.items[i];
+        event_assign(&acceptor->readable, io->base, acceptor->listener->fd, EV_READ | EV_PERSIST,
+                     on_connection, acceptor);
+        if (event_add(&acceptor->readable, NULL) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void io_stop_accepting(struct io *io)
+{
+    for (size_t i = 0; i < io->listeners.count; i++) {
+        event_del(&io->acceptors[i].readable);
+    }
+    event_del(&io->retry);
+    io->accepting_paused = false;
+    listeners_close(&io->listeners);
+}
