@@ -84,18 +84,31 @@ static const char *advice(enum muster_status status)
     return (size_t)status < count && texts[status] != NULL ? texts[status] : "try again";
 }
 
-/* The library's own line has what it knows (addresses, settings); the status text what happened. */
+/* What the library found wrong before it asked the broker, it says best itself. */
+static bool library_says_it(enum muster_status status)
+{
+    bool local =
+        status == MUSTER_VALUE || status == MUSTER_UNAVAILABLE || status == MUSTER_PROTOCOL;
+    return local && muster_last_cause()[0] == '\0' && muster_last_error()[0] != '\0';
+}
+
 int cli_status(const struct cli *cli, enum muster_status status, const char *where)
 {
     if (status == MUSTER_OK) {
         return EXIT_OK;
     }
-    char cause[300];
-    snprintf(cause, sizeof(cause), "%s", muster_last_cause());
-    return cli_fail(cli, cli_exit_code(cli, status), "%s%s%s%s%s%s; %s", where != NULL ? where : "",
-                    where != NULL ? ": " : "", muster_status_text(status),
-                    cause[0] != '\0' ? " (" : "", cause, cause[0] != '\0' ? ")" : "",
-                    advice(status));
+    char what[512];
+    const char *cause = muster_last_cause();
+    if (library_says_it(status)) {
+        snprintf(what, sizeof(what), "%s", muster_last_error());
+    } else {
+        snprintf(what, sizeof(what), "%s%s%s%s", muster_status_text(status),
+                 cause[0] != '\0' ? " (" : "", cause, cause[0] != '\0' ? ")" : "");
+    }
+    bool advised = strstr(what, "; ") != NULL;
+    return cli_fail(cli, cli_exit_code(cli, status), "%s%s%s%s%s", where != NULL ? where : "",
+                    where != NULL ? ": " : "", what, advised ? "" : "; ",
+                    advised ? "" : advice(status));
 }
 
 int cli_fail_output(const struct cli *cli, int error)
@@ -134,14 +147,9 @@ int cli_connect_watched(struct cli *cli, int64_t ttl_ns,
     if (status == MUSTER_OK) {
         return EXIT_OK;
     }
-    char error[512];
-    snprintf(error, sizeof(error), "%s", muster_last_error());
-    if (error[0] == '\0') {
-        return cli_status(cli, status, NULL);
-    }
     /* A URL that cannot be one is a wrong command line, not a wrong value in the broker's eyes. */
-    int code = status == MUSTER_VALUE ? EXIT_USAGE : cli_exit_code(cli, status);
-    return cli_fail(cli, code, "%s", error);
+    int code = cli_status(cli, status, NULL);
+    return status == MUSTER_VALUE ? EXIT_USAGE : code;
 }
 
 int cli_connect(struct cli *cli, int64_t ttl_ns)
