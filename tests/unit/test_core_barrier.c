@@ -1,4 +1,4 @@
-/* test_core_barrier.c - what a barrier promises (SEMANTICS 4); actions: test_core_barrier_action.c */
+/* test_core_barrier.c - what a barrier without an action promises (SEMANTICS 4). */
 #include "tests/unit/cmocka_all.h"
 #include "tests/unit/core_world.h"
 
@@ -373,117 +373,6 @@ static void who_waits_at_a_removed_barrier_gets_gone(void **state)
     world_close(&w);
 }
 
-/* ---- restarts ---- */
-
-static void arrivals_survive_a_restart_and_waits_are_made_again(void **state)
-{
-    struct world w;
-    uint64_t a;
-    uint64_t b;
-    uint64_t c;
-
-    (void)state;
-    open_gate(&w, WORLD_DURABLE);
-    a = arrive(&w, "a");
-    b = arrive(&w, "b");
-    world_restart(&w);
-    world_resume(&w, "b");
-    world_resume(&w, "c");
-    c = arrive(&w, "c");
-    expect_waiting(&w, "b", b); /* a is still away */
-    world_reconnect(&w, "a");
-    expect_waiting(&w, "c", c); /* connected, but not waiting again yet */
-    world_resend(&w, "a");
-    expect_passed(&w, "a", a, 0, 0);
-    expect_passed(&w, "b", b, 1, 0);
-    expect_passed(&w, "c", c, 2, 0);
-    world_close(&w);
-}
-
-static void a_party_that_was_away_at_the_break_finds_its_outcome(void **state)
-{
-    struct world w;
-    uint64_t a;
-
-    (void)state;
-    open_gate(&w, WORLD_DURABLE);
-    a = arrive(&w, "a");
-    world_restart(&w);
-    world_resume(&w, "d");
-    world_do(&w, "d", MST_OP_BARRIER_ABORT, "gate");
-    world_do(&w, "d", MST_OP_BARRIER_RESET, "gate");
-    world_resume(&w, "a");
-    expect_cause(&w, "a", a, MST_BROKEN, "abort");
-    assert_int_equal(world_stat(&w, "d", "gate", "n_waiting"), 0);
-    world_close(&w);
-}
-
-static void who_comes_back_from_a_restart_without_its_wait_breaks_it(void **state)
-{
-    struct world w;
-    uint64_t a;
-    uint64_t b;
-
-    (void)state;
-    open_gate(&w, WORLD_DURABLE);
-    a = arrive(&w, "a");
-    b = arrive(&w, "b");
-    world_restart(&w);
-    world_resume(&w, "b");
-    world_give_up(&w, "a", a);
-    world_resume(&w, "a");
-    expect_cause(&w, "b", b, MST_BROKEN, "cancelled");
-    world_close(&w);
-}
-
-static void who_gives_up_while_it_is_away_breaks_it(void **state)
-{
-    struct world w;
-    uint64_t a;
-    uint64_t b;
-
-    (void)state;
-    open_gate(&w, WORLD_DURABLE);
-    a = arrive(&w, "a");
-    b = arrive(&w, "b");
-    world_lose(&w, "a");
-    world_give_up(&w, "a", a);
-    world_resume(&w, "a");
-    expect_cause(&w, "b", b, MST_BROKEN, "cancelled");
-    world_close(&w);
-}
-
-static void a_trip_is_kept_for_a_party_that_lost_its_connection_right_after(void **state)
-{
-    struct world w;
-    uint64_t a;
-
-    (void)state;
-    open_gate(&w, WORLD_DURABLE);
-    a = arrive(&w, "a");
-    arrive(&w, "b");
-    arrive(&w, "c");
-    world_request_of(&w, "a", a)->reply = NULL; /* it was on its way when the connection broke */
-    world_restart(&w);
-    world_resume(&w, "a");
-    expect_passed(&w, "a", a, 0, 0);
-    world_close(&w);
-}
-
-static void a_broker_that_goes_away_breaks_no_barrier(void **state)
-{
-    struct world w;
-    uint64_t a;
-
-    (void)state;
-    open_gate(&w, WORLD_DURABLE);
-    a = arrive(&w, "a");
-    world_drain(&w);
-    expect_reply(&w, "a", a, MST_UNAVAILABLE);
-    assert_int_equal(world_stat(&w, "d", "gate", "broken"), 0);
-    world_close(&w);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -505,12 +394,6 @@ int main(void)
         cmocka_unit_test(abort_cannot_touch_a_generation_that_has_tripped),
         cmocka_unit_test(reset_breaks_who_waits_and_makes_it_whole_in_a_new_generation),
         cmocka_unit_test(who_waits_at_a_removed_barrier_gets_gone),
-        cmocka_unit_test(arrivals_survive_a_restart_and_waits_are_made_again),
-        cmocka_unit_test(a_party_that_was_away_at_the_break_finds_its_outcome),
-        cmocka_unit_test(who_comes_back_from_a_restart_without_its_wait_breaks_it),
-        cmocka_unit_test(who_gives_up_while_it_is_away_breaks_it),
-        cmocka_unit_test(a_trip_is_kept_for_a_party_that_lost_its_connection_right_after),
-        cmocka_unit_test(a_broker_that_goes_away_breaks_no_barrier),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
