@@ -43,17 +43,6 @@ static struct proxy *proxy_to_echo(struct world *world)
     return proxy_start(world, ntohs(own.sin_port));
 }
 
-static int connect_to(const char *url)
-{
-    unsigned port = 0;
-    assert_int_equal(sscanf(url, "muster://127.0.0.1:%u", &port), 1);
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
-    return fd;
-}
-
 /* Sends `bytes` and returns how many came back before the connection ended. */
 static size_t echoed(int fd, size_t bytes)
 {
@@ -82,7 +71,7 @@ static bool has_ended(int fd)
 static void forwards_and_counts(void **state)
 {
     struct proxy *proxy = proxy_to_echo(*state);
-    int fd = connect_to(proxy_url(proxy));
+    int fd = tcp_connect(proxy_port(proxy));
     assert_int_equal(echoed(fd, 100), 100);
     assert_int_equal(proxy_forwarded(proxy), 200);
     close(fd);
@@ -91,11 +80,11 @@ static void forwards_and_counts(void **state)
 static void cuts_and_accepts_again(void **state)
 {
     struct proxy *proxy = proxy_to_echo(*state);
-    int first = connect_to(proxy_url(proxy));
+    int first = tcp_connect(proxy_port(proxy));
     assert_int_equal(echoed(first, 10), 10);
     proxy_cut(proxy);
     assert_true(has_ended(first));
-    int second = connect_to(proxy_url(proxy));
+    int second = tcp_connect(proxy_port(proxy));
     proxy_await_connections(proxy, 2);
     assert_int_equal(echoed(second, 10), 10);
     close(first);
@@ -107,10 +96,10 @@ static void cuts_after_so_many_bytes(void **state)
 {
     struct proxy *proxy = proxy_to_echo(*state);
     proxy_cut_after(proxy, 15, false);
-    int first = connect_to(proxy_url(proxy));
+    int first = tcp_connect(proxy_port(proxy));
     assert_in_range(echoed(first, 10), 0, 5); /* a reset may overtake them */
     assert_int_equal(proxy_forwarded(proxy), 15);
-    int second = connect_to(proxy_url(proxy));
+    int second = tcp_connect(proxy_port(proxy));
     assert_int_equal(echoed(second, 100), 100);
     close(first);
     close(second);
@@ -121,7 +110,7 @@ static void cuts_again_and_again(void **state)
     struct proxy *proxy = proxy_to_echo(*state);
     proxy_cut_after(proxy, 15, true);
     for (uint64_t i = 1; i <= 3; i++) {
-        int fd = connect_to(proxy_url(proxy));
+        int fd = tcp_connect(proxy_port(proxy));
         assert_in_range(echoed(fd, 10), 0, 5);
         assert_int_equal(proxy_forwarded(proxy), 15 * i);
         close(fd);
@@ -134,7 +123,7 @@ static void loses_and_stalls(void **state)
 {
     struct proxy *proxy = proxy_to_echo(*state);
     for (int way = 0; way < 3; way++) {
-        int silent = connect_to(proxy_url(proxy));
+        int silent = tcp_connect(proxy_port(proxy));
         assert_int_equal(echoed(silent, 10), 10);
         uint64_t before = proxy_forwarded(proxy);
         if (way == 0) {
@@ -148,7 +137,7 @@ static void loses_and_stalls(void **state)
         proxy_cut(proxy);
         assert_true(has_ended(silent));
         close(silent);
-        int later = connect_to(proxy_url(proxy));
+        int later = tcp_connect(proxy_port(proxy));
         assert_int_equal(echoed(later, 10), 10);
         close(later);
     }
@@ -158,11 +147,11 @@ static void refuses(void **state)
 {
     struct proxy *proxy = proxy_to_echo(*state);
     proxy_refuse(proxy, true);
-    int fd = connect_to(proxy_url(proxy));
+    int fd = tcp_connect(proxy_port(proxy));
     assert_true(has_ended(fd));
     close(fd);
     proxy_refuse(proxy, false);
-    fd = connect_to(proxy_url(proxy));
+    fd = tcp_connect(proxy_port(proxy));
     assert_int_equal(echoed(fd, 10), 10);
     close(fd);
 }

@@ -4,7 +4,6 @@
 #include "tests/lib/calls.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -56,16 +55,6 @@ static const struct attack attacks[] = {
      BYTES(PREAMBLE HELLO "\x00\x00\x00\x06\x93\x04\x00\xcd\x7f\xff"), true},
 };
 
-static int raw_connect(uint16_t port)
-{
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_true(fd >= 0);
-    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
-    return fd;
-}
-
 static bool ends_by_itself(int fd)
 {
     uint8_t bytes[512];
@@ -100,7 +89,7 @@ static void hostile_bytes_disturb_nobody(void **state)
     muster_queue *there = queue_open(world, far, "bystander");
     for (size_t i = 0; i < sizeof(attacks) / sizeof(attacks[0]); i++) {
         const struct attack *attack = &attacks[i];
-        int fd = raw_connect(broker_port(broker));
+        int fd = tcp_connect(broker_port(broker));
         ssize_t sent = send(fd, attack->bytes, attack->size, MSG_NOSIGNAL);
         assert_int_equal(sent, attack->size);
         serve_bystander(world, near, here, there);
@@ -123,7 +112,7 @@ static void one_wrong_byte_disturbs_nobody(void **state)
             char bytes[sizeof(good)];
             memcpy(bytes, good, sizeof(good));
             bytes[at] = (char)((unsigned char)bytes[at] ^ (1u << bit));
-            int fd = raw_connect(broker_port(broker));
+            int fd = tcp_connect(broker_port(broker));
             assert_int_equal(send(fd, bytes, sizeof(good) - 1, MSG_NOSIGNAL), sizeof(good) - 1);
             close(fd);
         }
@@ -138,7 +127,7 @@ static void silence_before_hello_ends(void **state)
     static const char *const args[] = {"--silence", "300ms", NULL};
     const struct broker_options options = {.args = args};
     struct broker *broker = broker_start(world, &options);
-    int fd = raw_connect(broker_port(broker));
+    int fd = tcp_connect(broker_port(broker));
     assert_int_equal(send(fd, PREAMBLE, 4, MSG_NOSIGNAL), 4);
     assert_true(ends_by_itself(fd));
     close(fd);

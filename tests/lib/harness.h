@@ -31,6 +31,7 @@ void world_at_end(struct world *world, void (*end)(void *thing), void *thing);
 
 /* Waits until fd can be read (or is at its end); false when the time is up. */
 bool wait_readable(int fd, int limit_ms);
+int tcp_connect(uint16_t port); /* to 127.0.0.1 */
 
 /* ---- brokers ---- */
 

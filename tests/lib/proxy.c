@@ -39,6 +39,7 @@ struct link {
 };
 
 struct proxy {
+    uint16_t port;
     char url[64];
     struct sockaddr_in broker;
     int listener;
@@ -275,7 +276,8 @@ struct proxy *proxy_start(struct world *world, uint16_t broker_port)
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
     proxy->ask = ends[0];
     proxy->answer = ends[1];
-    snprintf(proxy->url, sizeof(proxy->url), "muster://127.0.0.1:%u", ntohs(own.sin_port));
+    proxy->port = ntohs(own.sin_port);
+    snprintf(proxy->url, sizeof(proxy->url), "muster://127.0.0.1:%u", proxy->port);
     assert_int_equal(pthread_create(&proxy->thread, NULL, proxy_run, proxy), 0);
     world_at_end(world, proxy_end, proxy);
     return proxy;
@@ -284,6 +286,11 @@ struct proxy *proxy_start(struct world *world, uint16_t broker_port)
 const char *proxy_url(const struct proxy *proxy)
 {
     return proxy->url;
+}
+
+uint16_t proxy_port(const struct proxy *proxy)
+{
+    return proxy->port;
 }
 
 void proxy_cut(struct proxy *proxy)

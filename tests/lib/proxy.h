@@ -14,6 +14,7 @@ enum proxy_side { PROXY_TO_BROKER, PROXY_TO_CLIENT };
 
 struct proxy *proxy_start(struct world *world, uint16_t broker_port);
 const char *proxy_url(const struct proxy *proxy);
+uint16_t proxy_port(const struct proxy *proxy);
 
 void proxy_cut(struct proxy *proxy);   /* reset every connection */
 void proxy_stall(struct proxy *proxy); /* keep every connection, forward nothing more */
