@@ -49,7 +49,7 @@ static const struct attack attacks[] = {
     {"operation of a wrong type", BYTES(PREAMBLE HELLO "\x00\x00\x00\x05\x93\xa1x\x01\x00"), true},
     {"handle never opened", BYTES(PREAMBLE HELLO "\x00\x00\x00\x05\x94\x17\x01\x00\x05"), false},
     {"id that does not rise",
-     BYTES(PREAMBLE HELLO "\x00\x00\x00\x04\x93\x08\x05\x00\x00\x00\x00\x04\x93\x08\x05\x00"),
+     BYTES(PREAMBLE HELLO "\x00\x00\x00\x04\x93\x08\x05\x00\x00\x00\x00\x04\x93\x08\x03\x00"),
      true},
     {"confirms what was never sent",
      BYTES(PREAMBLE HELLO "\x00\x00\x00\x06\x93\x04\x00\xcd\x7f\xff"), true},
