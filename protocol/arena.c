@@ -1,6 +1,6 @@
 /* arena.c - memory for one step: taken piece by piece, given back all at once.
  *
- *   first -> chunk -> chunk (current): pieces come from the end of `current`, a full one stays as it is
+ *   first -> chunk -> chunk (current): pieces come from the end of `current`
  *
  * Invariant: used <= cap in every chunk, and `current` is the last of the list. Must not know what
  * the pieces hold. */

@@ -1,6 +1,7 @@
 /* blob.c - counted bytes: a message body is stored once, whoever refers to it.
  *
- * Invariant: references > 0 as long as somebody holds a pointer. Must not know what the bytes mean. */
+ * Invariant: references > 0 as long as somebody holds a pointer. Must not know what the bytes
+ * mean. */
 #include "protocol/blob.h"
 
 #include <assert.h>

@@ -1,8 +1,8 @@
 /* check.c - is this one bounded msgpack array?
  *
- * Iterative: one counter of missing values for each open container. Every turn of the loop uses at
- * least one byte, so the time is linear in the payload whatever it says. Allocates nothing, and must
- * not know what the values mean. */
+ * Iterative: one counter of missing values for each open container. Every turn of the loop uses
+ * at least one byte, so the time is linear in the payload whatever it says. Allocates nothing, and
+ * must not know what the values mean. */
 #include "protocol/check.h"
 
 /* One msgpack value without its children. */

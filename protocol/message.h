@@ -299,8 +299,8 @@ struct mst_layout {
 struct mst_layout mst_request_layout(enum mst_op op);
 /* Fields after [op, id, status, cause]; sent whatever the status is. */
 struct mst_layout mst_reply_layout(enum mst_op op);
-/* Fields of one row of a list of rows (ranges, runs, deliveries, parties, entries, sessions) or of a
- * history, and its size in memory; empty for other types. */
+/* Fields of one row of a list of rows (ranges, runs, deliveries, parties, entries, sessions) or of
+ * a history, and its size in memory; empty for other types. */
 struct mst_layout mst_row_layout(enum mst_field_type type, size_t *size_out);
 
 /* ---- the codec: codec.c ---- */

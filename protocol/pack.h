@@ -1,6 +1,6 @@
 /* pack.h - writes msgpack values at the end of a buf.
  *
- * Sticky: after a failure the rest is skipped, and the writer looks at `failed` once, at the end. */
+ * Sticky: after a failure the rest is skipped; the writer looks at `failed` once, at the end. */
 #ifndef MST_PACK_H
 #define MST_PACK_H
 

@@ -1,4 +1,4 @@
-/* test_check.c - the bounded check refuses what is hostile, and whatever it accepts msgpack-c accepts.
+/* test_check.c - the bounded check refuses what is hostile, and what it accepts msgpack-c accepts.
  *
  * Payloads are copied to memory of exactly their size, so that sanitizers see a read behind it. */
 #include "tests/unit/cmocka_all.h"
