@@ -203,8 +203,6 @@ void world_hello_ttl(struct world *w, const char *who, int64_t ttl_ns)
     client->name = who;
     client->conn = event.conn;
     client->ttl_ns = ttl_ns;
-    client->requests = calloc(WORLD_REQUESTS, sizeof(*client->requests));
-    assert_non_null(client->requests);
     memset(client->secret, (int)w->clients_count, sizeof(client->secret));
     mst_request_init(&hello, MST_OP_HELLO);
     hello.name = mst_span_text(who);
@@ -363,18 +361,33 @@ static size_t ids_of(const struct mst_request *request)
     return count > 0 ? count : 1;
 }
 
+static void reserve_requests(struct world_client *client, size_t more)
+{
+    size_t cap = client->requests_cap == 0 ? 16 : client->requests_cap;
+
+    while (cap < client->requests_count + more) {
+        cap *= 2;
+    }
+    if (cap > client->requests_cap) {
+        client->requests = realloc(client->requests, cap * sizeof(*client->requests));
+        assert_non_null(client->requests);
+        memset(client->requests + client->requests_cap, 0,
+               (cap - client->requests_cap) * sizeof(*client->requests));
+        client->requests_cap = cap;
+    }
+}
+
 uint64_t world_send(struct world *w)
 {
     struct world_client *client = w->asking;
-    struct world_request *first = &client->requests[client->requests_count];
     size_t ids = ids_of(&w->asked);
 
-    assert_true(client->requests_count + ids <= WORLD_REQUESTS);
+    reserve_requests(client, ids);
     w->asked.id = client->requests_count + 1;
-    first->request = w->asked;
+    client->requests[client->requests_count].request = w->asked;
     client->requests_count += ids;
-    step_request(w, client, &first->request);
-    return first->request.id;
+    step_request(w, client, &w->asked);
+    return w->asked.id;
 }
 
 uint64_t world_do(struct world *w, const char *who, enum mst_op op, const char *object)

@@ -22,9 +22,8 @@
 #define MS     INT64_C(1000000)
 #define SECOND INT64_C(1000000000)
 
-#define WORLD_CLIENTS  64
-#define WORLD_HANDLES  16
-#define WORLD_REQUESTS 4096
+#define WORLD_CLIENTS 64
+#define WORLD_HANDLES 16
 
 enum world_storage { WORLD_MEMORY, WORLD_DURABLE };
 
@@ -45,6 +44,7 @@ struct world_client {
     size_t handles_count;
     struct world_request *requests; /* requests[i] has id i+1 */
     size_t requests_count;
+    size_t requests_cap;
     const char *closed;             /* why the broker closed the connection; NULL: it did not */
     const struct mst_reply *notice; /* the latest notice, welcome or other reply without an id */
 };
