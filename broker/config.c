@@ -264,7 +264,8 @@ static bool read_option(struct config *config, int argc, char *const argv[], int
             ? find_option(word + 2, value == NULL ? strlen(word) - 2 : (size_t)(value - word) - 2)
             : NULL;
     if (option == NULL) {
-        return fail(error, "unknown option '%.100s'; musterd --help shows all", word);
+        return fail(error, "%s '%.100s'; musterd --help shows all options",
+                    word[0] == '-' ? "unknown option" : "unexpected argument", word);
     }
     if (option->type == FLAG && value != NULL) {
         return fail(error, "--%s takes no value, but was given '%.100s'", option->name, value + 1);
@@ -337,15 +338,16 @@ static void print(struct page *page, const char *format, ...)
 
 static void print_words(struct page *page, const char *text)
 {
-    size_t column = HELP_COLUMNS;
+    size_t column = HELP_INDENT;
 
+    print(page, "%*s", HELP_INDENT, "");
     while (*text != '\0') {
         size_t len = strcspn(text, " ");
 
-        if (column + 1 + len > HELP_COLUMNS) {
-            print(page, "%s%*s", column == HELP_COLUMNS ? "" : "\n", HELP_INDENT, "");
+        if (column > HELP_INDENT && column + 1 + len > HELP_COLUMNS) {
+            print(page, "\n%*s", HELP_INDENT, "");
             column = HELP_INDENT;
-        } else {
+        } else if (column > HELP_INDENT) {
             print(page, " ");
             column++;
         }

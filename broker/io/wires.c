@@ -169,7 +169,7 @@ static bool is_time_to_complain(struct io *io)
     return true;
 }
 
-/* Whoever may use the socket's file could connect; only the broker's own user and root are served. */
+/* Whoever may use the socket's file could connect; only the broker's user and root are served. */
 static bool peer_may(struct io *io, int fd, struct engine_peer *peer, char *text, size_t cap)
 {
     struct ucred who = {0};
