@@ -141,19 +141,6 @@ static void trip(struct step *step, struct barrier *barrier, struct mst_span val
     }
 }
 
-/* The others' time stands still while the leader acts: the action has a time of its own. */
-static void stop_clocks(struct core *core, struct barrier *barrier)
-{
-    for (struct link *l = barrier->waiters.places.next; l != &barrier->waiters.places;
-         l = l->next) {
-        struct wait *wait = OWNER(l, struct place, link)->wait;
-
-        if (wait->index != NOT_COUNTED) {
-            timer_cancel(core, &wait->timer);
-        }
-    }
-}
-
 static void act(struct step *step, struct barrier *barrier)
 {
     const struct barrier_party *leader =
@@ -165,7 +152,6 @@ static void act(struct step *step, struct barrier *barrier)
     record.session = leader->session;
     record.request = leader->request;
     object_record(step, &barrier->object, &record);
-    stop_clocks(step->core, barrier);
     answer(step, barrier, session_find(step->core, leader->session), leader->request, &verdict,
            numbers);
 }
@@ -228,9 +214,6 @@ static void join_in(struct step *step, struct barrier *barrier, struct wait *wai
     if (party != NULL) { /* it arrived before a restart */
         wait->index = party->index;
         wait->generation = barrier->generation;
-        if (barrier->phase == BARRIER_ACTING) {
-            timer_cancel(step->core, &wait->timer);
-        }
     } else if (barrier->phase == BARRIER_FILLING && barrier->arrived < parties_of(barrier)) {
         arrive(step, barrier, wait);
     }
@@ -290,7 +273,7 @@ void barrier_party_gone(struct step *step, struct wait *wait, enum mst_status st
     }
     if (status == MST_TIMEOUT && counted) {
         if (barrier->phase == BARRIER_ACTING) {
-            return; /* its time stands still; the verdict comes with the end of the action */
+            return; /* its time stands still: the action, which has a time of its own, decides */
         }
         own.status = MST_BROKEN;
         own.cause = why;
