@@ -13,6 +13,9 @@ void doc_put(struct mst_buf *out, const char *format, ...) __attribute__((format
 bool doc_tables(const char *name, struct mst_buf *out);
 bool doc_exchange(const char *name, struct mst_buf *out);
 
+/* The random bytes that the welcome of the exchanges has: MST_BOOT_BYTES and MST_SECRET_BYTES. */
+void doc_random(uint8_t *boot_out, uint8_t *secret_out);
+
 /* Names of all parts, NULL at the end. */
 const char *const *doc_names(void);
 const char *const *doc_exchange_names(void);

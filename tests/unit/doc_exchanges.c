@@ -159,6 +159,12 @@ static const uint8_t secret[MST_SECRET_BYTES] = {
 static const uint8_t boot[MST_BOOT_BYTES] = {0x51, 0xc8, 0x0e, 0x97, 0xaf, 0x24, 0x6d, 0xb3,
                                              0x1a, 0xf6, 0x42, 0xd9, 0x85, 0x30, 0xeb, 0x7c};
 
+void doc_random(uint8_t *boot_out, uint8_t *secret_out)
+{
+    memcpy(boot_out, boot, sizeof(boot));
+    memcpy(secret_out, secret, sizeof(secret));
+}
+
 static struct mst_reply welcome(enum mst_op op)
 {
     struct mst_reply reply = say(op, 0);
@@ -364,10 +370,8 @@ static void put_admin(struct mst_buf *out)
 
 static void put_resume(struct mst_buf *out)
 {
-    struct mst_span body = text("third");
-    struct mst_delivery delivery = {.id = 3, .number = 1, .body = body, .age_ns = 1200000};
-    struct mst_range pending = {9, 1};
-    uint64_t handles[] = {0};
+    uint64_t tallies[MST_TALLY_COUNT] = {[MST_TALLY_DONE] = 2};
+    struct mst_range pending = {8, 1};
     struct mst_request resume = ask(MST_OP_RESUME, 0, 0);
     struct mst_reply reply = welcome(MST_OP_RESUME);
 
@@ -376,18 +380,17 @@ static void put_resume(struct mst_buf *out)
     resume.pending = &pending;
     resume.pending_count = 1;
     preamble(out, "client");
-    client(out, &resume, "RESUME of session 1: request 9 will come again, nothing was given up");
-    open_as(out, 0, "jobs", "OPEN: handles belong to the connection");
-    struct mst_request get = ask(MST_OP_GET, 9, 0);
-    get.handles = handles;
-    get.handles_count = 1;
-    client(out, &get, "the GET that was not answered before, with its own id");
+    client(out, &resume, "RESUME of session 1: request 8 will come again, nothing was given up");
     preamble(out, "broker");
     broker(out, &reply, "welcome back");
-    reply = say(MST_OP_GET, 9);
-    reply.deliveries = &delivery;
-    reply.deliveries_count = 1;
-    broker(out, &reply, "its first and only outcome");
+    open_as(out, 0, "jobs", "OPEN: handles belong to the connection");
+    struct mst_request join = ask(MST_OP_JOIN, 8, 0);
+    join.timeout_ns = 5000000000;
+    client(out, &join, "the JOIN whose answer was lost with the connection, by its own id");
+    reply = say(MST_OP_JOIN, 8);
+    reply.tallies = tallies;
+    reply.tallies_count = MST_TALLY_COUNT;
+    broker(out, &reply, "its first and only outcome, again");
 }
 
 /* ---- by name ---- */
