@@ -50,7 +50,8 @@ static void answer(struct step *step, struct barrier *barrier, struct session *s
 }
 
 /* A party without a wait is one whose session has not sent its request again since a restart: it
- * will find its outcome. The leader and whoever ended its own wait are answered already. */
+ * will find its outcome. The leader and whoever ended its own wait are answered already; so is
+ * everybody when the broker goes away. */
 static void answer_party(struct step *step, struct barrier *barrier,
                          const struct barrier_party *party, const struct verdict *verdict)
 {
@@ -58,7 +59,7 @@ static void answer_party(struct step *step, struct barrier *barrier,
     const struct entry *entry = session == NULL ? NULL : entry_find(session, party->request);
     uint64_t numbers[WAIT_NUMBERS] = {party->index, barrier->generation, 0};
 
-    if (session == NULL || barrier_party_leads(party) ||
+    if (session == NULL || barrier_party_leads(party) || step->core->draining ||
         (entry != NULL && entry->state == ENTRY_ANSWERED)) {
         return;
     }
@@ -239,6 +240,10 @@ void decide_barrier_wait(struct step *step, struct session *session,
         refuse(step, session, request, MST_BROKEN, mst_blob_span(barrier->cause));
         return;
     }
+    if (step->core->draining) {
+        refuse(step, session, request, MST_UNAVAILABLE, mst_span_text("the broker is going away"));
+        return;
+    }
     if (timeout_ns == MST_DEFAULT_TIMEOUT) {
         timeout_ns = setting(&barrier->object, SETTING_TIMEOUT);
     }
@@ -267,10 +272,6 @@ void barrier_party_gone(struct step *step, struct wait *wait, enum mst_status st
     struct verdict own = {status, MST_SPAN_NONE, MST_SPAN_NONE,
                           status == MST_UNKNOWN ? session : NULL};
 
-    if (status == MST_UNAVAILABLE) { /* the broker goes away: the party may come back to the next */
-        wait_end(step, wait, status, why);
-        return;
-    }
     if (status == MST_TIMEOUT && counted) {
         if (barrier->phase == BARRIER_ACTING) {
             return; /* its time stands still: the action, which has a time of its own, decides */

@@ -150,6 +150,10 @@ void decide_event_wait(struct step *step, struct session *session,
         answer_wait(step, session, event, request, MST_TIMEOUT);
         return;
     }
+    if (step->core->draining) {
+        refuse(step, session, request, MST_UNAVAILABLE, mst_span_text("the broker is going away"));
+        return;
+    }
     wait = wait_new(step, session, request, request->id, WAIT_EVENT, timeout_ns, &refusal);
     if (wait == NULL) {
         refuse(step, session, request, refusal, mst_span_text("no more waits can be kept"));

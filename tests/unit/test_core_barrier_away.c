@@ -143,6 +143,10 @@ static void a_broker_that_goes_away_breaks_no_barrier(void **state)
     world_drain(&w);
     expect_reply(&w, "a", a, MST_UNAVAILABLE);
     assert_int_equal(world_stat(&w, "d", "gate", "broken"), 0);
+    expect_reply(&w, "b", arrive(&w, "b"), MST_UNAVAILABLE);
+    world_confirm(&w, "a", a, 1);
+    world_do(&w, "d", MST_OP_BARRIER_ABORT, "gate");
+    expect_replies(&w, "a", a, 1); /* it was answered, and is not told twice */
     world_close(&w);
 }
 

@@ -239,6 +239,21 @@ static void a_name_of_another_kind_is_a_conflict_that_says_what_it_is(void **sta
     world_close(&w);
 }
 
+static void a_broker_that_goes_away_ends_waits_and_takes_no_new_ones(void **state)
+{
+    struct world w;
+    uint64_t id;
+
+    (void)state;
+    world_open(&w, WORLD_DURABLE);
+    world_hello(&w, "a");
+    id = wait_for(&w, "a", "go", MST_FOREVER);
+    world_drain(&w);
+    expect_reply(&w, "a", id, MST_UNAVAILABLE);
+    expect_reply(&w, "a", wait_for(&w, "a", "go", MST_FOREVER), MST_UNAVAILABLE);
+    world_close(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -253,6 +268,7 @@ int main(void)
         cmocka_unit_test(the_flag_is_durable_and_waits_are_made_again_after_a_restart),
         cmocka_unit_test(a_cancelled_wait_and_that_of_a_dead_session_leave_the_line),
         cmocka_unit_test(who_waits_on_a_removed_event_gets_gone),
+        cmocka_unit_test(a_broker_that_goes_away_ends_waits_and_takes_no_new_ones),
         cmocka_unit_test(a_name_of_another_kind_is_a_conflict_that_says_what_it_is),
     };
 
