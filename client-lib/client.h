@@ -70,7 +70,8 @@ void mst_client_connected(struct mst_client *client, int64_t now_ns); /* a fresh
 bool mst_client_receive(struct mst_client *client, struct mst_span bytes, int64_t now_ns);
 /* Nothing was heard for the silence time. Ask only after reading what the socket holds. */
 bool mst_client_is_silent(const struct mst_client *client, int64_t now_ns);
-void mst_client_lost(struct mst_client *client, int64_t now_ns);
+/* why: a line for the notice; NULL: what mst_client_trouble says. */
+void mst_client_lost(struct mst_client *client, const char *why, int64_t now_ns);
 /* Carries out what time brings: ends of calls, heartbeats, receipts. */
 void mst_client_tick(struct mst_client *client, int64_t now_ns);
 int64_t mst_client_deadline_ns(const struct mst_client *client); /* MST_FOREVER: none */

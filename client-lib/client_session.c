@@ -268,10 +268,10 @@ static bool take_notice(struct mst_client *client, const struct mst_reply *reply
 static bool refused(struct mst_client *client, const struct mst_reply *reply)
 {
     client->refusal = reply->status;
-    snprintf(client->refusal_text, sizeof(client->refusal_text), "%s%s%.*s",
+    snprintf(client->trouble_text, sizeof(client->trouble_text), "%s%s%.*s",
              mst_status_text((int)reply->status), reply->cause.len == 0 ? "" : ": ",
              (int)reply->cause.len, reply->cause.len == 0 ? "" : (const char *)reply->cause.data);
-    client->trouble = client->refusal_text;
+    client->trouble = client->trouble_text;
     return false;
 }
 
@@ -335,7 +335,7 @@ static void reset_connection(struct mst_client *client)
     mst_handles_reset(client);
 }
 
-void mst_client_lost(struct mst_client *client, int64_t now_ns)
+void mst_client_lost(struct mst_client *client, const char *why, int64_t now_ns)
 {
     struct mst_call *next;
     bool was_up = client->phase == MST_CLIENT_UP;
@@ -344,6 +344,10 @@ void mst_client_lost(struct mst_client *client, int64_t now_ns)
         return;
     }
     client->phase = MST_CLIENT_DOWN;
+    if (why != NULL) {
+        snprintf(client->trouble_text, sizeof(client->trouble_text), "%s", why);
+        client->trouble = client->trouble_text;
+    }
     if (was_up) {
         client->lost_ns = now_ns;
         client->quiet = client->renewing;

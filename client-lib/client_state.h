@@ -74,7 +74,7 @@ struct mst_client {
     bool expired;    /* and the session's time-to-live has passed since */
     const char *trouble;
     enum mst_status refusal;
-    char refusal_text[400];
+    char trouble_text[400];
 
     /* ---- calls ---- */
     uint64_t seq;

@@ -145,11 +145,13 @@ typedef struct {
      * and its strings are valid during the call. */
     void (*on_notice)(muster_client *client, const muster_notice_info *notice, void *user);
     void *user;
+    bool insecure; /* clear text may leave this host; without it only loopback and Unix sockets
+                      are spoken to, and anything else is DENIED */
 } muster_client_options;
 #define MUSTER_CLIENT_OPTIONS                                                                      \
     {                                                                                              \
         sizeof(muster_client_options), NULL, NULL, 10 * MUSTER_SECOND, 5 * MUSTER_SECOND,          \
-            2 * MUSTER_SECOND, false, NULL, NULL                                                   \
+            2 * MUSTER_SECOND, false, NULL, NULL, false                                                 \
     }
 
 /* Connects and opens a session. UNAVAILABLE (not reached in time), VALUE (URL, option), PROTOCOL,

@@ -1,0 +1,29 @@
+/* async.h - a call whose outcome goes to a callback. */
+#ifndef MST_ASYNC_H
+#define MST_ASYNC_H
+
+#include "client-lib/run.h"
+
+/* Counted by the library until the callback has run, and by the application while it holds it. Its
+ * own fields are guarded by the client's lock. */
+struct muster_call {
+    muster_client *client; /* counted */
+    struct mst_call *call; /* NULL once it is over */
+    unsigned references;
+    muster_callback *callback; /* NULL: failures are told by muster_flush */
+    void *user;
+    muster_cancel *cancel;
+    struct mst_cancel_link link;
+};
+
+struct mst_async_options {
+    muster_cancel *cancel;
+    muster_callback *callback;
+    void *user;
+    muster_call **call_out;
+};
+
+enum muster_status mst_async(const struct mst_object *object, const struct mst_request *request,
+                             const struct mst_async_options *options, const char *verb);
+
+#endif

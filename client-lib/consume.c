@@ -1,0 +1,243 @@
+/* consume.c - a window of messages ahead of the application.
+ *
+ * The window is so many gets in flight, in the order they were made. A message that has come is still
+ * the broker's until the application takes it, so a lost connection takes it back by itself. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "client-lib/run.h"
+
+#define WINDOW_MAX 4096u
+
+struct muster_consumer {
+    struct mst_object object; /* counted */
+    muster_consume_options options;
+    struct mst_waiter waiter; /* of every get of the window */
+    size_t count;             /* gets under way, or with a message */
+    struct mst_call *window[];
+};
+
+static enum muster_status check(const muster_consume_options *options)
+{
+    if (options->window == 0 || options->window > WINDOW_MAX) {
+        return mst_complain(MST_VALUE, "consume: a window is 1 to %u messages wide, not %u",
+                            WINDOW_MAX, options->window);
+    }
+    if (options->mode != MUSTER_LEASE && options->mode != MUSTER_AUTO) {
+        return mst_complain(MST_VALUE, "consume: the mode is neither LEASE nor AUTO");
+    }
+    return mst_time_is_valid(options->lease_ns, "consume: lease") ? MUSTER_OK : MUSTER_VALUE;
+}
+
+enum muster_status muster_consumer_open(muster_queue *queue,
+                                        const muster_consume_options *options_in,
+                                        muster_consumer **consumer_out)
+{
+    muster_consume_options options = MUSTER_CONSUME_OPTIONS;
+
+    if (!mst_read_options(&options, sizeof(options), options_in, "consume")) {
+        return MUSTER_VALUE;
+    }
+    enum muster_status status = check(&options);
+    if (status != MUSTER_OK) {
+        return status;
+    }
+    muster_consumer *consumer =
+        calloc(1, sizeof(*consumer) + options.window * sizeof(struct mst_call *));
+    if (consumer == NULL) {
+        return mst_fail(MST_NO_MEMORY, NULL, "consume");
+    }
+    status = mst_object_open(queue->object.client, mst_object_name(&queue->object),
+                             MST_NAME_BYTES_MAX, &consumer->object);
+    if (status != MUSTER_OK) {
+        free(consumer);
+        return status;
+    }
+    consumer->options = options;
+    pthread_cond_init(&consumer->waiter.cond, NULL);
+    *consumer_out = consumer;
+    return MUSTER_OK;
+}
+
+/* Asks for more once half the window is free, so that the gets share a frame. The lock is held. */
+static bool fill_window(muster_consumer *consumer)
+{
+    uint64_t handle = mst_handle_number(consumer->object.handle);
+    struct mst_request request;
+
+    if (consumer->count > consumer->options.window / 2) {
+        return true;
+    }
+    mst_request_init(&request, MST_OP_GET);
+    request.handles = &handle;
+    request.handles_count = 1;
+    request.mode = consumer->options.mode == MUSTER_LEASE ? MST_GET_LEASE : MST_GET_AUTO;
+    request.lease_ns = consumer->options.lease_ns;
+    while (consumer->count < consumer->options.window) {
+        struct mst_call *call = mst_call_new(&request, &consumer->waiter);
+
+        if (call == NULL) {
+            return consumer->count > 0;
+        }
+        consumer->window[consumer->count++] = call;
+        mst_client_submit(consumer->object.client->machine, call, mst_clock_ns());
+    }
+    return true;
+}
+
+/* The first get that has an outcome; the window's size: none has. */
+static size_t find(const muster_consumer *consumer)
+{
+    size_t i = 0;
+
+    while (i < consumer->count && consumer->window[i]->state != MST_CALL_ANSWERED &&
+           consumer->window[i]->state != MST_CALL_OVER) {
+        i++;
+    }
+    return i;
+}
+
+static bool has_one(const void *of)
+{
+    const muster_consumer *consumer = of;
+
+    return consumer->waiter.fired || find(consumer) < consumer->count;
+}
+
+/* Takes the i-th get out of the window; its message or its failure is the application's. */
+static enum muster_status take(muster_consumer *consumer, size_t i, muster_message **message_out)
+{
+    muster_client *client = consumer->object.client;
+    struct mst_call *call = consumer->window[i];
+
+    consumer->count--;
+    memmove(&consumer->window[i], &consumer->window[i + 1],
+            (consumer->count - i) * sizeof(struct mst_call *));
+    mst_client_take(client->machine, call, mst_clock_ns());
+    enum muster_status status = (enum muster_status)call->status;
+    if (status == MUSTER_OK) {
+        mst_adopt_messages(client, call->outcome.messages);
+        *message_out = call->outcome.messages;
+    } else {
+        mst_fail(call->status, call->cause, "get from %s", mst_object_name(&consumer->object));
+    }
+    mst_call_clear(call);
+    return status;
+}
+
+static enum muster_status next_locked(muster_consumer *consumer, int64_t timeout_ns,
+                                      muster_message **message_out)
+{
+    muster_client *client = consumer->object.client;
+    int64_t now_ns = mst_clock_ns();
+    int64_t until_ns = timeout_ns > MUSTER_FOREVER - now_ns ? MUSTER_FOREVER : now_ns + timeout_ns;
+
+    if (!fill_window(consumer)) {
+        return mst_fail(MST_NO_MEMORY, NULL, "consume");
+    }
+    mst_transport_settle(client);
+    mst_transport_wait(client, &consumer->waiter, has_one, consumer, until_ns);
+    size_t i = find(consumer);
+    if (consumer->waiter.fired) {
+        return mst_fail(MST_CANCELLED, NULL, "get from %s", mst_object_name(&consumer->object));
+    }
+    if (i == consumer->count) {
+        return mst_fail(timeout_ns == 0 ? MST_EMPTY : MST_TIMEOUT, NULL, "get from %s",
+                        mst_object_name(&consumer->object));
+    }
+    enum muster_status status = take(consumer, i, message_out);
+    if (status == MUSTER_OK && fill_window(consumer)) {
+        mst_transport_settle(client);
+    }
+    return status;
+}
+
+enum muster_status muster_consumer_next(muster_consumer *consumer, int64_t timeout_ns,
+                                        muster_message **message_out)
+{
+    muster_client *client = consumer->object.client;
+    struct mst_cancel_link link = {.client = client, .waiter = &consumer->waiter};
+
+    if (!mst_time_is_valid(timeout_ns, "consume")) {
+        return MUSTER_VALUE;
+    }
+    if (!mst_cancel_join(consumer->options.cancel, &link)) {
+        return mst_fail(MST_CANCELLED, NULL, "get from %s", mst_object_name(&consumer->object));
+    }
+    enum muster_status status = mst_transport_enter(client, true, "consume");
+    if (status == MUSTER_OK) {
+        status = next_locked(consumer, timeout_ns, message_out);
+        mst_transport_leave(client);
+    }
+    mst_cancel_leave(consumer->options.cancel, &link);
+    consumer->waiter.fired = false;
+    return status;
+}
+
+void muster_consumer_close(muster_consumer **consumer_in)
+{
+    muster_consumer *consumer = *consumer_in;
+
+    if (consumer == NULL) {
+        return;
+    }
+    *consumer_in = NULL;
+    muster_client *client = consumer->object.client;
+    if (!mst_transport_is_foreign(client)) {
+        pthread_mutex_lock(&client->lock);
+        for (size_t i = 0; i < consumer->count; i++) {
+            struct mst_call *call = consumer->window[i];
+
+            if (call->state == MST_CALL_OVER) {
+                mst_call_clear(call);
+            } else {
+                mst_client_forget(client->machine, call, mst_clock_ns());
+            }
+        }
+        mst_transport_settle(client);
+        pthread_mutex_unlock(&client->lock);
+    }
+    pthread_cond_destroy(&consumer->waiter.cond);
+    mst_object_close(&consumer->object);
+    free(consumer);
+}
+
+/* ---- handing each message to a function ---- */
+
+static enum muster_status settle_message(muster_queue *queue, bool leased, muster_message *message,
+                                         enum muster_verdict verdict)
+{
+    muster_nack_options back = MUSTER_NACK_OPTIONS;
+
+    if (verdict == MUSTER_FINISHED || verdict == MUSTER_STOP) {
+        return leased ? muster_done(message) : muster_task_done(queue);
+    }
+    back.dead = verdict == MUSTER_DEAD_LETTER;
+    return muster_nack(message, &back);
+}
+
+enum muster_status
+muster_consume(muster_queue *queue, const muster_consume_options *options,
+               enum muster_verdict (*handler)(muster_message *message, void *user), void *user)
+{
+    muster_consumer *consumer = NULL;
+    enum muster_verdict verdict = MUSTER_FINISHED;
+    enum muster_status status = muster_consumer_open(queue, options, &consumer);
+
+    while (status == MUSTER_OK && verdict != MUSTER_STOP) {
+        muster_message *message = NULL;
+
+        status = muster_consumer_next(consumer, MUSTER_FOREVER, &message);
+        if (status != MUSTER_OK) {
+            break;
+        }
+        verdict = handler(message, user);
+        status = settle_message(queue, consumer->options.mode == MUSTER_LEASE, message, verdict);
+        muster_message_free(&message);
+        if (status == MUSTER_LOST) {
+            status = MUSTER_OK; /* somebody else has it now; the next one is ours */
+        }
+    }
+    muster_consumer_close(&consumer);
+    return status;
+}

@@ -1,0 +1,508 @@
+/* transport.c - one round of driving, and waiting for one's own. */
+#include "client-lib/transport.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "client-lib/error.h"
+
+#define BUFFER_BYTES (64u << 10)
+#define GATHER_CALLS 256 /* so many gathered calls are worth waking the background thread early */
+
+int64_t mst_clock_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * MUSTER_SECOND + now.tv_nsec;
+}
+
+/* ---- entering and leaving ---- */
+
+bool mst_transport_is_foreign(const muster_client *client)
+{
+    return client->mark != NULL ? *client->mark == 0 : client->pid != getpid();
+}
+
+enum muster_status mst_transport_enter(muster_client *client, bool blocking, const char *what)
+{
+    if (mst_transport_is_foreign(client)) {
+        return mst_complain(MST_UNAVAILABLE,
+                            "%s: this client belongs to the process that made it; connect anew "
+                            "after fork",
+                            what);
+    }
+    if (blocking && mst_in_callback()) {
+        return mst_complain(MST_VALUE,
+                            "%s: this call waits, and was made from a callback; use the "
+                            "asynchronous form there",
+                            what);
+    }
+    pthread_mutex_lock(&client->lock);
+    if (client->closed) {
+        pthread_mutex_unlock(&client->lock);
+        return mst_complain(MST_UNAVAILABLE, "%s: the client is closed", what);
+    }
+    client->references++;
+    return MUSTER_OK;
+}
+
+void mst_transport_free(muster_client *client)
+{
+    bool foreign = mst_transport_is_foreign(client);
+
+    mst_client_free(&client->machine);
+    mst_link_clear(&client->link);
+    if (client->wake_fd >= 0) {
+        close(client->wake_fd);
+    }
+    if (client->background_fd >= 0) {
+        close(client->background_fd);
+    }
+    if (client->mark != NULL) {
+        munmap((void *)(uintptr_t)client->mark, 1);
+    }
+    if (!foreign) {
+        pthread_cond_destroy(&client->background_cond);
+        pthread_mutex_destroy(&client->lock);
+    }
+    free(client->buffer);
+    free(client);
+}
+
+void mst_transport_leave(muster_client *client)
+{
+    bool last = --client->references == 0;
+
+    pthread_mutex_unlock(&client->lock);
+    if (last) {
+        mst_transport_free(client);
+    }
+}
+
+void mst_transport_drop_handle(muster_client *client, struct mst_handle *handle)
+{
+    /* In a child nobody else can be in the client, but somebody may have been when it forked. */
+    bool foreign = mst_transport_is_foreign(client);
+
+    if (!foreign) {
+        pthread_mutex_lock(&client->lock);
+        if (handle != NULL) {
+            mst_handle_unref(handle);
+        }
+    }
+    bool last = --client->references == 0;
+    if (!foreign) {
+        pthread_mutex_unlock(&client->lock);
+    }
+    if (last) {
+        mst_transport_free(client);
+    }
+}
+
+/* ---- waking ---- */
+
+static void ring(int fd)
+{
+    uint64_t one = 1;
+
+    if (write(fd, &one, sizeof(one)) < 0) {
+        return; /* the counter is full: it rings already */
+    }
+}
+
+static void quieten(int fd)
+{
+    uint64_t count;
+
+    if (read(fd, &count, sizeof(count)) < 0) {
+        return; /* it did not ring */
+    }
+}
+
+static int bell_of(const muster_client *client, const void *driver)
+{
+    return driver == client ? client->background_fd : client->wake_fd;
+}
+
+void mst_transport_wake_background(muster_client *client)
+{
+    if (client->background == MST_BACKGROUND_POLLS) {
+        ring(client->background_fd);
+    } else if (client->background == MST_BACKGROUND_SLEEPS) {
+        pthread_cond_signal(&client->background_cond);
+    }
+}
+
+void mst_transport_wake(muster_client *client, struct mst_waiter *waiter)
+{
+    if (waiter->asleep) {
+        pthread_cond_signal(&waiter->cond);
+    } else if (client->driver == waiter) {
+        ring(client->wake_fd);
+    }
+}
+
+int64_t mst_transport_next_look_ns(const muster_client *client)
+{
+    int64_t deadline = mst_client_deadline_ns(client->machine);
+
+    if (client->link.state != MST_LINK_UP && client->link.deadline_ns < deadline) {
+        deadline = client->link.deadline_ns;
+    }
+    return deadline;
+}
+
+bool mst_transport_wants_write(const muster_client *client)
+{
+    return client->link.state == MST_LINK_CONNECTING ||
+           (client->link.state == MST_LINK_UP && mst_client_output(client->machine).len > 0);
+}
+
+/* ---- the socket ---- */
+
+static void lose(muster_client *client, const char *why)
+{
+    int64_t now_ns = mst_clock_ns();
+
+    mst_link_drop(&client->link, now_ns);
+    mst_client_lost(client->machine, why, now_ns);
+}
+
+/* Writes what is there. Only the driver closes the socket: another thread may be polling it. */
+static void write_out(muster_client *client)
+{
+    struct mst_span out;
+
+    while (client->link.state == MST_LINK_UP &&
+           (out = mst_client_output(client->machine)).len > 0) {
+        ssize_t n = mst_link_write(&client->link, out.data, out.len);
+
+        if (n < 0) {
+            shutdown(client->link.fd, SHUT_RDWR);
+            mst_client_sent(client->machine, out.len);
+            return;
+        }
+        if (n == 0) {
+            return;
+        }
+        mst_client_sent(client->machine, (size_t)n);
+        mst_client_pump(client->machine, mst_clock_ns());
+    }
+}
+
+void mst_transport_note_failure(muster_client *client, const struct mst_call *call)
+{
+    if (client->failure == MST_OK) {
+        client->failure = call->status;
+        snprintf(client->failure_text, sizeof(client->failure_text), "%s",
+                 call->cause == NULL ? "" : call->cause);
+    }
+}
+
+/* A call that nobody waits for is over. */
+static void finish_unowned(muster_client *client, struct mst_call *call)
+{
+    if (call->status != MST_OK && !call->forgotten) {
+        mst_transport_note_failure(client, call);
+    }
+    mst_call_clear(call);
+}
+
+static void tell_waiters(muster_client *client)
+{
+    struct mst_call *call;
+    bool unowned = false;
+
+    while ((call = mst_client_next_woken(client->machine)) != NULL) {
+        struct mst_waiter *waiter = call->owner;
+
+        if (waiter == NULL) {
+            finish_unowned(client, call);
+            unowned = true;
+        } else if (waiter->asleep || client->polling) {
+            mst_transport_wake(client, waiter);
+        }
+    }
+    for (struct mst_waiter *w = client->waiters_first; unowned && w != NULL; w = w->next) {
+        if (w->for_async && w->asleep) {
+            pthread_cond_signal(&w->cond);
+        }
+    }
+}
+
+void mst_transport_settle(muster_client *client)
+{
+    mst_client_pump(client->machine, mst_clock_ns());
+    write_out(client);
+    tell_waiters(client);
+    if (mst_client_has_results(client->machine) || mst_client_has_notices(client->machine)) {
+        mst_transport_wake_background(client);
+    }
+    if (client->polling && (mst_transport_next_look_ns(client) < client->planned_ns ||
+                            mst_transport_wants_write(client) != client->polling_write)) {
+        client->polling = false; /* it is awake now, as far as anyone is concerned */
+        ring(bell_of(client, client->driver));
+    }
+}
+
+void mst_transport_gather(muster_client *client)
+{
+    if (client->kicked ||
+        (client->background_soon && mst_client_unsent(client->machine) < GATHER_CALLS)) {
+        return;
+    }
+    client->kicked = true;
+    mst_transport_wake_background(client);
+}
+
+/* ---- driving ---- */
+
+static void read_in(muster_client *client)
+{
+    for (;;) {
+        ssize_t n = mst_link_read(&client->link, client->buffer, BUFFER_BYTES);
+
+        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+            return;
+        }
+        if (n <= 0) {
+            lose(client, n == 0 ? "the broker closed the connection" : strerror(errno));
+            return;
+        }
+        if (!mst_client_receive(client->machine, mst_span_of(client->buffer, (size_t)n),
+                                mst_clock_ns())) {
+            lose(client, NULL);
+            return;
+        }
+        if ((size_t)n < BUFFER_BYTES) {
+            return;
+        }
+    }
+}
+
+static void resolve(muster_client *client)
+{
+    struct mst_link *link = &client->link;
+    char trouble[sizeof(link->trouble)] = "";
+
+    client->resolving = true;
+    pthread_mutex_unlock(&client->lock);
+    struct addrinfo *found =
+        mst_link_resolve(link->host, link->port, link->is_unix, trouble, sizeof(trouble));
+    pthread_mutex_lock(&client->lock);
+    client->resolving = false;
+    link->addresses = found;
+    link->next = found;
+    if (found == NULL) {
+        memcpy(link->trouble, trouble, sizeof(trouble));
+        mst_link_drop(link, mst_clock_ns());
+    }
+}
+
+static void look_after_link(muster_client *client)
+{
+    if (client->stopping || client->closed) {
+        return;
+    }
+    if (mst_link_wants_addresses(&client->link, mst_clock_ns())) {
+        resolve(client);
+    }
+    if (mst_link_step(&client->link, mst_clock_ns())) {
+        mst_client_connected(client->machine, mst_clock_ns());
+    }
+}
+
+/* Sleeps in poll, unlocked. True if the socket has something. */
+static bool wait_for_socket(muster_client *client, const void *me, int64_t until_ns)
+{
+    struct pollfd fds[2] = {{.fd = bell_of(client, me), .events = POLLIN},
+                            {.fd = client->link.fd, .events = 0}};
+    int64_t look_ns = mst_transport_next_look_ns(client);
+    struct timespec timeout;
+
+    client->polling_write = mst_transport_wants_write(client);
+    client->planned_ns = look_ns < until_ns ? look_ns : until_ns;
+    client->polling = true;
+    fds[1].events = (short)(POLLIN | (client->polling_write ? POLLOUT : 0));
+    int64_t pause_ns = client->planned_ns == MUSTER_FOREVER ? MUSTER_FOREVER
+                       : client->planned_ns < 0             ? 0
+                                                            : client->planned_ns - mst_clock_ns();
+
+    pause_ns = pause_ns < 0 ? 0 : pause_ns;
+    timeout.tv_sec = (time_t)(pause_ns / MUSTER_SECOND);
+    timeout.tv_nsec = (long)(pause_ns % MUSTER_SECOND);
+    pthread_mutex_unlock(&client->lock);
+    int ready = ppoll(fds, client->link.fd < 0 ? 1 : 2,
+                      pause_ns > 3600 * MUSTER_SECOND ? NULL : &timeout, NULL);
+    pthread_mutex_lock(&client->lock);
+    if (ready > 0 && fds[0].revents != 0) {
+        quieten(fds[0].fd);
+    }
+    if (client->driver != me) {
+        return false;
+    }
+    client->polling = false;
+    return ready > 0 && fds[1].revents != 0;
+}
+
+void mst_transport_drive(muster_client *client, const void *me, int64_t until_ns)
+{
+    look_after_link(client);
+    mst_transport_settle(client);
+    bool ready = wait_for_socket(client, me, until_ns);
+    if (client->driver != me) {
+        return;
+    }
+    int64_t now_ns = mst_clock_ns();
+    bool silent = mst_client_is_silent(client->machine, now_ns);
+
+    /* What waits to be read is read before anything is found to be late. */
+    if (client->link.state == MST_LINK_UP && (ready || silent)) {
+        read_in(client);
+    }
+    if (client->link.state == MST_LINK_UP && mst_client_is_silent(client->machine, now_ns)) {
+        lose(client, "nothing was heard from the broker for too long");
+    }
+    look_after_link(client);
+    if (mst_client_phase(client->machine) == MST_CLIENT_UP) {
+        client->link.failures = 0;
+    }
+    mst_client_tick(client->machine, now_ns);
+    mst_transport_settle(client);
+}
+
+void mst_transport_hand_over(muster_client *client)
+{
+    for (struct mst_waiter *w = client->waiters_first; w != NULL; w = w->next) {
+        if (w->asleep) {
+            pthread_cond_signal(&w->cond);
+            return;
+        }
+    }
+    if (client->background == MST_BACKGROUND_SLEEPS &&
+        (!client->background_soon || mst_transport_must_read(client))) {
+        pthread_cond_signal(&client->background_cond);
+    }
+}
+
+bool mst_transport_must_read(muster_client *client)
+{
+    return client->link.state != MST_LINK_UP ||
+           mst_client_phase(client->machine) != MST_CLIENT_UP ||
+           mst_client_output(client->machine).len > 0 ||
+           mst_client_is_busy_before(client->machine, UINT64_MAX);
+}
+
+/* ---- waiting ---- */
+
+static void enlist(muster_client *client, struct mst_waiter *waiter)
+{
+    waiter->next = NULL;
+    waiter->prev = client->waiters_last;
+    *(waiter->prev == NULL ? &client->waiters_first : &waiter->prev->next) = waiter;
+    client->waiters_last = waiter;
+}
+
+static void delist(muster_client *client, struct mst_waiter *waiter)
+{
+    *(waiter->prev == NULL ? &client->waiters_first : &waiter->prev->next) = waiter->next;
+    *(waiter->next == NULL ? &client->waiters_last : &waiter->next->prev) = waiter->prev;
+}
+
+static void sleep_until(muster_client *client, struct mst_waiter *waiter, int64_t until_ns)
+{
+    struct timespec until = {.tv_sec = (time_t)(until_ns / MUSTER_SECOND),
+                             .tv_nsec = (long)(until_ns % MUSTER_SECOND)};
+
+    waiter->asleep = true;
+    if (until_ns == MUSTER_FOREVER) {
+        pthread_cond_wait(&waiter->cond, &client->lock);
+    } else {
+        pthread_cond_clockwait(&waiter->cond, &client->lock, CLOCK_MONOTONIC, &until);
+    }
+    waiter->asleep = false;
+}
+
+/* The background thread may be relieved at any time: it notices when its poll is over. */
+static bool may_drive(const muster_client *client)
+{
+    return client->driver == NULL || (client->driver == client && !client->resolving);
+}
+
+void mst_transport_wait(muster_client *client, struct mst_waiter *waiter,
+                        bool (*is_done)(const void *of), const void *of, int64_t until_ns)
+{
+    enlist(client, waiter);
+    while (!is_done(of) && (until_ns == MUSTER_FOREVER || mst_clock_ns() < until_ns)) {
+        if (client->driver == waiter || may_drive(client)) {
+            client->driver = waiter;
+            mst_transport_drive(client, waiter, until_ns);
+        } else {
+            sleep_until(client, waiter, until_ns);
+        }
+        if (client->own_loop) {
+            mst_transport_run_callbacks(client);
+        }
+    }
+    delist(client, waiter);
+    client->activity++;
+    if (client->driver == waiter) {
+        client->driver = NULL;
+    }
+    if (client->driver == NULL) {
+        /* Also if this thread never drove: the role may have been offered to it. */
+        mst_transport_hand_over(client);
+    }
+}
+
+/* ---- callbacks ---- */
+
+static void run_notice(muster_client *client, const struct mst_client_notice *notice)
+{
+    muster_notice_info info = {notice->kind, notice->text, notice->queue, notice->message,
+                               notice->delivery};
+
+    if (client->on_notice != NULL) {
+        mst_enter_callback(1);
+        client->on_notice(client, &info, client->user);
+        mst_enter_callback(-1);
+    }
+}
+
+void mst_transport_run_callbacks(muster_client *client)
+{
+    struct mst_client_notice *notice;
+    struct mst_call *call;
+
+    if (client->calling) {
+        return;
+    }
+    client->calling = true;
+    while ((notice = mst_client_next_notice(client->machine)) != NULL) {
+        pthread_mutex_unlock(&client->lock);
+        run_notice(client, notice);
+        mst_client_notice_free(&notice);
+        pthread_mutex_lock(&client->lock);
+    }
+    while ((call = mst_client_next_result(client->machine, mst_clock_ns())) != NULL) {
+        client->calling_seq = call->seq;
+        pthread_mutex_unlock(&client->lock);
+        mst_async_finish(client, call);
+        pthread_mutex_lock(&client->lock);
+        client->calling_seq = 0;
+    }
+    client->calling = false;
+    for (struct mst_waiter *w = client->waiters_first; w != NULL; w = w->next) {
+        if (w->for_async && w->asleep) {
+            pthread_cond_signal(&w->cond);
+        }
+    }
+}
