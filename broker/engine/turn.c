@@ -193,7 +193,10 @@ int64_t engine_next_deadline_ns(const struct engine *engine)
     next_ns = sooner(next_ns, first_due_ns(&engine->heard, engine->config.silence_ns));
     next_ns = sooner(next_ns, first_due_ns(&engine->closing, ENGINE_CLOSING_NS));
     next_ns = sooner(next_ns, first_beat_ns(engine));
-    return engine->draining ? sooner(next_ns, engine->drain_until_ns) : next_ns;
+    if (engine->draining && engine->now_ns < engine->drain_until_ns) {
+        next_ns = sooner(next_ns, engine->drain_until_ns);
+    }
+    return next_ns;
 }
 
 /* ---- going away ---- */
