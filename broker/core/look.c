@@ -164,6 +164,46 @@ static int by_name(const void *a, const void *b)
     return mst_span_compare(object_name(*left), object_name(*right));
 }
 
+/* The first names of many, in time that hardly grows with how many are wanted: a heap with the last
+ * of them on top, which gives way to an earlier one. */
+struct first_names {
+    const struct object **items;
+    size_t count;
+    size_t max;
+};
+
+static void sink(struct first_names *names, size_t at)
+{
+    for (;;) {
+        size_t child = 2 * at + 1;
+        const struct object *object = names->items[at];
+
+        if (child + 1 < names->count &&
+            by_name(&names->items[child], &names->items[child + 1]) < 0) {
+            child++;
+        }
+        if (child >= names->count || by_name(&object, &names->items[child]) >= 0) {
+            return;
+        }
+        names->items[at] = names->items[child];
+        names->items[child] = object;
+        at = child;
+    }
+}
+
+static void first_names_add(struct first_names *names, const struct object *object)
+{
+    if (names->count < names->max) {
+        names->items[names->count++] = object;
+        for (size_t at = names->count / 2; names->count == names->max && at > 0; at--) {
+            sink(names, at - 1); /* it is full now: from here on it is a heap */
+        }
+    } else if (names->max > 0 && by_name(&object, &names->items[0]) < 0) {
+        names->items[0] = object;
+        sink(names, 0);
+    }
+}
+
 static bool is_listed(const struct object *object, const struct mst_request *request)
 {
     struct mst_span name = object_name(object);
@@ -177,25 +217,24 @@ void decide_list(struct step *step, struct session *session, const struct mst_re
 {
     struct core *core = step->core;
     struct mst_arena *arena = &step->effects->arena;
-    size_t max = request->count < MST_LIST_MAX ? (size_t)request->count : MST_LIST_MAX;
-    const struct object **found = mst_arena_take(arena, (core->objects.count + 1) * sizeof(*found));
+    struct first_names names = {.max = request->count < MST_LIST_MAX ? (size_t)request->count
+                                                                     : MST_LIST_MAX};
     struct mst_reply *reply;
-    size_t n = 0;
 
-    must(found != NULL);
+    names.items = mst_arena_take(arena, (names.max + 1) * sizeof(struct object *));
+    must(names.items != NULL);
     for (const struct link *l = core->objects_order.next; l != &core->objects_order; l = l->next) {
         const struct object *object = OWNER_CONST(l, struct object, in_core);
 
         if (is_listed(object, request)) {
-            found[n++] = object;
+            first_names_add(&names, object);
         }
     }
-    qsort(found, n, sizeof(struct object *), by_name);
-    n = n < max ? n : max;
+    qsort(names.items, names.count, sizeof(struct object *), by_name);
     reply = answer_read(step, session, NULL, request);
-    reply->entries = mst_arena_take(arena, (n + 1) * sizeof(*reply->entries));
+    reply->entries = mst_arena_take(arena, (names.count + 1) * sizeof(*reply->entries));
     must(reply->entries != NULL);
-    for (size_t i = 0; i < n; i++) {
-        reply->entries[reply->entries_count++] = list_row(found[i]);
+    for (size_t i = 0; i < names.count; i++) {
+        reply->entries[reply->entries_count++] = list_row(names.items[i]);
     }
 }

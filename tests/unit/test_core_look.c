@@ -2,6 +2,8 @@
 #include "tests/unit/cmocka_all.h"
 #include "tests/unit/core_world.h"
 
+#include <stdio.h>
+
 static uint64_t put(struct world *w, const char *queue, const char *body, int64_t priority,
                     int64_t delay_ns)
 {
@@ -217,6 +219,40 @@ static void list_is_in_order_of_name_and_matches_patterns_and_kinds(void **state
     world_close(&w);
 }
 
+static void pages_of_a_list_show_every_name_once_in_order(void **state)
+{
+    enum { NAMES = 500 };
+    struct world w;
+    char names[NAMES][16];
+    char after[16] = "";
+    size_t seen = 0;
+
+    (void)state;
+    world_open(&w, WORLD_MEMORY);
+    world_hello(&w, "a");
+    for (unsigned i = 0; i < NAMES; i++) { /* made in an order that is none of the names */
+        snprintf(names[i], sizeof(names[i]), "n%03u", i * 277u % NAMES);
+        world_client(&w, "a")->handles_count = 0;
+        world_declare(&w, "a", names[i], MST_KIND_EVENT, NULL, 0);
+    }
+    for (;;) {
+        const struct mst_reply *reply = list(&w, NULL, after, 7, MST_KIND_NONE);
+
+        for (size_t i = 0; i < reply->entries_count; i++) {
+            char expected[16];
+
+            snprintf(expected, sizeof(expected), "n%03zu", seen++);
+            assert_true(span_is(reply->entries[i].name, expected));
+            memcpy(after, expected, sizeof(after));
+        }
+        if (reply->entries_count < 7) {
+            break;
+        }
+    }
+    assert_int_equal(seen, NAMES);
+    world_close(&w);
+}
+
 static void a_row_counts_what_is_ready_unfinished_and_waiting(void **state)
 {
     struct world w;
@@ -370,6 +406,7 @@ int main(void)
         cmocka_unit_test(peek_fills_at_most_one_frame),
         cmocka_unit_test(peek_and_stat_create_nothing),
         cmocka_unit_test(list_is_in_order_of_name_and_matches_patterns_and_kinds),
+        cmocka_unit_test(pages_of_a_list_show_every_name_once_in_order),
         cmocka_unit_test(a_row_counts_what_is_ready_unfinished_and_waiting),
         cmocka_unit_test(stat_counts_ready_leased_delayed_and_what_happened),
         cmocka_unit_test(stat_tells_settings_of_its_kind_only),
