@@ -139,7 +139,7 @@ static bool is_hex(char c)
     return isdigit((unsigned char)c) || (c >= 'a' && c <= 'f');
 }
 
-/* Bytes written as " xx xx ..." up to the end of the line; false, and nothing: it is another line. */
+/* Bytes written as " xx xx ..." up to the end of the line; false and nothing: another line. */
 static bool hex_read(const char *line, struct mst_buf *bytes)
 {
     size_t before = bytes->len;
