@@ -89,7 +89,8 @@ void line_enter(struct core *core, struct line *line, struct place *place);
 void line_leave(struct place *place);
 /* The first place whose session is connected (connected_only) or simply the first; or NULL. */
 struct place *line_first(struct line *line, bool connected_only);
-void line_come_back(struct place *place); /* its session is connected again */
+void line_come_back(struct place *place);                  /* its session is connected again */
+void wait_come_back(struct core *core, struct wait *wait); /* its request was sent again */
 
 /* A wait for the request, in no line yet, its timer armed; the entry then WAITS. NULL: over the
  * limit of waits or out of memory (then refuse with LIMIT or NO_MEMORY: *refusal_out). */

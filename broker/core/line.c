@@ -80,7 +80,8 @@ struct place *line_first(struct line *line, bool connected_only)
 {
     struct place *place = head_of(line);
 
-    while (connected_only && place != NULL && place->wait->session->conn == 0) {
+    while (connected_only && place != NULL &&
+           (place->wait->session->conn == 0 || place->wait->entry->awaited)) {
         stand_aside(place);
         place = head_of(line);
     }

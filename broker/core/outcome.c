@@ -350,7 +350,7 @@ void answer_entry(struct step *step, struct session *session, struct entry *entr
     struct mst_reply *reply;
     uint64_t handle;
 
-    if (session->conn == 0) {
+    if (session->conn == 0 || entry->awaited) {
         return;
     }
     handle = entry->outcome.op == MST_OP_GET ? handle_of_reply(step, session, entry) : 0;

@@ -69,13 +69,19 @@ static void resent(struct step *step, struct session *session, const struct mst_
         struct mst_run run;
         struct mst_request one = single(request, i, &run);
         struct entry *entry = entry_find(session, one.id);
+        bool awaited = entry != NULL && entry->awaited;
 
         if (one.id <= session->highest && entry == NULL) {
             effects_close(step, session->conn, "a request id that was settled before");
             return;
         }
+        if (awaited) {
+            entry->awaited = false;
+        }
         if (entry != NULL && entry->state == ENTRY_ANSWERED) {
             answer_entry(step, session, entry);
+        } else if (awaited && entry->state == ENTRY_WAITS) {
+            wait_come_back(step->core, entry->wait);
         } else if (entry == NULL || entry->state == ENTRY_READ) {
             session->highest = one.id > session->highest ? one.id : session->highest;
             core_dispatch(step, session, &one);
@@ -296,7 +302,8 @@ static void sort_out(struct step *step, struct session *session, const struct ms
 }
 
 /* What will be resent and is not remembered is carried out again when it comes: its first outcome
- * changed nothing. */
+ * changed nothing. What is remembered is not answered before it comes, so that an id is answered
+ * once on each connection. */
 static void expect_again(struct step *step, struct session *session,
                          const struct mst_request *request)
 {
@@ -307,8 +314,11 @@ static void expect_again(struct step *step, struct session *session,
 
         for (uint64_t j = 0; j < range->count && expected < MST_IN_FLIGHT_MAX; j++, expected++) {
             uint64_t id = range->first + j;
+            struct entry *entry = entry_find(session, id);
 
-            if (id != 0 && id <= session->highest && entry_find(session, id) == NULL) {
+            if (entry != NULL) {
+                entry->awaited = true;
+            } else if (id != 0 && id <= session->highest) {
                 entry_ensure(step->core, session, id)->state = ENTRY_READ;
             }
         }

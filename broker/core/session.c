@@ -178,20 +178,21 @@ static void place_back(struct core *core, struct place *place)
     }
 }
 
-/* Its places that were passed over meanwhile are places again; who it waits for is looked at. */
+/* Places that were passed over meanwhile are places again; what they wait for is looked at. */
+void wait_come_back(struct core *core, struct wait *wait)
+{
+    place_back(core, &wait->place);
+    for (size_t i = 0; i < wait->more_count; i++) {
+        place_back(core, &wait->more[i]);
+    }
+}
+
+/* Its waits come back one by one, as their requests are sent again. */
 void session_connect(struct step *step, struct session *session)
 {
     session->conn = step->event->conn;
     step->core->connected++;
     timer_cancel(step->core, &session->timer);
-    for (struct link *l = session->waits.next; l != &session->waits; l = l->next) {
-        struct wait *wait = OWNER(l, struct wait, in_session);
-
-        place_back(step->core, &wait->place);
-        for (size_t i = 0; i < wait->more_count; i++) {
-            place_back(step->core, &wait->more[i]);
-        }
-    }
 }
 
 void session_disconnect(struct step *step, struct session *session)

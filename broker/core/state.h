@@ -131,6 +131,7 @@ struct entry {
     uint64_t id;
     enum entry_state state;
     bool recorded; /* a record made this outcome: it survives a restart */
+    bool awaited;  /* the client is about to send it again: not answered, not served before */
     uint64_t seq;  /* record that made it; 0 if none is durable */
     struct wait *wait;
     struct outcome outcome;

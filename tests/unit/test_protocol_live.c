@@ -235,8 +235,6 @@ static void hello(struct world *world)
     mst_buf_reset(&world->out);
 }
 
-/* ---- tests ---- */
-
 /* The welcome of the document gives away what the broker's randomness was. */
 static struct mst_span randomness(void)
 {
@@ -244,6 +242,86 @@ static struct mst_span randomness(void)
 
     doc_random(bytes, bytes + MST_BOOT_BYTES);
     return mst_span_of(bytes, sizeof(bytes));
+}
+
+/* How many replies of an operation the connection was sent. */
+static int replies_to(const struct world *world, enum mst_op op)
+{
+    struct mst_span in = mst_buf_span(&world->out);
+    struct mst_span payload = MST_SPAN_NONE;
+    size_t used = MST_PREAMBLE_BYTES;
+    size_t need = 0;
+    int count = 0;
+
+    do {
+        in = mst_span_of(in.data + used, in.len - used);
+        if (payload.len > 1) {
+            count += payload.data[1] == op;
+        }
+    } while (mst_frame_next(in, MST_FRAME_BYTES_MAX, &payload, &used, &need) == MST_FRAME_OK);
+    return count;
+}
+
+/* ---- tests ---- */
+
+static void open_jobs(struct world *world)
+{
+    struct mst_request request;
+
+    mst_request_init(&request, MST_OP_OPEN);
+    request.name = mst_span_text("jobs");
+    request_send(world, &request);
+}
+
+static void get_nine(struct world *world)
+{
+    struct mst_request request;
+    uint64_t handles[] = {0};
+
+    mst_request_init(&request, MST_OP_GET);
+    request.id = 9;
+    request.handles = handles;
+    request.handles_count = 1;
+    request_send(world, &request);
+}
+
+/* A wait that is granted between RESUME and the request sent again is answered once. */
+static void a_pending_request_is_answered_once(void **state)
+{
+    struct world world;
+    struct mst_request request;
+    struct mst_span body = mst_span_text("third");
+    struct mst_range pending = {9, 1};
+    uint8_t preamble[MST_PREAMBLE_BYTES];
+
+    (void)state;
+    world_open(&world, randomness());
+    hello(&world);
+    open_jobs(&world);
+    get_nine(&world);
+    engine_closed(world.engine, world.conn);
+    world_connect(&world);
+    hello(&world);
+    open_jobs(&world);
+    mst_request_init(&request, MST_OP_PUT);
+    request.id = 1;
+    request.bodies = &body;
+    request.bodies_count = 1;
+    request_send(&world, &request);
+    world_connect(&world);
+    mst_preamble_write(preamble, MST_CHANNEL_CLEAR);
+    client_sends(&world, mst_span_of(preamble, sizeof(preamble)));
+    mst_request_init(&request, MST_OP_RESUME);
+    request.session = 1;
+    request.secret = mst_span_of(randomness().data + MST_BOOT_BYTES, MST_SECRET_BYTES);
+    request.pending = &pending;
+    request.pending_count = 1;
+    request_send(&world, &request);
+    open_jobs(&world);
+    assert_int_equal(replies_to(&world, MST_OP_GET), 0);
+    get_nine(&world);
+    assert_int_equal(replies_to(&world, MST_OP_GET), 1);
+    world_close(&world);
 }
 
 static void a_session(void **state)
@@ -307,7 +385,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_session),      cmocka_unit_test(a_queue_join_and_resume),
         cmocka_unit_test(an_event),       cmocka_unit_test(a_barrier),
-        cmocka_unit_test(administration),
+        cmocka_unit_test(administration), cmocka_unit_test(a_pending_request_is_answered_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
