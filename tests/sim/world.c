@@ -1,0 +1,367 @@
+/* world.c - the clock, the wires, the broker and the order in which all of it moves. See world.h.
+ *
+ * Invariant: within one moment everything moves in a fixed order (programs as they were made, then
+ * their bytes, then the broker, then its bytes), until nothing moves any more. */
+#include "tests/sim/world.h"
+
+#include <stdlib.h>
+
+#include "broker/core/core.h"
+#include "broker/journal/memory.h"
+
+#define START_NS   (1000 * SECOND)
+#define WALL_NS    INT64_C(1700000000000000000)
+#define ROUNDS_MAX 2000000
+
+/* ---- ports of the engine ---- */
+
+static int64_t port_now(void *user)
+{
+    return ((struct world *)user)->now_ns;
+}
+
+static int64_t port_wall(void *user)
+{
+    const struct world *w = user;
+
+    return WALL_NS + w->now_ns + w->wall_ahead_ns;
+}
+
+uint64_t world_random(struct world *w)
+{
+    w->random ^= w->random >> 12;
+    w->random ^= w->random << 25;
+    w->random ^= w->random >> 27;
+    return (w->random * UINT64_C(2685821657736338717)) >> 11;
+}
+
+static void port_entropy(void *user, uint8_t *out, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        out[i] = (uint8_t)world_random(user);
+    }
+}
+
+static ptrdiff_t port_send(void *user, uint64_t conn, struct mst_span bytes)
+{
+    struct wire *wire = world_wire(user, conn);
+
+    assert_non_null(wire);
+    if (wire->dead || wire->program == NULL) {
+        return (ptrdiff_t)bytes.len; /* the system took them; nobody will read them */
+    }
+    return (ptrdiff_t)pipe_give(&wire->down, bytes, port_now(user));
+}
+
+static void port_close(void *user, uint64_t conn)
+{
+    struct wire *wire = world_wire(user, conn);
+
+    assert_non_null(wire);
+    assert_true(wire->broker_has_it); /* once for each connection */
+    wire->broker_has_it = false;
+}
+
+static void port_log(void *user, enum engine_log_level level, const char *text)
+{
+    (void)user;
+    if (level == ENGINE_ERROR) {
+        print_error("the engine says: %s\n", text);
+    }
+}
+
+/* ---- the broker ---- */
+
+void world_start(struct world *w)
+{
+    struct engine_ports ports = {w,         port_now,   port_wall, port_entropy,
+                                 port_send, port_close, port_log};
+
+    assert_null(w->engine);
+    w->engine = engine_new(&w->config, &ports, w->journal);
+    assert_non_null(w->engine);
+    for (size_t i = 0; w->journal != NULL && i < journal_memory_batches(w->journal); i++) {
+        assert_int_equal(engine_recover(w->engine, journal_memory_batch(w->journal, i),
+                                        journal_memory_durable(w->journal)),
+                         MST_OK);
+    }
+    world_settle(w);
+}
+
+void world_stop(struct world *w)
+{
+    engine_free(&w->engine);
+    if (w->journal != NULL) {
+        journal_memory_crash(w->journal);
+    }
+    world_settle(w);
+}
+
+void world_restart(struct world *w)
+{
+    world_stop(w);
+    world_start(w);
+}
+
+void world_drain(struct world *w)
+{
+    engine_drain(w->engine);
+    world_settle(w);
+}
+
+void world_sync(struct world *w)
+{
+    engine_durable(w->engine, journal_memory_sync(w->journal));
+    world_settle(w);
+}
+
+void world_configure(struct world *w)
+{
+    engine_configure(w->engine, &w->config);
+}
+
+struct world *world_open(enum world_storage storage)
+{
+    struct world *w = calloc(1, sizeof(*w));
+    struct core_config config;
+
+    assert_non_null(w);
+    w->storage = storage;
+    w->now_ns = START_NS;
+    w->random = 1;
+    engine_config_init(&w->config);
+    w->config.version = "sim";
+    mst_buf_init(&w->transcript);
+    if (storage != WORLD_MEMORY) {
+        w->journal = journal_memory_new(storage == WORLD_JOURNAL);
+        assert_non_null(w->journal);
+        core_config_init(&config);
+        config.has_storage = true;
+        w->follower = core_new(&config);
+        assert_non_null(w->follower);
+    }
+    world_start(w);
+    return w;
+}
+
+static void wires_free(struct world *w, bool all)
+{
+    struct wire **at = &w->wires;
+
+    while (*at != NULL) {
+        struct wire *wire = *at;
+
+        if (!all && (wire->program != NULL || wire->broker_has_it)) {
+            at = &wire->next;
+            continue;
+        }
+        *at = wire->next;
+        pipe_clear(&wire->up);
+        pipe_clear(&wire->down);
+        free(wire);
+    }
+}
+
+void world_close(struct world **owner)
+{
+    struct world *w = *owner;
+
+    while (w->programs_count > 0) {
+        struct program *p = w->programs[w->programs_count - 1];
+
+        program_die(&p);
+    }
+    engine_free(&w->engine);
+    wires_free(w, true);
+    journal_free(&w->journal);
+    core_free(&w->follower);
+    mst_buf_clear(&w->transcript);
+    free(w->asked);
+    free(w);
+    *owner = NULL;
+}
+
+/* ---- wires ---- */
+
+struct wire *world_wire(struct world *w, uint64_t conn)
+{
+    struct wire *wire = w->wires;
+
+    while (wire != NULL && wire->conn != conn) {
+        wire = wire->next;
+    }
+    return wire;
+}
+
+uint64_t world_accept(struct world *w)
+{
+    struct engine_peer peer = {.address = "sim"};
+    uint64_t conn = w->engine == NULL ? 0 : engine_accept(w->engine, &peer);
+    struct wire *wire = calloc(1, sizeof(*wire));
+
+    assert_non_null(wire);
+    if (conn == 0) {
+        free(wire);
+        return 0;
+    }
+    wire->conn = conn;
+    wire->broker_has_it = true;
+    pipe_init(&wire->up);
+    pipe_init(&wire->down);
+    wire->up.latency_ns = wire->down.latency_ns = w->latency_ns;
+    wire->next = w->wires;
+    w->wires = wire;
+    return conn;
+}
+
+bool world_serves(const struct world *w, uint64_t conn)
+{
+    const struct wire *wire = w->wires;
+
+    while (wire != NULL && wire->conn != conn) {
+        wire = wire->next;
+    }
+    return wire != NULL && wire->broker_has_it;
+}
+
+static void break_wire(struct wire *wire, struct engine *engine)
+{
+    if (wire->program != NULL) {
+        program_cut(wire->program);
+    } else {
+        engine_closed(engine, wire->conn);
+    }
+}
+
+static bool carry_up(struct world *w, struct wire *wire)
+{
+    bool any = false;
+    struct mst_span piece;
+
+    while (wire->broker_has_it && !wire->dead &&
+           (piece = pipe_look(&wire->up, w->piece_max == 0 ? 0 : 1 + world_random(w) % w->piece_max,
+                              w->now_ns))
+                   .len > 0) {
+        engine_receive(w->engine, wire->conn, piece);
+        pipe_take(&wire->up, piece.len);
+        any = true;
+        if (pipe_is_broken(&wire->up)) {
+            break_wire(wire, w->engine);
+        }
+    }
+    return any;
+}
+
+/* ---- time ---- */
+
+static bool move_broker(struct world *w)
+{
+    bool any = false;
+
+    if (w->engine == NULL || w->broker_stands_still) {
+        return false;
+    }
+    for (size_t i = 0; i < w->programs_count; i++) {
+        struct wire *wire = w->programs[i]->wire;
+
+        any = (wire != NULL && carry_up(w, wire)) || any;
+    }
+    for (struct wire *wire = w->wires; wire != NULL; wire = wire->next) {
+        any = (wire->program == NULL && carry_up(w, wire)) || any;
+    }
+    if (any || engine_next_deadline_ns(w->engine) <= w->now_ns) {
+        engine_turn(w->engine);
+        any = true;
+    }
+    return any;
+}
+
+static char *dump(const struct core *core, struct mst_buf *out)
+{
+    mst_buf_init(out);
+    assert_true(core_dump(core, true, out));
+    assert_true(mst_buf_append(out, "", 1));
+    return (char *)out->data;
+}
+
+/* Decide, then apply: what the journal was given makes the state that the broker has. */
+static void check_follower(struct world *w)
+{
+    struct mst_buf live;
+    struct mst_buf made;
+
+    while (w->followed < journal_memory_batches(w->journal)) {
+        assert_int_equal(core_recover(w->follower, journal_memory_batch(w->journal, w->followed++)),
+                         MST_OK);
+    }
+    if (w->unchecked || w->engine == NULL) {
+        return;
+    }
+    assert_string_equal(dump(engine_core(w->engine), &live), dump(w->follower, &made));
+    mst_buf_clear(&live);
+    mst_buf_clear(&made);
+}
+
+void world_settle(struct world *w)
+{
+    bool any = true;
+
+    for (int round = 0; any; round++) {
+        assert_true(round < ROUNDS_MAX); /* it comes to rest */
+        any = false;
+        for (size_t i = 0; i < w->programs_count; i++) {
+            any = program_step(w->programs[i]) || any;
+        }
+        any = move_broker(w) || any;
+        for (size_t i = 0; i < w->programs_count; i++) {
+            any = program_receive(w->programs[i]) || any;
+        }
+    }
+    wires_free(w, false);
+    if (w->storage == WORLD_JOURNAL) {
+        check_follower(w);
+    }
+}
+
+static int64_t next_ns(const struct world *w)
+{
+    int64_t next = MST_FOREVER;
+
+    if (w->engine != NULL && !w->broker_stands_still) {
+        next = engine_next_deadline_ns(w->engine);
+        for (const struct wire *wire = w->wires; wire != NULL; wire = wire->next) {
+            int64_t arrival = wire->dead ? MST_FOREVER : pipe_next_arrival_ns(&wire->up);
+
+            next = arrival < next ? arrival : next;
+        }
+    }
+    for (size_t i = 0; i < w->programs_count; i++) {
+        int64_t deadline = program_deadline_ns(w->programs[i]);
+
+        next = deadline < next ? deadline : next;
+    }
+    return next;
+}
+
+void pass(struct world *w, int64_t ns)
+{
+    int64_t until = w->now_ns + ns;
+
+    world_settle(w);
+    for (int64_t next = next_ns(w); next <= until; next = next_ns(w)) {
+        w->now_ns = next > w->now_ns ? next : w->now_ns;
+        world_settle(w);
+    }
+    w->now_ns = until;
+    world_settle(w);
+}
+
+void at(struct world *w, int64_t seconds, const char *command)
+{
+    int64_t moment = START_NS + seconds * SECOND;
+
+    assert_true(moment >= w->now_ns);
+    w->stamps = true;
+    pass(w, moment - w->now_ns);
+    tell(w, command);
+}

@@ -1,0 +1,184 @@
+/* world.h - a broker and the programs that use it, in one process, in a time that moves when told.
+ *
+ *   STORY(one_put_wakes_one_getter)
+ *   {
+ *       tell(w, "a get jobs");
+ *       tell(w, "b get jobs");
+ *       tell(w, "c put jobs x");
+ *       expect(w, "a get OK 1.1 x; c put OK 1");
+ *   }
+ *
+ * The engine and the client machines are the real ones; clock, bytes under way, chance and journal
+ * are the world's. A program is a client known by name, connected when first mentioned. Whatever
+ * its calls bring is written into the transcript, which `expect` compares as a whole ('*' stands
+ * for anything within one entry) and empties. The commands are in command.c.
+ *
+ * The same calls give the same transcript, always. Each STORY runs in two worlds: in memory, and
+ * with a journal and bytes that arrive in small pieces; in the second one the journal's records,
+ * applied to another core, must give the state of the real one after every command. */
+#ifndef SIM_WORLD_H
+#define SIM_WORLD_H
+
+#include "broker/engine/engine.h"
+#include "client-lib/client.h"
+#include "tests/sim/wire.h"
+#include "tests/unit/cmocka_all.h"
+
+#define US     INT64_C(1000)
+#define MS     INT64_C(1000000)
+#define SECOND INT64_C(1000000000)
+
+#define WORLD_PROGRAMS 128
+#define PROGRAM_NAME   24
+#define LABEL_MAX      24
+
+enum world_storage {
+    WORLD_MEMORY,   /* no journal: only memory objects, nothing survives a restart */
+    WORLD_JOURNAL,  /* every record is durable at the end of its turn */
+    WORLD_SLOW_DISK /* records become durable when world_sync says so */
+};
+
+struct world;
+struct program;
+
+/* One connection. The broker's end and the program's end close apart. */
+struct wire {
+    struct wire *next;
+    uint64_t conn;
+    struct program *program; /* NULL: its end is closed */
+    bool broker_has_it;
+    bool dead; /* nothing gets through any more, and nobody is told */
+    struct pipe up;
+    struct pipe down;
+};
+
+/* A call that a program made and whose outcome it has not seen. */
+struct errand {
+    struct errand *next;
+    struct mst_call *call;
+    char label[LABEL_MAX];
+};
+
+struct program {
+    char name[PROGRAM_NAME];
+    struct world *world;
+    struct mst_client *machine;
+    struct wire *wire; /* NULL: not connected */
+    struct errand *errands;
+    struct mst_handle *handles[64];
+    size_t handles_count;
+    bool stopped;    /* the process stands still: it reads, sends and notices nothing */
+    bool holds;      /* deliveries wait for `take` */
+    int64_t back_ns; /* when it connects again by itself; MST_FOREVER: not */
+};
+
+struct world {
+    enum world_storage storage;
+    struct engine_config config;
+    struct engine *engine; /* NULL while the broker is down */
+    struct journal *journal;
+    struct core *follower; /* what the journal's records make */
+    size_t followed;       /* batches of the journal that it has applied */
+    int64_t now_ns;
+    int64_t wall_ahead_ns; /* how far somebody has moved the wall clock */
+    uint64_t random;
+    bool broker_stands_still;
+
+    /* for the wires made from now on */
+    size_t piece_max; /* bytes arrive in random pieces up to this size; 0: whole, 1: one by one */
+    int64_t latency_ns;
+    int64_t back_after_ns; /* programs that lost their connection come back by themselves; 0: no */
+
+    struct program *programs[WORLD_PROGRAMS];
+    size_t programs_count;
+    struct wire *wires;
+
+    struct mst_buf transcript;
+    bool stamps; /* entries begin with the seconds since the start: "[5] " */
+    bool quiet;  /* outcomes are only counted */
+    uint64_t counts[MST_UNKNOWN + 1];
+    bool unchecked; /* no comparison with the follower: for crowds */
+    /* Sees every outcome before it is written down. */
+    void (*watch)(struct world *w, const struct program *program, const struct errand *errand);
+    void *watcher;
+    struct mst_reply *asked; /* what `ask` returned last */
+};
+
+struct world *world_open(enum world_storage storage);
+void world_close(struct world **w);
+void world_configure(struct world *w); /* w->config has changed */
+
+/* ---- telling the story ---- */
+
+void tell(struct world *w, const char *command);
+void tellf(struct world *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void pass(struct world *w, int64_t ns); /* lets time go by */
+/* At a moment counted from the beginning, for stories that are a time table. */
+void at(struct world *w, int64_t seconds, const char *command);
+void world_settle(struct world *w); /* until nothing happens any more at this moment */
+
+#define expect(w, text) expect_transcript(w, text, __FILE__, __LINE__)
+void expect_transcript(struct world *w, const char *text, const char *file, int line);
+/* The transcript so far, to be compared by hand; NUL-terminated. */
+const char *transcript(struct world *w);
+void forget_transcript(struct world *w);
+void note(struct world *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* A reading request of an onlooker that is no part of the story. Valid until the next one. */
+const struct mst_reply *ask(struct world *w, const char *command);
+int64_t fact(struct world *w, const char *object, const char *name); /* a number of STAT */
+
+/* ---- the broker ---- */
+
+void world_stop(struct world *w);    /* its process ends; what is durable stays */
+void world_start(struct world *w);   /* again: from the journal, if there is one */
+void world_restart(struct world *w); /* both */
+void world_drain(struct world *w);   /* it goes away in an orderly way */
+void world_sync(struct world *w);    /* WORLD_SLOW_DISK: what was written is durable now */
+bool world_serves(const struct world *w, uint64_t conn);
+
+/* ---- programs and wires ---- */
+
+struct program *program_of(struct world *w, const char *name); /* connected, if it is new */
+struct program *program_new(struct world *w, const char *name, int64_t ttl_ns);
+void program_connect(struct program *p);
+void program_cut(struct program *p);    /* the connection breaks; both ends are told */
+void program_vanish(struct program *p); /* nobody is told: as if a network went dark */
+void program_die(struct program **p);   /* the process is killed; its system closes the socket */
+void program_submit(struct program *p, const struct mst_request *request, const char *label);
+struct errand *program_find(const struct program *p, const char *label);
+void program_take(struct program *p); /* the application takes what was delivered */
+/* One round: what it has to say goes into its wire. true: something happened. */
+bool program_step(struct program *p);
+bool program_receive(struct program *p); /* the same for what it hears */
+int64_t program_deadline_ns(const struct program *p);
+uint64_t program_handle(struct program *p, const char *object);
+
+bool command_run(struct program *p, char *line, const char **problem_out); /* command.c */
+void outcome_write(struct mst_buf *out, const struct world *w,
+                   const struct mst_call *call); /* outcome.c */
+
+uint64_t world_random(struct world *w);
+struct wire *world_wire(struct world *w, uint64_t conn);
+uint64_t world_accept(struct world *w);
+
+/* ---- stories as cmocka tests ---- */
+
+void story_run(void (*story)(struct world *w), enum world_storage storage, size_t piece_max);
+
+#define STORY_WORLDS(name, ...)                                                                    \
+    static void name##_story(struct world *w);                                                     \
+    static void name(void **state)                                                                 \
+    {                                                                                              \
+        (void)state;                                                                               \
+        __VA_ARGS__                                                                                \
+    }                                                                                              \
+    static void name##_story(struct world *w)
+
+#define STORY(name)                                                                                \
+    STORY_WORLDS(name, story_run(name##_story, WORLD_MEMORY, 0);                                   \
+                 story_run(name##_story, WORLD_JOURNAL, 7);)
+/* For what is promised only with, or only without, a journal. */
+#define STORY_IN(storage, name) STORY_WORLDS(name, story_run(name##_story, storage, 0);)
+
+#endif
