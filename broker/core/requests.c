@@ -259,9 +259,7 @@ static void abandon(struct step *step, struct session *session, struct entry *en
     record.request = entry->id;
     if (entry->state == ENTRY_WAITS && entry->wait->kind == WAIT_BARRIER) {
         barrier_party_gone(step, entry->wait, MST_CANCELLED, mst_span_text("cancelled"));
-        return;
-    }
-    if (entry->state == ENTRY_WAITS) {
+    } else if (entry->state == ENTRY_WAITS) {
         if (wait_object(entry->wait) != NULL) {
             object_mark_dirty(step->core, wait_object(entry->wait));
         }

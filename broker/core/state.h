@@ -179,8 +179,7 @@ struct session {
     struct finished *finished;
     size_t finished_count; /* all that ever were; the ring holds the last ones */
     size_t finished_cap;
-    struct barrier_party
-        *parties; /* its arrivals at barriers that have not tripped, latest first */
+    struct barrier_party *parties; /* its arrivals at barriers, the latest first */
 };
 
 /* ---- names, handles, objects ---- */

@@ -112,6 +112,7 @@ static void who_gives_up_while_it_is_away_breaks_it(void **state)
     world_give_up(&w, "a", a);
     world_resume(&w, "a");
     expect_cause(&w, "b", b, MST_BROKEN, "cancelled");
+    expect_waiting(&w, "a", a); /* what was given up is not answered */
     world_close(&w);
 }
 
