@@ -1,5 +1,5 @@
 #!/bin/bash
-# test_readme.sh - README.md is true: each command of its tour prints what the README says it prints.
+# test_readme.sh - README.md is true: each command of its tour prints what the README says.
 #
 # Commands are the lines that begin with "$ " in blocks marked as console; the lines up to the next
 # command are what a terminal shows. Times, and who runs where, differ from run to run: both sides
