@@ -112,8 +112,21 @@ static void decide_ping(struct step *step, struct session *session,
                         const struct mst_request *request)
 {
     struct mst_reply *reply = answer_read(step, session, NULL, request);
+    struct core_figures figures = core_figures(step->core);
+    const struct mst_fact facts[] = {
+        {mst_span_text("objects"), false, (int64_t)figures.objects, MST_SPAN_NONE},
+        {mst_span_text("sessions"), false, (int64_t)figures.sessions, MST_SPAN_NONE},
+        {mst_span_text("connected"), false, (int64_t)figures.connected, MST_SPAN_NONE},
+        {mst_span_text("waits"), false, (int64_t)figures.waits, MST_SPAN_NONE},
+        {mst_span_text("messages"), false, (int64_t)figures.messages, MST_SPAN_NONE},
+        {mst_span_text("memory"), false, (int64_t)figures.memory, MST_SPAN_NONE},
+    };
 
     reply->version = mst_span_text(step->core->config.version);
+    reply->facts = mst_arena_take(&step->effects->arena, sizeof(facts));
+    must(reply->facts != NULL);
+    memcpy(reply->facts, facts, sizeof(facts));
+    reply->facts_count = sizeof(facts) / sizeof(facts[0]);
 }
 
 static void decide_nothing(struct step *step, struct session *session,

@@ -159,7 +159,7 @@ struct object *handle_object(struct step *step, struct session *session,
     }
     if ((kinds & KIND_MASK(object->kind)) == 0) {
         refuse(step, session, request, MST_CONFLICT,
-               step_printf(step, "it is a %s", mst_kind_names[object->kind]));
+               step_printf(step, "it is of kind %s", mst_kind_names[object->kind]));
         return NULL;
     }
     step->object = object;

@@ -178,7 +178,7 @@ static void compare(struct step *step, struct session *session, struct object *o
 {
     if ((uint64_t)object->kind != request->kind) {
         refuse(step, session, request, MST_CONFLICT,
-               step_printf(step, "it is a %s", mst_kind_names[object->kind]));
+               step_printf(step, "it is of kind %s", mst_kind_names[object->kind]));
         return;
     }
     for (int i = 0; i < SETTINGS_COUNT; i++) {
