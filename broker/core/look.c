@@ -39,6 +39,7 @@ static void peek_add(struct peek *peek, const struct message *message)
         return;
     }
     delivery_fill(peek->step, message, delivery);
+    delivery->number = message->counted;
     delivery->state = (uint64_t)message->state;
     bytes = delivery_bytes(delivery);
     if (bytes > peek->bytes_left && peek->reply->deliveries_count > 0) {
