@@ -1,4 +1,4 @@
-/* background.c - the thread that drives when nobody waits, and runs the callbacks.
+/* background.c - callbacks, and the thread that runs them and drives when nobody waits.
  *
  * After a call it does not drive at once, for the next call is likely to follow, and would have to
  * share the socket with it: it looks in every millisecond, sends a receipt that is due, and takes
@@ -9,6 +9,52 @@
 #include <time.h>
 
 #define LOOK_NS MUSTER_MS
+
+/* ---- callbacks ---- */
+
+static void run_notice(muster_client *client, const struct mst_client_notice *notice)
+{
+    muster_notice_info info = {notice->kind, notice->text, notice->queue, notice->message,
+                               notice->delivery};
+
+    if (client->on_notice != NULL) {
+        mst_enter_callback(1);
+        client->on_notice(client, &info, client->user);
+        mst_enter_callback(-1);
+    }
+}
+
+void mst_transport_run_callbacks(muster_client *client)
+{
+    struct mst_client_notice *notice;
+    struct mst_call *call;
+
+    if (client->calling) {
+        return;
+    }
+    client->calling = true;
+    while ((notice = mst_client_next_notice(client->machine)) != NULL) {
+        pthread_mutex_unlock(&client->lock);
+        run_notice(client, notice);
+        mst_client_notice_free(&notice);
+        pthread_mutex_lock(&client->lock);
+    }
+    while ((call = mst_client_next_result(client->machine, mst_clock_ns())) != NULL) {
+        client->calling_seq = call->seq;
+        pthread_mutex_unlock(&client->lock);
+        mst_async_finish(client, call);
+        pthread_mutex_lock(&client->lock);
+        client->calling_seq = 0;
+    }
+    client->calling = false;
+    for (struct mst_waiter *w = client->waiters_first; w != NULL; w = w->next) {
+        if (w->for_async && w->asleep) {
+            pthread_cond_signal(&w->cond);
+        }
+    }
+}
+
+/* ---- the thread ---- */
 
 static void sleep_background(muster_client *client, bool soon)
 {

@@ -11,7 +11,8 @@
 #include "client-lib/client_copy.h"
 #include "client-lib/client_state.h"
 
-/* The broker decides what times out; only when it is late by this much it is asked for a verdict. */
+/* The broker decides what times out; only when it is late by this much it is asked for a
+ * verdict. */
 #define GRACE_NS 250000000LL
 
 struct mst_client *mst_client_new(const struct mst_client_config *config)

@@ -1,8 +1,9 @@
 /* client.h - the pure machine of the library: calls in, bytes out; bytes in, outcomes out.
  *
- * It holds everything that is true of one session: which requests are in flight, what was confirmed,
- * what has to be sent again. It knows no socket, thread, clock or chance: whoever drives it hands in
- * bytes and the time, and takes out bytes, outcomes and notices. Not thread-safe.
+ * It holds everything that is true of one session: which requests are in flight, what was
+ * confirmed, what has to be sent again. It knows no socket, thread, clock or chance: whoever
+ * drives it hands in bytes and the time, and takes out bytes, outcomes and notices.
+ * Not thread-safe.
  *
  *   DOWN --mst_client_connected--> GREETING --welcome--> UP
  *    ^                                |                   |
@@ -43,19 +44,20 @@ uint64_t mst_handle_number(const struct mst_handle *handle);
 
 /* The call is the machine's until it is over; that may be at once. */
 void mst_client_submit(struct mst_client *client, struct mst_call *call, int64_t now_ns);
-/* Asks for an end with status (TIMEOUT or CANCELLED) unless it is decided already. Of a call that was
- * not yet submitted, too: it then ends when it is. */
+/* Asks for an end with status (TIMEOUT or CANCELLED) unless it is decided already. Of a call
+ * that was not yet submitted, too: it then ends when it is. */
 void mst_client_cancel(struct mst_client *client, struct mst_call *call, enum mst_status status,
                        int64_t now_ns);
 /* The application has the delivery now: ANSWERED becomes OVER. Any other state stays. */
 void mst_client_take(struct mst_client *client, struct mst_call *call, int64_t now_ns);
-/* Nobody wants the outcome any more; the call must have been made by mst_call_new. What it takes from
- * a queue goes back. */
+/* Nobody wants the outcome any more; the call must have been made by mst_call_new. What it
+ * takes from a queue goes back. */
 void mst_client_forget(struct mst_client *client, struct mst_call *call, int64_t now_ns);
 /* The next call with an outcome that somebody waits for; NULL: none. It stays as it is: who waits
  * looks at its state, for a lost connection may take an ANSWERED back to SENT. */
 struct mst_call *mst_client_next_woken(struct mst_client *client);
-/* The next call whose outcome is for a callback, taken: it is over, and the caller's. NULL: none. */
+/* The next call whose outcome is for a callback, taken: it is over, and the caller's. NULL:
+ * none. */
 struct mst_call *mst_client_next_result(struct mst_client *client, int64_t now_ns);
 bool mst_client_has_results(const struct mst_client *client);
 /* Of the calls that no thread waits for: is one as old as seq not yet over? */

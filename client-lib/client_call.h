@@ -1,10 +1,10 @@
 /* client_call.h - one request and its one outcome, as the pure machine keeps it.
  *
- * A call is either over or the machine's: from mst_client_submit until its state is MST_CALL_OVER the
- * machine holds pointers to it. What flows in masses (a put of one body, a get of one message, a
- * finish of one delivery) is held in a few words, so that many fit into memory and neighbours can
- * share a frame; any other call refers to a whole mst_request.
- * Must not know: the wire's bytes, sockets, threads, clocks. */
+ * A call is either over or the machine's: from mst_client_submit until its state is
+ * MST_CALL_OVER the machine holds pointers to it. What flows in masses (a put of one body, a
+ * get of one message, a finish of one delivery) is held in a few words, so that many fit into
+ * memory and neighbours can share a frame; any other call refers to a whole mst_request. Must
+ * not know: the wire's bytes, sockets, threads, clocks. */
 #ifndef MST_CLIENT_CALL_H
 #define MST_CLIENT_CALL_H
 
@@ -107,7 +107,8 @@ bool mst_call_joins(const struct mst_call *first, const struct mst_call *call);
 
 /* Made again by itself when the session was lost: it changed nothing, or what it took went back. */
 bool mst_call_is_repeatable(const struct mst_call *call);
-/* While there is no connection, it may end on this side alone: given up is as good as never made. */
+/* While there is no connection, it may end on this side alone: given up is as good as never
+ * made. */
 bool mst_call_may_be_abandoned(const struct mst_call *call);
 
 void mst_call_list_append(struct mst_call_list *list, struct mst_call *call);

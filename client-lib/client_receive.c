@@ -153,13 +153,6 @@ static bool answer(struct mst_client *client, struct mst_call *call, const struc
     }
     /* All but a delivery is taken when it is here: nothing is lost if this process ends now. */
     mst_position_taken(client, call->position);
-    if (reply->status == MST_UNAVAILABLE && !client->leaving) {
-        client->draining = true; /* not carried out: the broker that comes next may */
-        if (call->verdict == MST_OK && !call->forgotten && call->timeout_ns != 0) {
-            mst_call_again(client, call);
-            return true;
-        }
-    }
     if (!fill_outcome(client, call, reply, index)) {
         mst_call_end(client, call, MST_NO_MEMORY);
         return false;

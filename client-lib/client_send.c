@@ -269,8 +269,8 @@ static bool send_frame(struct mst_client *client, struct mst_call *first, size_t
            mst_send(client, &request, now_ns);
 }
 
-/* Sends the first calls of the list in one frame. Memory that runs out ends them: they were not sent,
- * or, if they were before, the connection that comes next says more. */
+/* Sends the first calls of the list in one frame. Memory that runs out ends them: they were not
+ * sent, or, if they were before, the connection that comes next says more. */
 static bool send_group(struct mst_client *client, struct mst_call_list *list, int64_t now_ns)
 {
     size_t count = gather(client, list);
@@ -303,8 +303,8 @@ static bool send_group(struct mst_client *client, struct mst_call_list *list, in
 
 static bool may_make_frames(const struct mst_client *client)
 {
-    return client->phase == MST_CLIENT_UP && !client->draining && !client->leaving &&
-           !client->renewing && mst_buf_size(&client->out) < OUT_BYTES_MAX;
+    return client->phase == MST_CLIENT_UP && !client->leaving && !client->renewing &&
+           mst_buf_size(&client->out) < OUT_BYTES_MAX;
 }
 
 /* Sends what the list has, in order, until it meets an obstacle of its own. Others are set aside.

@@ -1,8 +1,8 @@
 /* client_session.c - connections come and go; the session is what stays.
  *
  * On a new connection the client says what it will send again (pending) and what it gave up
- * (abandoned); whatever else the broker remembers was taken. Only when the session itself is gone is
- * there anything that cannot be known. */
+ * (abandoned); whatever else the broker remembers was taken. Only when the session itself is
+ * gone is there anything that cannot be known. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -186,12 +186,13 @@ static void copy_limits(struct mst_client *client, const struct mst_reply *welco
              welcome->version.len == 0 ? "" : (const char *)welcome->version.data);
 }
 
-/* Generations count within one run of the broker; those of an other run say nothing. */
-static void check_boot(struct mst_client *client, const struct mst_reply *welcome)
+/* A broker that lost the session in a restart may have lost its events too: the generations that
+ * were known say nothing then. */
+static void check_boot(struct mst_client *client, const struct mst_reply *welcome, bool is_new)
 {
     struct mst_span boot = mst_span_of(client->boot, client->boot_len);
 
-    if (!mst_span_equal(boot, welcome->boot)) {
+    if (is_new && !mst_span_equal(boot, welcome->boot)) {
         mst_handles_forget_generations(client);
         for (struct mst_call *call = client->live_first; call != NULL; call = call->live_next) {
             call->has_generation = false;
@@ -203,13 +204,13 @@ static void check_boot(struct mst_client *client, const struct mst_reply *welcom
     }
 }
 
-static void be_up(struct mst_client *client, const struct mst_reply *welcome)
+static void be_up(struct mst_client *client, const struct mst_reply *welcome, bool is_new)
 {
     client->phase = MST_CLIENT_UP;
     client->expired = false;
     client->trouble = "connected";
     copy_limits(client, welcome);
-    check_boot(client, welcome);
+    check_boot(client, welcome, is_new);
 }
 
 static bool welcomed_new(struct mst_client *client, const struct mst_reply *welcome)
@@ -218,7 +219,7 @@ static bool welcomed_new(struct mst_client *client, const struct mst_reply *welc
         client->trouble = "the broker's welcome names no session";
         return false;
     }
-    be_up(client, welcome);
+    be_up(client, welcome, true);
     client->session = welcome->session;
     client->secret_len = welcome->secret.len;
     if (client->secret_len > 0) {
@@ -236,7 +237,7 @@ static bool welcomed_back(struct mst_client *client, const struct mst_reply *wel
 {
     size_t sent;
 
-    be_up(client, welcome);
+    be_up(client, welcome, false);
     client->abandoned_count = 0;
     sent = mst_client_sort_sent(client);
     for (size_t i = 0; i < sent; i++) {
@@ -253,7 +254,6 @@ static bool take_notice(struct mst_client *client, const struct mst_reply *reply
 {
     switch (reply->notice) {
     case MST_NOTICE_GOING_AWAY:
-        client->draining = true;
         mst_notify(client, MUSTER_GOING_AWAY, "the broker is going away");
         return true;
     case MST_NOTICE_SESSION_ENDED:
@@ -330,7 +330,6 @@ static void reset_connection(struct mst_client *client)
     memset(client->taken_early, 0, sizeof(client->taken_early));
     client->sent = client->arrived = client->taken = client->confirmed = 0;
     client->receipt_due_ns = MST_FOREVER;
-    client->draining = false;
     client->renewing = false;
     mst_handles_reset(client);
 }

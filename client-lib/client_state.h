@@ -3,7 +3,8 @@
  * Invariants:
  *   - a call is on the live list from submission until it is over, in order of submission
  *   - UNSENT: no id, and in one of ready, again, held[] or its handle's held
- *   - SENT, ANSWERED: has an id and is found by it; while it waits to be sent once more, it is in resend
+ *   - SENT, ANSWERED: has an id and is found by it; while it waits to be sent once more, it is in
+ *     resend
  *   - UP: sent - confirmed is what the broker counts as in flight, and never over in_flight_max
  *   - waiting[], and puts and put_bytes of handles, count what is unanswered on this connection */
 #ifndef MST_CLIENT_STATE_H
@@ -17,8 +18,8 @@
 
 #define MST_BUCKETS 4096u /* a power of two: ids in a row fall into buckets in a row */
 
-/* Waits may fill seven eighths of what may be in flight, and each kind of them a half, so that a call
- * which would end a wait always gets through. */
+/* Waits may fill seven eighths of what may be in flight, and each kind of them a half, so that
+ * a call which would end a wait always gets through. */
 enum mst_share { MST_SHARE_PUTS, MST_SHARE_GETS, MST_SHARE_WAITS, MST_SHARE_REST, MST_SHARES };
 
 struct mst_handle {
@@ -62,7 +63,6 @@ struct mst_client {
     enum mst_client_phase phase;
     uint64_t epoch; /* number of the connection, from 1 */
     bool preamble_read;
-    bool draining; /* the broker is going away: nothing new is sent to it */
     bool renewing; /* to be dropped on purpose, for instance to hand deliveries back */
     bool quiet;    /* that was so: coming back is not worth a notice */
     struct mst_buf in;

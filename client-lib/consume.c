@@ -1,7 +1,8 @@
 /* consume.c - a window of messages ahead of the application.
  *
- * The window is so many gets in flight, in the order they were made. A message that has come is still
- * the broker's until the application takes it, so a lost connection takes it back by itself. */
+ * The window is so many gets in flight, in the order they were made. A message that has come is
+ * still the broker's until the application takes it, so a lost connection takes it back by
+ * itself. */
 #include <stdlib.h>
 #include <string.h>
 

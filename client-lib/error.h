@@ -6,8 +6,8 @@
 
 #include "protocol/status.h"
 
-/* Keeps "tried: what happened (cause); what to do" and returns status as the public enum. The format
- * says what was tried; cause may be NULL. */
+/* Keeps "tried: what happened (cause); what to do" and returns status as the public enum. The
+ * format says what was tried; cause may be NULL. */
 enum muster_status mst_fail(enum mst_status status, const char *cause, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -1,5 +1,5 @@
-/* headers.h - the headers of a message on the wire: one msgpack map of text to bytes. The broker does
- * not look into it; what comes back may be anybody's, and is read with care. */
+/* headers.h - the headers of a message on the wire: one msgpack map of text to bytes. The
+ * broker does not look into it; what comes back may be anybody's, and is read with care. */
 #ifndef MST_HEADERS_H
 #define MST_HEADERS_H
 

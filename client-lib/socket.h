@@ -1,5 +1,5 @@
-/* socket.h - one way to one broker: its URL, its addresses, and the socket that is being connected or
- * is. Never blocks, but in mst_link_resolve. Must not know: what flows over it. */
+/* socket.h - one way to one broker: its URL, its addresses, and the socket that is being
+ * connected or is. Never blocks, but in mst_link_resolve. Must not know: what flows over it. */
 #ifndef MST_SOCKET_H
 #define MST_SOCKET_H
 
@@ -39,8 +39,8 @@ bool mst_link_wants_addresses(const struct mst_link *link, int64_t now_ns);
 /* Asks the resolver, which may take its time. Touches nothing of the link but what it is given. */
 struct addrinfo *mst_link_resolve(const char *host, const char *port, bool is_unix, char *trouble,
                                   size_t trouble_size);
-/* Goes on: begins an attempt that is due, looks after one that is under way. True when the state has
- * just become UP. */
+/* Goes on: begins an attempt that is due, looks after one that is under way. True when the
+ * state has just become UP. */
 bool mst_link_step(struct mst_link *link, int64_t now_ns);
 /* Closes what is open; the next attempt comes after a pause that grows with the failures. */
 void mst_link_drop(struct mst_link *link, int64_t now_ns);

@@ -2,9 +2,9 @@
  *
  * One mutex per client guards everything in it. At any time at most one thread is the *driver*: it
  * polls the socket, reads, connects. Anyone may write. A thread that blocks in a call drives if
- * nobody else does, and hands the role on when its own call is over; so a round trip costs no change
- * of thread. The background thread drives when nobody waits; while calls follow each other closely it
- * only looks in every millisecond, so that no call has to wake it.
+ * nobody else does, and hands the role on when its own call is over; so a round trip costs no
+ * change of thread. The background thread drives when nobody waits; while calls follow each other
+ * closely it only looks in every millisecond, so that no call has to wake it.
  *
  * Order of locks: a cancel token's before a client's. */
 #ifndef MST_TRANSPORT_H
@@ -42,8 +42,8 @@ struct muster_client {
     struct mst_client *machine;
     struct mst_link link;
     int wake_fd;       /* gets the driver out of poll */
-    int background_fd; /* the same when that is the background thread: no one takes the other's wake */
-    uint8_t *buffer; /* the driver reads into it */
+    int background_fd; /* the same when that is the background thread: neither takes the other's */
+    uint8_t *buffer;   /* the driver reads into it */
 
     const void *driver; /* its waiter, or the client itself for the background thread */
     bool resolving;     /* the driver is in the resolver: nobody may take over */

@@ -151,7 +151,7 @@ typedef struct {
 #define MUSTER_CLIENT_OPTIONS                                                                      \
     {                                                                                              \
         sizeof(muster_client_options), NULL, NULL, 10 * MUSTER_SECOND, 5 * MUSTER_SECOND,          \
-            2 * MUSTER_SECOND, false, NULL, NULL, false                                                 \
+            2 * MUSTER_SECOND, false, NULL, NULL, false                                            \
     }
 
 /* Connects and opens a session. UNAVAILABLE (not reached in time), VALUE (URL, option), PROTOCOL,

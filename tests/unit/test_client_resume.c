@@ -294,7 +294,8 @@ static void a_cancelled_call_stays_cancelled_across_connections(void **state)
     world_free(put);
 }
 
-/* A wait that comes back tells where the event stood when it began, within one run of the broker. */
+/* A wait that comes back tells where the event stood when it began, within one run of the
+ * broker. */
 static void an_event_wait_remembers_its_generation(void **state)
 {
     struct mst_call *set;
@@ -332,28 +333,31 @@ static void an_event_wait_remembers_its_generation(void **state)
     world_free(wait);
 }
 
-static void a_broker_that_goes_away_is_not_asked_again(void **state)
+/* A session that came back has an event whose generation still counts, whichever broker runs. */
+static void a_resumed_event_wait_remembers_it_too(void **state)
 {
-    struct mst_call *get;
-    struct mst_call *put;
+    struct mst_call *set;
+    struct mst_call *wait;
+    struct mst_reply reply;
     struct world w;
 
     (void)state;
     world_up(&w);
-    get = world_get(&w, "jobs", MST_GET_LEASE, MST_FOREVER);
+    set = world_op(&w, MST_OP_EVENT_SET, "go");
     world_said(&w);
-    broker_answers(&w, MST_OP_GET, 1, 1, MST_UNAVAILABLE);
-    assert_int_equal(get->state, MST_CALL_UNSENT);
-    put = world_put(&w, "jobs", "a", MST_FOREVER);
-    assert_said(&w, "");
+    mst_reply_init(&reply, MST_OP_EVENT_SET);
+    reply.id = 1;
+    reply.generation = 9;
+    world_reply(&w, &reply);
+    wait = world_op(&w, MST_OP_EVENT_WAIT, "go");
+    world_said(&w);
     lose(&w);
-    world_connect(&w);
-    assert_said(&w, "RESUME session=7\n");
-    world_welcome(&w, MST_OP_RESUME);
-    assert_said(&w, "OPEN 0=jobs\nGET #2 n=1 h0\nPUT #3 h0 a\n");
+    w.welcome.boot = mst_span_of("boot 2", 6);
+    come_back(&w);
+    assert_said(&w, "OPEN 0=go\nEVENT_WAIT #2 h0 since=9\n");
     world_clear(&w);
-    world_free(get);
-    world_free(put);
+    world_free(set);
+    world_free(wait);
 }
 
 static void an_unwanted_lease_goes_back_uncounted(void **state)
@@ -384,7 +388,8 @@ static void an_unwanted_lease_goes_back_uncounted(void **state)
     world_clear(&w);
 }
 
-/* In auto mode a receipt would be the end of the message: only a new connection can hand it back. */
+/* In auto mode a receipt would be the end of the message: only a new connection can hand it
+ * back. */
 static void an_unwanted_message_goes_back_with_the_connection(void **state)
 {
     struct mst_call *get;
@@ -453,7 +458,7 @@ int main(void)
         cmocka_unit_test(without_a_time_to_live_the_session_ends_with_its_connection),
         cmocka_unit_test(a_cancelled_call_stays_cancelled_across_connections),
         cmocka_unit_test(an_event_wait_remembers_its_generation),
-        cmocka_unit_test(a_broker_that_goes_away_is_not_asked_again),
+        cmocka_unit_test(a_resumed_event_wait_remembers_it_too),
         cmocka_unit_test(an_unwanted_lease_goes_back_uncounted),
         cmocka_unit_test(an_unwanted_message_goes_back_with_the_connection),
         cmocka_unit_test(bye_ends_everything),
