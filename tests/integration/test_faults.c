@@ -19,7 +19,8 @@ static const struct broker_options quick = {.args = quick_args};
 
 /* ---- clients that die or hang ---- */
 
-/* Takes a message, tells so once the broker knows it, and waits for a signal; then finishes it. */
+/* Takes a message, tells so once the broker knows it, and waits for a signal; then finishes it, once
+ * the connection is known to be good. */
 static void hold_a_message(int report, void *url)
 {
     muster_client_options options = MUSTER_CLIENT_OPTIONS;
@@ -39,6 +40,8 @@ static void hold_a_message(int report, void *url)
     muster_ping(client, MUSTER_FOREVER, NULL); /* its frame confirms that the message was taken */
     dprintf(report, "taken %s\n", muster_status_name(status));
     sigwait(&go_on, &got);
+    while (muster_ping(client, WAIT_LIMIT_NS, NULL) != MUSTER_OK) {
+    }
     dprintf(report, "done %s\n", muster_status_name(muster_done(message)));
 }
 
@@ -254,6 +257,8 @@ static void session_that_cannot_come_back_ends(void **state)
     proxy_cut(proxy);
     expect_get(jobs, "held", 2);
     proxy_refuse(proxy, false);
+    expect_put(queue_open(world, near, "news"), "all is well again");
+    expect_get(queue_open(world, far, "news"), "all is well again", 1);
     expect_status(muster_done(message), MUSTER_LOST);
     muster_message_free(&message);
 }

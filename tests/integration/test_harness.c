@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,19 +14,38 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Serves one connection after the other. */
+#define CONNECTIONS 16
+
+static void echo_some(struct pollfd *connection)
+{
+    char bytes[256];
+    ssize_t n = recv(connection->fd, bytes, sizeof(bytes), 0);
+    if (n > 0) {
+        send(connection->fd, bytes, (size_t)n, MSG_NOSIGNAL);
+    } else {
+        close(connection->fd);
+        connection->fd = -1;
+    }
+}
+
+/* The first descriptor listens; the others are its connections. */
 static void echo(int report, void *arg)
 {
-    int listener = *(int *)arg;
+    struct pollfd polled[1 + CONNECTIONS];
+    for (size_t i = 0; i <= CONNECTIONS; i++) {
+        polled[i] = (struct pollfd){.fd = i == 0 ? *(int *)arg : -1, .events = POLLIN};
+    }
     dprintf(report, "serving\n");
-    for (;;) {
-        char bytes[256];
-        ssize_t n;
-        int fd = accept(listener, NULL, NULL);
-        while ((n = recv(fd, bytes, sizeof(bytes), 0)) > 0) {
-            send(fd, bytes, (size_t)n, MSG_NOSIGNAL);
+    while (poll(polled, 1 + CONNECTIONS, -1) > 0) {
+        for (size_t i = 1; i <= CONNECTIONS; i++) {
+            if (polled[i].fd >= 0 && polled[i].revents != 0) {
+                echo_some(&polled[i]);
+            } else if (polled[i].fd < 0 && polled[0].revents != 0) {
+                polled[i].fd = accept(polled[0].fd, NULL, NULL);
+                polled[i].revents = 0;
+                polled[0].revents = 0;
+            }
         }
-        close(fd);
     }
 }
 
@@ -134,12 +154,12 @@ static void loses_and_stalls(void **state)
         assert_int_equal(send(silent, "lost", 4, MSG_NOSIGNAL), 4);
         assert_false(wait_readable(silent, 50));
         assert_int_equal(proxy_forwarded(proxy) - before, way == 2 ? 4 : 0);
-        proxy_cut(proxy);
-        assert_true(has_ended(silent));
-        close(silent);
         int later = tcp_connect(proxy_port(proxy));
         assert_int_equal(echoed(later, 10), 10);
         close(later);
+        proxy_cut(proxy);
+        assert_true(has_ended(silent));
+        close(silent);
     }
 }
 

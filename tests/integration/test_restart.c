@@ -37,6 +37,8 @@ static void blocked_get_survives_a_restart(void **state)
     kill_broker(broker);
     assert_false(blocked_is_over(get));
     broker_restart(broker);
+    muster_client *later = client_open(world, broker_url(broker), LONG_TTL);
+    jobs = queue_open(world, later, "jobs");
     expect_put(jobs, "after the restart");
     expect_status(blocked_finish(get, body), MUSTER_OK);
     assert_string_equal(body, "after the restart");

@@ -163,8 +163,9 @@ static bool proxy_command(struct proxy *proxy)
     case DROP:
         for (size_t i = 0; i < LINKS_MAX; i++) {
             struct link *link = &proxy->links[i];
-            link->stalled = link->stalled || command.kind == STALL;
-            link->half[command.number].lose |= command.kind == DROP;
+            bool used = link->end[0] >= 0;
+            link->stalled |= used && command.kind == STALL;
+            link->half[command.number].lose |= used && command.kind == DROP;
         }
         break;
     case AWAIT: proxy->awaited = command.number; return true;
