@@ -202,12 +202,10 @@ static void put_session(struct mst_buf *out)
 
     struct mst_request ping = ask(MST_OP_PING, 1, 0);
     client(out, &ping, "PING as request 1");
-    struct mst_fact facts[] = {{text("objects"), false, 0, MST_SPAN_NONE},
-                               {text("sessions"), false, 1, MST_SPAN_NONE},
-                               {text("connected"), false, 1, MST_SPAN_NONE},
-                               {text("waits"), false, 0, MST_SPAN_NONE},
-                               {text("messages"), false, 0, MST_SPAN_NONE},
-                               {text("memory"), false, 0, MST_SPAN_NONE}};
+    struct mst_fact facts[] = {
+        {text("objects"), false, 0, MST_SPAN_NONE},   {text("sessions"), false, 1, MST_SPAN_NONE},
+        {text("connected"), false, 1, MST_SPAN_NONE}, {text("waits"), false, 0, MST_SPAN_NONE},
+        {text("messages"), false, 0, MST_SPAN_NONE},  {text("memory"), false, 0, MST_SPAN_NONE}};
     reply = say(MST_OP_PING, 1);
     reply.version = text("0.1.0");
     reply.facts = facts;
