@@ -19,8 +19,8 @@ static const struct broker_options quick = {.args = quick_args};
 
 /* ---- clients that die or hang ---- */
 
-/* Takes a message, tells so once the broker knows it, and waits for a signal; then finishes it, once
- * the connection is known to be good. */
+/* Takes a message, tells so once the broker knows it, and waits for a signal; then finishes it, but
+ * not before the connection is known to be good. */
 static void hold_a_message(int report, void *url)
 {
     muster_client_options options = MUSTER_CLIENT_OPTIONS;
