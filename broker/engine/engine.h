@@ -22,11 +22,11 @@ struct engine;
 struct core;
 struct journal;
 
-#define ENGINE_GREETING_NS        5000000000LL  /* from accept until the session is there */
-#define ENGINE_CLOSING_NS         5000000000LL  /* for a closing connection to take its output */
-#define ENGINE_DRAIN_NS           10000000000LL /* the same for all when the broker goes away */
-#define ENGINE_PAUSE_NS           1000000000LL  /* longer without a turn: input goes first */
-#define ENGINE_HEARTBEATS         3             /* signs of life within the silence time */
+#define ENGINE_GREETING_NS        5000000000LL /* from accept until the session is there */
+#define ENGINE_CLOSING_NS         5000000000LL /* for a closing connection to take its output */
+#define ENGINE_DRAIN_NS           9000000000LL /* for all when it goes away: in 10 s it is gone */
+#define ENGINE_PAUSE_NS           1000000000LL /* longer without a turn: input goes first */
+#define ENGINE_HEARTBEATS         3            /* signs of life within the silence time */
 #define ENGINE_PEER_TEXT_MAX      64
 #define ENGINE_CONNECTIONS_LIMIT  1000000
 #define ENGINE_BODY_PER_FRAME_MAX 2 /* a body has at most this part of a frame */
@@ -83,7 +83,8 @@ void engine_free(struct engine **engine);
 enum mst_status engine_recover(struct engine *engine, struct mst_span records, uint64_t seq);
 
 /* A number for a new connection, 0 when the limit is reached: then close it. Numbers are never used
- * twice; engine_slot of those in use are distinct and small, to index a table by. */
+ * twice; engine_slot of those in use are distinct, to index a table by: a slot that was never in use
+ * before is given only when all smaller ones are in use. */
 uint64_t engine_accept(struct engine *engine, const struct engine_peer *peer);
 static inline uint32_t engine_slot(uint64_t conn)
 {

@@ -30,6 +30,7 @@ static const char *advice_of(int error)
 {
     switch (error) {
     case EADDRINUSE: return "another program, perhaps a broker, has it; choose another address";
+    case EEXIST: return "what is there is no socket; remove it or choose another path";
     case EADDRNOTAVAIL: return "this host has no such address";
     case EACCES:
     case EPERM: return "the user that musterd runs as may not; choose another address";
@@ -183,24 +184,30 @@ static int open_tcp(struct listeners *listeners, const struct config_listen *lis
 
 /* ---- Unix ---- */
 
-/* A socket's file outlives a broker that was killed. It may be replaced if nobody answers there. */
-static bool is_left_over(const struct sockaddr_un *address)
+/* A socket's file outlives a broker that was killed. It may be replaced if nobody answers there.
+ * Returns 0, or the error that says why not. */
+static int remove_left_over(const struct sockaddr_un *address)
 {
     struct stat file;
-    bool refused;
+    int error = EADDRINUSE;
     int fd;
 
-    if (lstat(address->sun_path, &file) != 0 || !S_ISSOCK(file.st_mode)) {
-        return false;
+    if (lstat(address->sun_path, &file) != 0) {
+        return errno;
+    }
+    if (!S_ISSOCK(file.st_mode)) {
+        return EEXIST;
     }
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) {
-        return false;
+        return errno;
     }
-    refused = connect(fd, (const struct sockaddr *)(const void *)address, sizeof(*address)) != 0 &&
-              errno == ECONNREFUSED;
+    if (connect(fd, (const struct sockaddr *)(const void *)address, sizeof(*address)) != 0 &&
+        errno == ECONNREFUSED) {
+        error = unlink(address->sun_path) == 0 ? 0 : errno;
+    }
     close(fd);
-    return refused;
+    return error;
 }
 
 static int bind_unix(int fd, const struct sockaddr_un *address)
@@ -208,15 +215,17 @@ static int bind_unix(int fd, const struct sockaddr_un *address)
     const struct sockaddr *plain = (const struct sockaddr *)(const void *)address;
     mode_t mask = umask(0177);
     int result = bind(fd, plain, sizeof(*address));
+    int error = result == 0 ? 0 : errno;
 
-    if (result != 0 && errno == EADDRINUSE) {
-        if (is_left_over(address) && unlink(address->sun_path) == 0) {
+    if (error == EADDRINUSE) {
+        error = remove_left_over(address);
+        if (error == 0) {
             result = bind(fd, plain, sizeof(*address));
-        } else {
-            errno = EADDRINUSE;
+            error = result == 0 ? 0 : errno;
         }
     }
     umask(mask);
+    errno = error;
     return result;
 }
 

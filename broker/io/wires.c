@@ -6,6 +6,7 @@
  * second has passed; everybody else is served meanwhile. */
 #include "broker/io/internal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -196,17 +197,19 @@ static bool peer_may(struct io *io, int fd, struct engine_peer *peer, char *text
 static bool admit(struct io *io, int fd, const struct engine_peer *peer)
 {
     struct wire *wire = calloc(1, sizeof(*wire));
-    uint64_t conn = wire == NULL ? 0 : engine_accept(io->engine, peer);
+    uint64_t conn;
 
+    /* A slot that was never in use is the next after all that are: room for it is made before. */
+    if (wire == NULL || !wires_reach(io, engine_connections(io->engine))) {
+        free(wire);
+        return false;
+    }
+    conn = engine_accept(io->engine, peer);
     if (conn == 0) {
         free(wire);
         return false;
     }
-    if (!wires_reach(io, engine_slot(conn))) {
-        /* Nothing can be looked up without the table, not even in order to close. */
-        log_line(&io->log, ENGINE_ERROR, "out of memory for connections; the broker ends");
-        abort();
-    }
+    assert(engine_slot(conn) < io->wires_count);
     wire->io = io;
     wire->fd = fd;
     wire->conn = conn;
