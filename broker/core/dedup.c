@@ -38,9 +38,16 @@ struct dedup_note *dedup_find(struct step *step, struct queue *queue, struct mst
     return note;
 }
 
-bool dedup_full(const struct queue *queue)
+/* Old notes are forgotten when the next one is added, so one that is past its window is room. */
+bool dedup_full(const struct queue *queue, int64_t now_ns)
 {
-    return queue->dedup.count >= MST_DEDUP_KEYS_MAX;
+    const struct dedup_note *oldest;
+
+    if (queue->dedup.count < MST_DEDUP_KEYS_MAX) {
+        return false;
+    }
+    oldest = OWNER_CONST(queue->dedup_order.next, struct dedup_note, in_order);
+    return time_after(oldest->at_ns, setting(&queue->object, SETTING_DEDUP_WINDOW)) > now_ns;
 }
 
 void dedup_add(struct core *core, struct queue *queue, struct mst_blob *key, uint64_t message,

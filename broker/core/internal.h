@@ -277,7 +277,7 @@ void apply_redrive(struct core *core, const struct record *record);
 void dead_note_free(struct dead_note **note);
 
 struct dedup_note *dedup_find(struct step *step, struct queue *queue, struct mst_span key);
-bool dedup_full(const struct queue *queue);
+bool dedup_full(const struct queue *queue, int64_t now_ns);
 void dedup_add(struct core *core, struct queue *queue, struct mst_blob *key, uint64_t message,
                int64_t now_ns);
 void dedup_clear(struct queue *queue);

@@ -383,7 +383,7 @@ void decide_put(struct step *step, struct session *session, const struct mst_req
     }
     if (request->dedup.data != NULL) {
         note = dedup_find(step, queue, request->dedup);
-        if (note == NULL && dedup_full(queue)) {
+        if (note == NULL && dedup_full(queue, step->core->now_ns)) {
             refuse(step, session, request, MST_LIMIT,
                    mst_span_text("the queue remembers as many dedup keys as it may"));
             return;
