@@ -384,6 +384,26 @@ static void read_command(struct command *c, const struct row *row)
     }
 }
 
+/* Several bodies without a mode are so many puts. */
+static void submit(struct command *c)
+{
+    size_t puts = c->request.op == MST_OP_PUT && c->request.mode == MST_PUT_EACH
+                      ? c->request.bodies_count
+                      : 1;
+    struct mst_request request = c->request;
+
+    for (size_t i = 0; i < puts; i++) {
+        if (puts > 1) {
+            request.bodies = &c->bodies[i];
+            request.bodies_count = 1;
+            request.priority =
+                c->request.priorities_count > 0 ? c->priorities[i] : request.priority;
+            request.priorities_count = 0;
+        }
+        program_submit(c->program, &request, c->label);
+    }
+}
+
 bool command_run(struct program *p, char *line, const char **problem_out)
 {
     struct command c = {.program = p, .times = 1};
@@ -405,7 +425,7 @@ bool command_run(struct program *p, char *line, const char **problem_out)
     c.label = row->word;
     read_command(&c, row);
     for (long i = 0; i < c.times && c.problem == NULL; i++) {
-        program_submit(p, &c.request, c.label);
+        submit(&c);
     }
     *problem_out = c.problem;
     return c.problem == NULL;

@@ -27,6 +27,9 @@ void note(struct world *w, const char *format, ...)
     n = vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
     n = n < (int)sizeof(text) ? n : (int)sizeof(text) - 1;
+    for (int i = 0; i < n; i++) {
+        text[i] = text[i] == ';' ? ',' : text[i]; /* which ends an entry */
+    }
     assert_true(mst_buf_append(&w->transcript, text, (size_t)n));
 }
 

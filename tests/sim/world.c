@@ -90,6 +90,9 @@ void world_start(struct world *w)
 
 void world_stop(struct world *w)
 {
+    for (size_t i = 0; i < w->programs_count; i++) {
+        program_vanish(w->programs[i]);
+    }
     engine_free(&w->engine);
     if (w->journal != NULL) {
         journal_memory_crash(w->journal);
