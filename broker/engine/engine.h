@@ -83,8 +83,8 @@ void engine_free(struct engine **engine);
 enum mst_status engine_recover(struct engine *engine, struct mst_span records, uint64_t seq);
 
 /* A number for a new connection, 0 when the limit is reached: then close it. Numbers are never used
- * twice; engine_slot of those in use are distinct, to index a table by: a slot that was never in use
- * before is given only when all smaller ones are in use. */
+ * twice; engine_slot of those in use are distinct, to index a table by: a slot that was never in
+ * use before is given only when all smaller ones are in use. */
 uint64_t engine_accept(struct engine *engine, const struct engine_peer *peer);
 static inline uint32_t engine_slot(uint64_t conn)
 {
