@@ -188,6 +188,12 @@ static struct barrier *barrier_to_wait_at(struct step *step, struct session *ses
     if (slot->object == NULL && request->parties > 0 && !step->core->config.strict) {
         struct settings settings = settings_default(step->core, MST_KIND_BARRIER);
 
+        const char *problem = name_problem(slot, MST_KIND_BARRIER);
+
+        if (problem != NULL) {
+            refuse(step, session, request, MST_VALUE, mst_span_text(problem));
+            return NULL;
+        }
         settings.values[SETTING_PARTIES] = (int64_t)request->parties;
         if (object_create(step, slot, MST_KIND_BARRIER, &settings, true) == NULL) {
             refuse(step, session, request, MST_LIMIT,

@@ -145,7 +145,6 @@ void apply_bury(struct core *core, const struct record *record)
     if (find_both(core, record, &queue, &dead, &message)) {
         write_note(core, queue, message, record);
         move_message(core, queue, dead, message, record);
-        message->priority = 0;
         queue_finish(core, queue, MST_TALLY_DEAD, 1);
     }
 }

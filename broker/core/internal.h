@@ -127,6 +127,8 @@ struct slot *handle_slot(struct step *step, struct session *session,
 struct object *handle_object(struct step *step, struct session *session,
                              const struct mst_request *request, uint64_t handle, unsigned kinds,
                              enum mst_kind make);
+/* Why an object of the kind cannot bear the name; NULL: it can. */
+const char *name_problem(const struct slot *slot, enum mst_kind kind);
 struct object *object_find(const struct core *core, uint64_t id);
 struct object *object_by_name(struct core *core, struct mst_span name);
 struct slot *slot_intern(struct core *core, struct mst_span name); /* NULL: out of memory */

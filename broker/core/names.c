@@ -114,16 +114,41 @@ struct slot *handle_slot(struct step *step, struct session *session,
     return handle->slot;
 }
 
+/* The names of dead letters are kept for the broker, whatever kind somebody else would want. */
+static bool is_reserved(struct mst_span name)
+{
+    size_t suffix = sizeof(MST_DEAD_SUFFIX) - 1;
+
+    return name.len >= suffix &&
+           memcmp(name.data + name.len - suffix, MST_DEAD_SUFFIX, suffix) == 0;
+}
+
+const char *name_problem(const struct slot *slot, enum mst_kind kind)
+{
+    struct mst_span name = mst_blob_span(slot->name);
+
+    if (is_reserved(name)) {
+        return "names that end in .dead are kept for dead letters";
+    }
+    if (kind_is_queue(kind) && !mst_queue_name_valid(name)) {
+        return "a queue's name is at most 250 bytes";
+    }
+    return NULL;
+}
+
 static struct object *make_by_use(struct step *step, struct session *session,
                                   const struct mst_request *request, struct slot *slot,
                                   enum mst_kind kind)
 {
     struct settings settings = settings_default(step->core, kind);
+    const char *problem = name_problem(slot, kind);
     struct object *object;
 
-    if (kind_is_queue(kind) && !mst_queue_name_valid(mst_blob_span(slot->name))) {
-        refuse(step, session, request, MST_VALUE,
-               mst_span_text("a queue's name is at most 250 bytes and does not end in .dead"));
+    if (problem != NULL) {
+        bool looks = request->op == MST_OP_GET; /* there may be dead letters later */
+
+        refuse(step, session, request, looks ? MST_NOT_FOUND : MST_VALUE,
+               mst_span_text(looks ? "no message has died there yet" : problem));
         return NULL;
     }
     object = object_create(step, slot, kind, &settings, true);
@@ -239,7 +264,7 @@ void apply_create(struct core *core, const struct record *record)
     }
     timer_init(&object->idle, TIMER_IDLE);
     if (kind_is_queue(object->kind)) {
-        ((struct queue *)object)->is_dead = !mst_queue_name_valid(record->name);
+        ((struct queue *)object)->is_dead = is_reserved(record->name);
     }
     slot->object = object;
     slot->gone = false;

@@ -247,24 +247,31 @@ void queue_free(struct core *core, struct queue *queue)
 /* ---- settling ---- */
 
 /* A get from several queues ends with SHUTDOWN only when the last of them is shut. */
+static void end_getter(struct step *step, struct place *place)
+{
+    struct wait *wait = place->wait;
+    bool elsewhere;
+
+    line_leave(place);
+    elsewhere = wait->place.line != NULL;
+    for (size_t i = 0; i < wait->more_count; i++) {
+        elsewhere = elsewhere || wait->more[i].line != NULL;
+    }
+    if (!elsewhere) {
+        wait_end(step, wait, MST_SHUTDOWN, MST_SPAN_NONE);
+    }
+}
+
 static void end_getters(struct step *step, struct queue *queue)
 {
     struct place *place;
 
     while ((place = line_first(&queue->getters, false)) != NULL) {
-        struct wait *wait = place->wait;
-        bool elsewhere = false;
-
-        line_leave(place);
-        elsewhere = wait->place.line != NULL;
-        for (size_t i = 0; i < wait->more_count; i++) {
-            elsewhere = elsewhere || wait->more[i].line != NULL;
-        }
-        if (!elsewhere) {
-            wait_end(step, wait, MST_SHUTDOWN, MST_SPAN_NONE);
-        }
+        end_getter(step, place);
     }
-    line_end_all(step, &queue->getters, MST_SHUTDOWN, MST_SPAN_NONE);
+    while (!list_empty(&queue->getters.aside)) {
+        end_getter(step, OWNER(queue->getters.aside.next, struct place, link));
+    }
 }
 
 void queue_settle(struct step *step, struct queue *queue)

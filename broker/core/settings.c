@@ -1,6 +1,5 @@
 /* settings.c - what an object was declared with: the table, its checks, declare and update. */
 #include "broker/core/internal.h"
-#include "protocol/name.h"
 
 enum setting_type { TYPE_COUNT, TYPE_TIME, TYPE_FULL, TYPE_FLAG, TYPE_DURABILITY };
 
@@ -113,8 +112,10 @@ static bool read_settings(struct step *step, struct session *session,
 static const char *declare_problem(const struct core *core, const struct slot *slot,
                                    enum mst_kind kind, const int64_t *values)
 {
-    if (kind_is_queue(kind) && !mst_queue_name_valid(mst_blob_span(slot->name))) {
-        return "a queue's name is at most 250 bytes and does not end in .dead";
+    const char *problem = name_problem(slot, kind);
+
+    if (problem != NULL) {
+        return problem;
     }
     if (values[SETTING_DURABLE] == 1 && !core->config.has_storage) {
         return "durable objects need a broker with a data directory; this one keeps memory only";
