@@ -202,8 +202,7 @@ static bool decrypt_and_hash(struct mst_noise *noise, struct mst_span in, struct
 
 /* ---- the handshake (section 5.3) ---- */
 
-static bool take_key(struct mst_span from, uint8_t secret[MST_NOISE_KEY],
-                     uint8_t public[MST_NOISE_KEY], bool *has)
+static bool take_key(struct mst_span from, uint8_t key[MST_NOISE_KEY], bool *has)
 {
     if (from.data == NULL) {
         return true;
@@ -211,11 +210,23 @@ static bool take_key(struct mst_span from, uint8_t secret[MST_NOISE_KEY],
     if (from.len != MST_NOISE_KEY) {
         return false;
     }
-    memcpy(secret, from.data, MST_NOISE_KEY);
-    if (public != NULL) {
-        mst_noise_public(public, secret);
-    }
+    memcpy(key, from.data, MST_NOISE_KEY);
     *has = true;
+    return true;
+}
+
+/* A pair of keys of this side, the public one computed unless it is known. */
+static bool take_pair(struct mst_span secret, struct mst_span public, uint8_t secret_out[32],
+                      uint8_t public_out[32], bool *has)
+{
+    bool known = false;
+
+    if (!take_key(secret, secret_out, has) || !take_key(public, public_out, &known)) {
+        return false;
+    }
+    if (*has && !known) {
+        mst_noise_public(public_out, secret_out);
+    }
     return true;
 }
 
@@ -247,9 +258,11 @@ bool mst_noise_init(struct mst_noise *noise, const char *protocol, bool initiato
     noise->failed = true;
     if (!mst_noise_pattern(noise, protocol, &known_initiator, &known_responder) ||
         keys->psks_count > MST_NOISE_PSKS_MAX ||
-        !take_key(keys->static_secret, noise->s, noise->s_public, &noise->has_s) ||
-        !take_key(keys->ephemeral_secret, noise->e, noise->e_public, &noise->has_e) ||
-        !take_key(keys->remote_static, noise->rs, NULL, &noise->has_rs)) {
+        !take_pair(keys->static_secret, keys->static_public, noise->s, noise->s_public,
+                   &noise->has_s) ||
+        !take_pair(keys->ephemeral_secret, MST_SPAN_NONE, noise->e, noise->e_public,
+                   &noise->has_e) ||
+        !take_key(keys->remote_static, noise->rs, &noise->has_rs)) {
         return false;
     }
     noise->psks_count = keys->psks_count;
@@ -275,6 +288,19 @@ void mst_noise_wipe(struct mst_noise *noise)
 {
     sodium_memzero(noise, sizeof(*noise));
     noise->failed = true;
+}
+
+void mst_noise_set_ephemeral(struct mst_noise *noise, const uint8_t secret[MST_NOISE_KEY])
+{
+    memcpy(noise->e, secret, MST_NOISE_KEY);
+    mst_noise_public(noise->e_public, secret);
+    noise->has_e = true;
+}
+
+void mst_noise_set_psk(struct mst_noise *noise, const uint8_t psk[MST_NOISE_KEY])
+{
+    memcpy(noise->psks[0], psk, MST_NOISE_KEY);
+    noise->psks_count = 1;
 }
 
 static bool mix_dh(struct mst_noise *noise, const uint8_t *secret, bool has_secret,

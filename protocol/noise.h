@@ -30,6 +30,7 @@ enum mst_noise_token { MST_T_E, MST_T_S, MST_T_EE, MST_T_ES, MST_T_SE, MST_T_SS,
 
 struct mst_noise_keys { /* what this side knows beforehand; a NULL data is: none */
     struct mst_span static_secret;
+    struct mst_span static_public;    /* of static_secret; none: it is computed, which takes time */
     struct mst_span ephemeral_secret; /* fresh random bytes for every handshake */
     struct mst_span remote_static;
     const uint8_t (*psks)[MST_NOISE_KEY]; /* in order of their tokens */
@@ -60,6 +61,11 @@ struct mst_noise {
 bool mst_noise_init(struct mst_noise *noise, const char *protocol, bool initiator,
                     struct mst_span prologue, const struct mst_noise_keys *keys);
 void mst_noise_wipe(struct mst_noise *noise);
+
+/* What a responder may hand in later, when it has seen the first message: computing an ephemeral
+ * key for a stranger can wait, and which psk it is may depend on that message. */
+void mst_noise_set_ephemeral(struct mst_noise *noise, const uint8_t secret[MST_NOISE_KEY]);
+void mst_noise_set_psk(struct mst_noise *noise, const uint8_t psk[MST_NOISE_KEY]);
 
 /* The next message of the handshake, appended to out. false: not this side's turn, too long, or out
  * of memory. */
