@@ -250,14 +250,14 @@ void queue_free(struct core *core, struct queue *queue)
 static void end_getter(struct step *step, struct place *place)
 {
     struct wait *wait = place->wait;
-    bool elsewhere;
+    bool elsewhere = &wait->place != place && wait->place.line != NULL;
 
-    line_leave(place);
-    elsewhere = wait->place.line != NULL;
     for (size_t i = 0; i < wait->more_count; i++) {
-        elsewhere = elsewhere || wait->more[i].line != NULL;
+        elsewhere = elsewhere || (&wait->more[i] != place && wait->more[i].line != NULL);
     }
-    if (!elsewhere) {
+    if (elsewhere) {
+        line_leave(place);
+    } else {
         wait_end(step, wait, MST_SHUTDOWN, MST_SPAN_NONE);
     }
 }
