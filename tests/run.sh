@@ -23,7 +23,7 @@ export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1}
 export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1}
 unset MUSTER_URL MUSTER_KEY MUSTER_SERVER_KEY MUSTER_TOKEN_FILE
 
-limit=${TEST_TIMEOUT:-120}
+limit=${TEST_TIMEOUT:-$([ -n "${SAN-}" ] && echo 300 || echo 120)} # sanitizers are slow
 slots=${TEST_JOBS:-$(nproc)}
 passed=0
 failed=0
@@ -66,7 +66,7 @@ settle() # program $1 ended with code $2 after $3 milliseconds
     printf '  %-4s %-40s %4d passed %3d failed %6d ms%s\n' "$verdict" "$name" "$ok" "$bad" "$3" \
         "${why:+  ($why)}"
     if [ "$bad" != 0 ]; then
-        sed 's/^/       | /' "$log" | grep -v '\[       OK \]\|\[ RUN      \]' | tail -n 60
+        sed 's/^/       | /' "$log" | grep -vE '\[       OK |\[ RUN  |\| ok [0-9]' | cut -c1-300 | tail -n 60
     fi
 }
 
