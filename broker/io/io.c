@@ -121,44 +121,60 @@ static void occupy_standard_files(void)
     }
 }
 
-static void raise_file_limit(const struct io *io)
+static void raise_file_limit(void)
 {
     struct rlimit files;
-    uint64_t wanted = io->config->engine.connections_max + FILES_BESIDE_CONNECTIONS;
 
-    if (getrlimit(RLIMIT_NOFILE, &files) != 0) {
-        return;
-    }
-    files.rlim_cur = files.rlim_max;
-    if (setrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < wanted) {
-        log_line(&io->log, ENGINE_WARNING,
-                 "this process may open %llu files, too few for %llu connections; raise the limit "
-                 "(ulimit -Hn) or lower --max-connections",
-                 (unsigned long long)files.rlim_cur,
-                 (unsigned long long)io->config->engine.connections_max);
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &files);
     }
 }
 
-/* Says where the broker listens, to people and to whoever waits for it to be ready. */
-static bool announce(const struct io *io)
+static void warn_if_few_files(const struct io *io)
 {
-    int fd = io->config->ready_fd;
+    uint64_t connections = io->config->engine.connections_max;
+    struct rlimit files;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0 &&
+        files.rlim_cur < connections + FILES_BESIDE_CONNECTIONS) {
+        log_line(&io->log, ENGINE_WARNING,
+                 "this process may open %llu files, too few for %llu connections; raise the limit "
+                 "(ulimit -Hn) or lower --max-connections",
+                 (unsigned long long)files.rlim_cur, (unsigned long long)connections);
+    }
+}
+
+/* All lines at once: who waits for the broker may go away after the first. */
+static bool tell_ready(const struct io *io, int fd)
+{
+    char lines[LISTENERS_MAX * (LISTENER_TEXT_MAX + sizeof("listening unix \n"))];
+    size_t len = 0;
 
     for (size_t i = 0; i < io->listeners.count; i++) {
         const struct listener *listener = &io->listeners.items[i];
 
-        log_line(&io->log, ENGINE_INFO, "listening on %s, in clear text", listener->text);
-        if (fd >= 0 && dprintf(fd, "listening %s %s\n", listener->is_unix ? "unix" : "tcp",
-                               listener->text) < 0) {
-            log_line(&io->log, ENGINE_ERROR, "cannot write to --ready-fd %d: %s; give an open one",
-                     fd, strerror(errno));
-            return false;
-        }
+        len += (size_t)snprintf(lines + len, sizeof(lines) - len, "listening %s %s\n",
+                                listener->is_unix ? "unix" : "tcp", listener->text);
+    }
+    if (write(fd, lines, len) < 0 && errno != EPIPE) {
+        log_line(&io->log, ENGINE_ERROR, "cannot write to --ready-fd %d: %s; give an open one", fd,
+                 strerror(errno));
+        return false;
     }
     if (fd > STDERR_FILENO) {
         close(fd);
     }
     return true;
+}
+
+static bool announce(const struct io *io)
+{
+    for (size_t i = 0; i < io->listeners.count; i++) {
+        log_line(&io->log, ENGINE_INFO, "listening on %s, in clear text",
+                 io->listeners.items[i].text);
+    }
+    return io->config->ready_fd < 0 || tell_ready(io, io->config->ready_fd);
 }
 
 static int run(struct io *io)
@@ -183,6 +199,7 @@ static int run(struct io *io)
         log_line(&io->log, ENGINE_ERROR, "cannot start: no memory for events");
         return CONFIG_EXIT_FAILED;
     }
+    warn_if_few_files(io);
     return announce(io) ? serve(io) : CONFIG_EXIT_USAGE;
 }
 
@@ -196,7 +213,7 @@ int io_run(const struct config *config)
         log_line(&io.log, ENGINE_ERROR, "cannot start: the system gives no random bytes");
         return CONFIG_EXIT_FAILED;
     }
-    raise_file_limit(&io);
+    raise_file_limit();
     code = run(&io);
     engine_free(&io.engine);
     listeners_close(&io.listeners);
