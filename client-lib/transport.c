@@ -340,8 +340,8 @@ static bool wait_for_socket(muster_client *client, const void *me, int64_t until
     timeout.tv_sec = (time_t)(pause_ns / MUSTER_SECOND);
     timeout.tv_nsec = (long)(pause_ns % MUSTER_SECOND);
     pthread_mutex_unlock(&client->lock);
-    int ready = ppoll(fds, client->link.fd < 0 ? 1 : 2,
-                      pause_ns > 3600 * MUSTER_SECOND ? NULL : &timeout, NULL);
+    int ready =
+        ppoll(fds, fds[1].fd < 0 ? 1 : 2, pause_ns > 3600 * MUSTER_SECOND ? NULL : &timeout, NULL);
     pthread_mutex_lock(&client->lock);
     if (ready > 0 && fds[0].revents != 0) {
         quieten(fds[0].fd);
