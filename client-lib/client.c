@@ -268,7 +268,7 @@ void mst_client_submit(struct mst_client *client, struct mst_call *call, int64_t
     } else if (client->leaving) {
         mst_call_end(client, call, MST_UNAVAILABLE);
     } else if (!fits(client, call)) {
-        mst_call_end(client, call, MST_LIMIT);
+        mst_call_end(client, call, MST_VALUE);
     } else if (client->expired && !mst_call_goes_on(call)) {
         mst_call_end(client, call, MST_UNAVAILABLE);
     } else {

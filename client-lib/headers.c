@@ -30,7 +30,7 @@ enum muster_status mst_headers_pack(struct mst_buf *out, const muster_header *he
         return mst_complain(MST_NO_MEMORY, "put: out of memory for the headers");
     }
     if (mst_buf_size(out) > MST_HEADERS_BYTES_MAX) {
-        return mst_complain(MST_LIMIT, "put: the headers have %zu bytes, and %u are allowed",
+        return mst_complain(MST_VALUE, "put: the headers have %zu bytes, and %u are allowed",
                             mst_buf_size(out), MST_HEADERS_BYTES_MAX);
     }
     return MUSTER_OK;

@@ -7,7 +7,7 @@
 
 #include "protocol/buf.h"
 
-/* OK, VALUE, LIMIT, NO_MEMORY, with the error told. Nothing is appended for no headers. */
+/* OK, VALUE, NO_MEMORY, with the error told. Nothing is appended for no headers. */
 enum muster_status mst_headers_pack(struct mst_buf *out, const muster_header *headers,
                                     size_t count);
 /* The value of a name; none if it is not there or the bytes are no such map. */

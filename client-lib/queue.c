@@ -83,7 +83,7 @@ static enum muster_status put_init(struct put *put, const muster_queue *queue,
 static bool body_is_valid(const void *body, size_t size)
 {
     if (size > MST_BODY_BYTES_MAX) {
-        mst_complain(MST_LIMIT, "put: the body has %zu bytes, and %u are allowed", size,
+        mst_complain(MST_VALUE, "put: the body has %zu bytes, and %u are allowed", size,
                      MST_BODY_BYTES_MAX);
     } else if (body == NULL && size > 0) {
         mst_complain(MST_VALUE, "put: the body is NULL, but its size is not 0");
@@ -111,11 +111,6 @@ static enum muster_status run_put(const muster_queue *queue, struct put *put,
     return status;
 }
 
-static enum muster_status body_status(size_t size)
-{
-    return size > MST_BODY_BYTES_MAX ? MUSTER_LIMIT : MUSTER_VALUE;
-}
-
 enum muster_status muster_put(muster_queue *queue, const void *body, size_t size,
                               const muster_put_options *options, muster_put_result *result_out)
 {
@@ -123,7 +118,7 @@ enum muster_status muster_put(muster_queue *queue, const void *body, size_t size
     struct put put;
 
     if (!body_is_valid(body, size)) {
-        return body_status(size);
+        return MUSTER_VALUE;
     }
     enum muster_status status = put_init(&put, queue, options);
     if (status == MUSTER_OK) {
@@ -143,7 +138,7 @@ enum muster_status muster_put_async(muster_queue *queue, const void *body, size_
     struct put put;
 
     if (!body_is_valid(body, size)) {
-        return body_status(size);
+        return MUSTER_VALUE;
     }
     enum muster_status status = put_init(&put, queue, options);
     if (status == MUSTER_OK) {
@@ -177,7 +172,7 @@ enum muster_status muster_put_many(muster_queue *queue, const muster_bytes *bodi
     for (size_t i = 0; i < count && status == MUSTER_OK; i++) {
         spans[i] = body_span(bodies[i].data, bodies[i].size);
         if (!body_is_valid(bodies[i].data, bodies[i].size)) {
-            status = body_status(bodies[i].size);
+            status = MUSTER_VALUE;
         }
     }
     if (status == MUSTER_OK) {

@@ -362,7 +362,7 @@ static void what_is_too_big_for_a_frame_is_refused_here(void **state)
     char *body = calloc(1, 2001);
     memset(body, 'x', 2000);
     put = world_put(&w, "jobs", body, MST_FOREVER);
-    assert_over(put, MST_LIMIT);
+    assert_over(put, MST_VALUE);
     assert_said(&w, "");
     free(body);
     world_clear(&w);

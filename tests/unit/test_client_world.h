@@ -268,7 +268,6 @@ static inline void world_free(struct mst_call *call)
             struct muster_message *message = call->outcome.messages;
 
             call->outcome.messages = message->next;
-            mst_handle_unref(message->handle);
             free(message);
         }
     }
