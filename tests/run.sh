@@ -20,7 +20,7 @@ export MUSTERD=$build/musterd
 export EXAMPLES=$build/examples
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:detect_stack_use_after_return=1}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1}
-export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1}
+export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1:die_after_fork=0}
 unset MUSTER_URL MUSTER_KEY MUSTER_SERVER_KEY MUSTER_TOKEN_FILE
 
 limit=${TEST_TIMEOUT:-$([ -n "${SAN-}" ] && echo 300 || echo 120)} # sanitizers are slow
