@@ -56,6 +56,7 @@ static void send_heartbeats(struct engine *engine)
         struct member *member = OWNER(engine->beat.next, struct member, beat);
 
         member_sent(engine, member);
+        connection_rest(&member->connection);
         /* Bytes that wait already are a sign of life as soon as the peer reads them. */
         if (connection_is_empty(&member->connection)) {
             member_reply(engine, member, &reply, 0);

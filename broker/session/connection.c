@@ -44,7 +44,22 @@ struct mst_span connection_output(const struct connection *connection)
 void connection_sent(struct connection *connection, size_t len)
 {
     mst_buf_consume(&connection->output, len);
-    mst_buf_shrink(&connection->output, SESSION_IDLE_BYTES_MAX);
+    mst_buf_shrink(&connection->output, SESSION_KEPT_BYTES_MAX);
+}
+
+/* The frame that the last event was made of is not needed any more. */
+static void forget_frame(struct connection *connection, size_t keep_cap)
+{
+    mst_buf_consume(&connection->input, connection->input_used);
+    connection->input_used = 0;
+    mst_buf_shrink(&connection->input, keep_cap);
+}
+
+void connection_rest(struct connection *connection)
+{
+    mst_buf_shrink(&connection->output, 0);
+    mst_buf_shrink(&connection->held.bytes, 0);
+    forget_frame(connection, 0);
 }
 
 void connection_drop(struct connection *connection, const char *why, bool fault)
@@ -134,7 +149,7 @@ void connection_release(struct connection *connection, uint64_t durable_seq)
     }
     if (held->count == 0) {
         connection->welcome_held = false;
-        mst_buf_shrink(&held->bytes, SESSION_IDLE_BYTES_MAX);
+        mst_buf_shrink(&held->bytes, SESSION_KEPT_BYTES_MAX);
     }
 }
 
@@ -212,9 +227,7 @@ static bool cut_frame(struct connection *connection, struct mst_span *in, struct
     size_t used = 0;
     size_t need = 0;
 
-    mst_buf_consume(&connection->input, connection->input_used);
-    connection->input_used = 0;
-    mst_buf_shrink(&connection->input, SESSION_IDLE_BYTES_MAX);
+    forget_frame(connection, SESSION_KEPT_BYTES_MAX);
     if (mst_buf_size(&connection->input) == 0) {
         verdict = mst_frame_next(*in, max, payload, &used, &need);
         if (verdict == MST_FRAME_OK) {

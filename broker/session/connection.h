@@ -28,7 +28,7 @@
 #define SESSION_GREETING_BYTES_MAX (128u << 10) /* a frame before the welcome: RESUME names ids */
 #define SESSION_OUTPUT_BYTES_MAX   (64u << 20)  /* default of --max-output */
 #define SESSION_UNCONFIRMED_MAX    (2u * MST_IN_FLIGHT_MAX)
-#define SESSION_IDLE_BYTES_MAX     4096u /* memory that an idle buffer may keep */
+#define SESSION_KEPT_BYTES_MAX     (256u << 10) /* memory that an empty buffer keeps while in use */
 
 enum connection_phase {
     CONNECTION_PREAMBLE,
@@ -85,6 +85,8 @@ void connection_drop(struct connection *connection, const char *why, bool fault)
 
 struct mst_span connection_output(const struct connection *connection);
 void connection_sent(struct connection *connection, size_t len);
+/* Nothing was sent for a while: gives back the memory of empty buffers. */
+void connection_rest(struct connection *connection);
 
 static inline bool connection_holds(const struct connection *connection)
 {

@@ -243,6 +243,31 @@ static void memory_follows_what_came(void **state)
     assert_true(bench->connection.input.cap <= 1024);
 }
 
+static void a_rest_gives_memory_back(void **state)
+{
+    struct bench *bench = *state;
+    static const uint8_t noise[20000];
+
+    connect_and_greet(bench);
+    say_bytes(bench, noise, sizeof(noise));
+    hear(bench, mst_span_of(mst_buf_span(&bench->in).data, 10000));
+    assert_true(bench->connection.input.cap >= 10000);
+    connection_rest(&bench->connection); /* half a frame is still needed */
+    assert_true(bench->connection.input.cap >= 10000);
+
+    start_over(bench);
+    mst_buf_reset(&bench->in);
+    connect_and_greet(bench);
+    say(bench, MST_OP_PING, 1, 0);
+    hear(bench, mst_span_of(mst_buf_span(&bench->in).data, 6));
+    hear(bench, mst_span_of(mst_buf_span(&bench->in).data + 6, mst_buf_size(&bench->in) - 6));
+    assert_string_equal(bench->events, "PING#1 ");
+    connection_sent(&bench->connection, connection_output(&bench->connection).len);
+    connection_rest(&bench->connection);
+    assert_int_equal(bench->connection.input.cap, 0);
+    assert_int_equal(bench->connection.output.cap, 0);
+}
+
 static void confirm_names_ids_in_order_of_sending(void **state)
 {
     struct bench *bench = *state;
@@ -473,6 +498,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(bytes_may_be_cut_anywhere),
         TEST(memory_follows_what_came),
+        TEST(a_rest_gives_memory_back),
         TEST(confirm_names_ids_in_order_of_sending),
         TEST(confirm_cannot_lie),
         TEST(strangers_are_turned_away),
