@@ -107,7 +107,7 @@ void await_waiting(muster_client *client, const char *name, uint64_t count)
 
 struct blocked {
     muster_queue *queue;
-    muster_cancel *cancel; /* fired only when the test fails while the call is blocked */
+    muster_cancel *cancel; /* fired, too, when the test fails while the call is blocked */
     char body[64];
     int over; /* readable once the call has returned */
     bool joined;
@@ -223,4 +223,10 @@ enum muster_status blocked_finish(struct blocked *blocked, char body_out[64])
         memcpy(body_out, blocked->body, sizeof(blocked->body));
     }
     return blocked->status;
+}
+
+enum muster_status blocked_cancel(struct blocked *blocked, char body_out[64])
+{
+    muster_cancel_fire(blocked->cancel);
+    return blocked_finish(blocked, body_out);
 }

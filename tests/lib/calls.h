@@ -35,5 +35,7 @@ bool blocked_is_over(struct blocked *blocked);
 /* Waits until the call is over. A message it took is finished and freed; body_out (may be NULL) is
  * its text, "" if none. */
 enum muster_status blocked_finish(struct blocked *blocked, char body_out[64]);
+/* The same, but the call is cancelled at once. */
+enum muster_status blocked_cancel(struct blocked *blocked, char body_out[64]);
 
 #endif

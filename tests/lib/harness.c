@@ -19,7 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define ENDS_MAX      64
+#define ENDS_MAX      256
 #define ARGUMENTS_MAX 32
 #define LINE_MAX_     512
 
