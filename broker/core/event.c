@@ -8,7 +8,7 @@
 
 #include <assert.h>
 
-struct event_object *event_new(void)
+struct event_object *event_object_new(void)
 {
     struct event_object *event = calloc(1, sizeof(*event));
 
@@ -18,7 +18,7 @@ struct event_object *event_new(void)
     return event;
 }
 
-void event_free(struct core *core, struct event_object *event)
+void event_object_free(struct core *core, struct event_object *event)
 {
     (void)core;
     line_clear(&event->waiters);

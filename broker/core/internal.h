@@ -286,8 +286,8 @@ void dedup_clear(struct queue *queue);
 
 /* ---- event.c, barrier.c, barrier_state.c ---- */
 
-struct event_object *event_new(void);
-void event_free(struct core *core, struct event_object *event);
+struct event_object *event_object_new(void);
+void event_object_free(struct core *core, struct event_object *event);
 void decide_event_set(struct step *step, struct session *session,
                       const struct mst_request *request);
 void decide_event_clear(struct step *step, struct session *session,

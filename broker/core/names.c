@@ -237,7 +237,7 @@ static struct object *object_new(struct core *core, enum mst_kind kind, uint64_t
     if (kind_is_queue(kind)) {
         object = (struct object *)queue_new(core, kind, first_id);
     } else if (kind == MST_KIND_EVENT) {
-        object = (struct object *)event_new();
+        object = (struct object *)event_object_new();
     } else {
         object = (struct object *)barrier_new();
     }
@@ -366,7 +366,7 @@ void object_free(struct core *core, struct object *object)
     if (kind_is_queue(object->kind)) {
         queue_free(core, (struct queue *)object);
     } else if (object->kind == MST_KIND_EVENT) {
-        event_free(core, (struct event_object *)object);
+        event_object_free(core, (struct event_object *)object);
     } else {
         barrier_free(core, (struct barrier *)object);
     }
