@@ -2,11 +2,8 @@
  * each, perhaps a number to show. */
 #include "cli/cli.h"
 
-static int show_count(struct cli *cli, enum muster_status status, const char *key, uint64_t count)
+static int show_count(struct cli *cli, const char *key, uint64_t count)
 {
-    if (status != MUSTER_OK) {
-        return cli_status(cli, status, NULL);
-    }
     if (cli_has(cli, OPTION_JSON)) {
         json_open(&cli->out);
         json_count(&cli->out, key, count);
@@ -45,18 +42,22 @@ int command_resume(struct cli *cli)
 
 int command_purge(struct cli *cli)
 {
-    int code = cli_open_queue(cli, TTL_DEFAULT);
     uint64_t purged = 0;
-    return code != EXIT_OK ? code
-                           : show_count(cli, muster_purge(cli->queue, &purged), "purged", purged);
+    int code = cli_open_queue(cli, TTL_DEFAULT);
+    if (code == EXIT_OK) {
+        code = cli_status(cli, muster_purge(cli->queue, &purged), NULL);
+    }
+    return code == EXIT_OK ? show_count(cli, "purged", purged) : code;
 }
 
 int command_dead_redrive(struct cli *cli)
 {
-    int code = cli_open_queue(cli, TTL_DEFAULT);
     uint64_t moved = 0;
-    return code != EXIT_OK ? code
-                           : show_count(cli, muster_redrive(cli->queue, &moved), "moved", moved);
+    int code = cli_open_queue(cli, TTL_DEFAULT);
+    if (code == EXIT_OK) {
+        code = cli_status(cli, muster_redrive(cli->queue, &moved), NULL);
+    }
+    return code == EXIT_OK ? show_count(cli, "moved", moved) : code;
 }
 
 int command_rm(struct cli *cli)

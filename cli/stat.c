@@ -7,15 +7,73 @@
 
 /* ---- one object ---- */
 
+/* The option that a setting is given with; NULL: the fact is no setting. */
+static const struct option_row *setting_row(const char *name)
+{
+    for (enum option_name i = 0; i < OPTION_COUNT; i++) {
+        if ((SETTINGS >> i & 1u) != 0 && strcmp(option_rows[i].text, name) == 0) {
+            return &option_rows[i];
+        }
+    }
+    return NULL;
+}
+
+static bool is_age(const char *name)
+{
+    size_t len = strlen(name);
+    return len > 3 && strcmp(name + len - 3, "_ns") == 0;
+}
+
+/* The word of a choice, as options.def has it. */
+static void choice_out(struct out *out, const char *words, int64_t at)
+{
+    for (; at > 0 && strchr(words, '|') != NULL; at--) {
+        words = strchr(words, '|') + 1;
+    }
+    out_bytes(out, words, strcspn(words, "|"));
+}
+
+static const char *special_time(int64_t ns)
+{
+    return ns == MUSTER_FOREVER ? "forever" : ns < 0 ? "default" : NULL;
+}
+
+/* A setting as the command line takes it: times in seconds, choices in words. */
 static void fact_json(struct out *out, const muster_stat *stat, size_t i)
 {
     int64_t number = 0;
     const char *text = NULL;
     const char *name = muster_stat_fact(stat, i, &number, &text);
+    const struct option_row *row = setting_row(name);
     if (text != NULL) {
         json_text(out, name, text);
+    } else if (row != NULL && row->type == OPTION_CHOICE) {
+        json_key(out, name);
+        out_text(out, "\"");
+        choice_out(out, row->value, number);
+        out_text(out, "\"");
+    } else if (row != NULL && row->type == OPTION_TIME && special_time(number) != NULL) {
+        json_text(out, name, special_time(number));
+    } else if (row != NULL && row->type == OPTION_TIME) {
+        json_seconds(out, name, number);
     } else {
         json_number(out, name, number);
+    }
+}
+
+static void fact_cell(struct table *table, const char *name, int64_t number)
+{
+    const struct option_row *row = setting_row(name);
+    bool time = row != NULL && row->type == OPTION_TIME;
+    if (row != NULL && row->type == OPTION_CHOICE) {
+        choice_out(table_cell_begin(table), row->value, number);
+        table_cell_end(table);
+    } else if (time && special_time(number) != NULL) {
+        table_cell(table, "%s", special_time(number));
+    } else if (time || (table->terminal && is_age(name))) {
+        table_age(table, number);
+    } else {
+        table_cell(table, "%lld", (long long)number);
     }
 }
 
@@ -59,17 +117,19 @@ static void facts_table(struct cli *cli, const muster_stat *stat)
     for (size_t i = 0; i < muster_stat_facts(stat); i++) {
         int64_t number = 0;
         const char *text = NULL;
-        table_cell(&table, "%s", muster_stat_fact(stat, i, &number, &text));
+        const char *name = muster_stat_fact(stat, i, &number, &text);
+        table_cell(&table, "%s", name);
         if (text != NULL) {
             out_escaped(table_cell_begin(&table), text, strlen(text), 0);
             table_cell_end(&table);
         } else {
-            table_cell(&table, "%lld", (long long)number);
+            fact_cell(&table, name, number);
         }
     }
     table_end(&table);
 }
 
+/* In plain lines a first field says that this is no fact. */
 static void parties_table(struct cli *cli, const muster_stat *stat)
 {
     static const char *const titles[] = {"ROLE", "WHO", "SESSION", "SINCE", "STATE", "DETAIL"};
@@ -80,6 +140,7 @@ static void parties_table(struct cli *cli, const muster_stat *stat)
     }
     for (size_t i = 0; i < muster_stat_parties(stat); i++) {
         const muster_party *party = muster_stat_party(stat, i);
+        out_text(&cli->out, table.terminal ? "" : "who\t");
         table_cell(&table, "%s", party->role);
         table_cell(&table, "%s@%s:%llu", party->name, party->host, (unsigned long long)party->pid);
         table_cell(&table, "%llu", (unsigned long long)party->session);

@@ -74,7 +74,7 @@ expect() # NAME CODE COMMAND...
 {
     local name=$1 wanted=$2 lines
     shift 2
-    out=$("$@" 2> "$folder/err" < "${input:-/dev/null}")
+    out=$("$@" 2> "$folder/err" < "/dev/null")
     code=$?
     err=$(cat "$folder/err")
     lines=$(wc -l < "$folder/err")
@@ -89,22 +89,26 @@ expect() # NAME CODE COMMAND...
     fi
 }
 
-# The same, and stdout must be exactly TEXT.
+# Runs COMMAND, which must end with 0; what it writes, to stderr too, must be exactly TEXT.
 prints() # NAME TEXT COMMAND...
 {
     local name=$1 text=$2
     shift 2
-    same "$name" "$text" "$("$@" 2>&1 < "${input:-/dev/null}"; echo "status $?")" "status 0"
+    out=$("$@" 2>&1 < "/dev/null")
+    code=$?
+    if [ "$code" != 0 ]; then
+        not_ok "$name" "exit status $code instead of 0" "$out"
+    else
+        same "$name" "$text" "$out"
+    fi
 }
 
-same() # NAME EXPECTED SEEN [LAST-LINE]
+same() # NAME EXPECTED SEEN
 {
-    local expected=$2
-    [ $# -lt 4 ] || expected="$2${2:+$'\n'}$4"
-    if [ "$expected" = "$3" ]; then
+    if [ "$2" = "$3" ]; then
         ok "$1"
     else
-        not_ok "$1" "expected: ${expected//$'\n'/\\n}" "seen:     ${3//$'\n'/\\n}"
+        not_ok "$1" "expected: ${2//$'\n'/\\n}" "seen:     ${3//$'\n'/\\n}"
     fi
 }
 
@@ -144,7 +148,7 @@ fact_is() # OBJECT NAME VALUE
 
 has_role() # OBJECT ROLE [COUNT]: so many hold or wait, at least 1
 {
-    [ "$("$MUSTER" stat "$1" | grep -c "^$2"$'\t')" -ge "${3:-1}" ]
+    [ "$("$MUSTER" stat "$1" | grep -c "^who"$'\t'"$2"$'\t')" -ge "${3:-1}" ]
 }
 
 ends_with() # NAME CODE PID: the background process ends so
