@@ -123,7 +123,9 @@ static enum mst_status status_of(const struct mst_call *call, const struct mst_r
 static bool deliver(struct mst_client *client, struct mst_call *call, const struct mst_reply *reply,
                     uint64_t index, int64_t now_ns)
 {
-    bool whole = call->request != NULL; /* this request takes several messages, or from several */
+    /* A reply to several requests has one delivery for each; one to a single request may have more,
+     * if that asked for them. */
+    bool whole = call->request != NULL && reply->answered == 1;
     size_t from = whole ? 0 : (size_t)index;
     size_t to = whole ? reply->deliveries_count : from + 1;
 
