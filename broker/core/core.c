@@ -232,6 +232,36 @@ static void drain(struct step *step)
     }
 }
 
+static void leases_begin_anew(struct core *core, struct queue *queue)
+{
+    for (struct link *l = queue->leases.next; l != &queue->leases; l = l->next) {
+        struct lease *lease = OWNER(l, struct lease, in_queue);
+
+        if (lease->taken) {
+            lease->until_ns = time_after(core->now_ns, lease->lease_ns);
+            timer_set(core, &lease->timer, lease->until_ns);
+        }
+    }
+}
+
+/* After a recovery nobody is connected, and sessions and leases get their full time. */
+static void begin_anew(struct core *core)
+{
+    core->recovered = false;
+    for (struct link *l = core->sessions_order.next; l != &core->sessions_order; l = l->next) {
+        struct session *session = OWNER(l, struct session, in_core);
+
+        timer_set(core, &session->timer, time_after(core->now_ns, session->ttl_ns));
+    }
+    for (struct link *l = core->objects_order.next; l != &core->objects_order; l = l->next) {
+        struct object *object = OWNER(l, struct object, in_core);
+
+        if (kind_is_queue(object->kind)) {
+            leases_begin_anew(core, (struct queue *)object);
+        }
+    }
+}
+
 void core_step(struct core *core, const struct event *event, struct effects *effects)
 {
     struct step step = {core, event, effects, NULL};
@@ -240,6 +270,9 @@ void core_step(struct core *core, const struct event *event, struct effects *eff
     core->now_ns = event->now_ns;
     core->wall_ns = event->wall_ns;
     effects_reset(effects);
+    if (core->recovered) {
+        begin_anew(core);
+    }
     switch (event->kind) {
     case EVENT_HELLO: session_hello(&step); break;
     case EVENT_RESUME: session_resume(&step); break;
@@ -259,7 +292,7 @@ int64_t core_next_deadline_ns(const struct core *core)
 {
     const struct heap_node *first = heap_first(&core->timers);
 
-    if (core->discarded != NULL || !list_empty(&core->ending)) {
+    if (core->discarded != NULL || !list_empty(&core->ending) || core->recovered) {
         return 0;
     }
     return first == NULL ? MST_FOREVER : OWNER_CONST(first, struct timer, node)->at_ns;
@@ -270,6 +303,7 @@ enum mst_status core_recover(struct core *core, struct mst_span records)
     struct mst_arena arena;
     enum mst_status status = MST_OK;
 
+    core->recovered = true;
     mst_arena_init(&arena);
     while (records.len > 0 && status == MST_OK) {
         struct record record;

@@ -404,6 +404,7 @@ struct core {
     int64_t now_ns;
     int64_t wall_ns;
     bool draining;
+    bool recovered; /* and no step since: times are still to begin anew */
 };
 
 /* One core_step on its way through the core's files. */
