@@ -280,8 +280,8 @@ static bool merge_delivery(struct step *step, struct effect *effect, struct entr
     struct lease *lease;
     size_t n = last->deliveries_count;
 
-    if (entry->leases.next->next != &entry->leases || last->handle != handle ||
-        last->answered != n || n >= MST_MESSAGES_MAX) {
+    if (list_empty(&entry->leases) || entry->leases.next->next != &entry->leases ||
+        last->handle != handle || last->answered != n || n >= MST_MESSAGES_MAX) {
         return false;
     }
     lease = OWNER(entry->leases.next, struct lease, in_entry);
@@ -344,6 +344,21 @@ static bool merge(struct step *step, uint64_t conn, struct entry *entry, uint64_
     return true;
 }
 
+/* What a get brought may be over before the reply was taken: finished, or a detached lease that ran
+ * out. Asked again, there is nothing to give. */
+static void answer_get(struct step *step, struct effect *effect, struct entry *entry,
+                       uint64_t handle)
+{
+    struct mst_reply *reply = &effect->reply;
+
+    reply->handle = handle;
+    fill_deliveries(step, effect, entry);
+    if (reply->status == MST_OK && reply->deliveries_count == 0) {
+        reply->status = MST_LOST;
+        reply->cause = mst_span_text("what it brought was finished or given back before");
+    }
+}
+
 void answer_entry(struct step *step, struct session *session, struct entry *entry)
 {
     struct effect *effect;
@@ -364,8 +379,7 @@ void answer_entry(struct step *step, struct session *session, struct entry *entr
     reply->cause = mst_blob_span(entry->outcome.cause);
     reply->value = mst_blob_span(entry->outcome.value);
     if (entry->outcome.op == MST_OP_GET) {
-        reply->handle = handle;
-        fill_deliveries(step, effect, entry);
+        answer_get(step, effect, entry, handle);
     } else if (entry->outcome.op == MST_OP_JOIN) {
         reply->tallies = entry->outcome.numbers;
         reply->tallies_count = reply->status == MST_OK ? MST_TALLY_COUNT : 0;

@@ -17,7 +17,8 @@ static uint64_t done_count(const struct mst_request *request)
     return count;
 }
 
-/* How many ids the frame stands for; 0: it stands for none or for too many, which is PROTOCOL. */
+/* How many ids the frame stands for; 0: for none, for too many, or for some past the last number,
+ * which is PROTOCOL. */
 static uint64_t ids_of(const struct mst_request *request)
 {
     uint64_t count = 1;
@@ -29,7 +30,7 @@ static uint64_t ids_of(const struct mst_request *request)
     } else if (request->op == MST_OP_DONE) {
         count = done_count(request);
     }
-    return count <= MST_MESSAGES_MAX ? count : 0;
+    return count <= MST_MESSAGES_MAX && request->id <= UINT64_MAX - count ? count : 0;
 }
 
 /* The i-th of the requests that a frame stands for, as a request of its own. */
@@ -62,6 +63,22 @@ static struct mst_request single(const struct mst_request *request, uint64_t i,
     return one;
 }
 
+/* Refuses and hangs up; true: there would be too many in flight. */
+static bool too_many(struct step *step, struct session *session, const struct mst_request *request,
+                     uint64_t more)
+{
+    struct mst_reply *reply;
+
+    if (session->entries.count + more <= MST_IN_FLIGHT_MAX) {
+        return false;
+    }
+    reply = &effects_reply(step, session->conn, request->op, request->id)->reply;
+    reply->status = MST_LIMIT;
+    reply->cause = mst_span_text("more requests in flight than the welcome allows");
+    effects_close(step, session->conn, "too many requests in flight");
+    return true;
+}
+
 static void resent(struct step *step, struct session *session, const struct mst_request *request,
                    uint64_t count)
 {
@@ -73,6 +90,9 @@ static void resent(struct step *step, struct session *session, const struct mst_
 
         if (one.id <= session->highest && entry == NULL) {
             effects_close(step, session->conn, "a request id that was settled before");
+            return;
+        }
+        if (entry == NULL && too_many(step, session, &one, 1)) {
             return;
         }
         if (awaited) {
@@ -148,13 +168,7 @@ void session_request(struct step *step)
         resent(step, session, request, count);
         return;
     }
-    if (session->entries.count + count > MST_IN_FLIGHT_MAX) {
-        struct mst_reply *reply =
-            &effects_reply(step, session->conn, request->op, request->id)->reply;
-
-        reply->status = MST_LIMIT;
-        reply->cause = mst_span_text("more requests in flight than the welcome allows");
-        effects_close(step, session->conn, "too many requests in flight");
+    if (too_many(step, session, request, count)) {
         return;
     }
     session->highest = request->id + count - 1;
@@ -183,7 +197,7 @@ void session_confirm(struct step *step)
     size_t n = step->event->confirmed_count;
     uint64_t *pairs;
 
-    if (session == NULL || n == 0) {
+    if (session == NULL || session->conn != step->event->conn || n == 0) {
         return;
     }
     pairs = mst_arena_take(&step->effects->arena, n * 2 * sizeof(*pairs));

@@ -1,0 +1,181 @@
+/* test_core_session.c - sessions: what they hold across connections and restarts, and their limits.
+ */
+#include "tests/unit/cmocka_all.h"
+#include "tests/unit/core_queue.h"
+
+static uint64_t sessions(struct world *w)
+{
+    return core_figures(w->core).sessions;
+}
+
+static void a_session_that_does_not_return_after_a_restart_ends(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open(&w, WORLD_DURABLE);
+    world_hello(&w, "a");
+    world_hello(&w, "b");
+    queue_put(&w, "a", "q", "x");
+    queue_got(&w, "a", queue_get(&w, "a", "q", 1));
+    world_confirm(&w, "a", 1, 2);
+    world_advance(&w, 60 * SECOND);
+    world_restart(&w);
+    world_resume(&w, "b");
+    assert_int_equal(sessions(&w), 2);
+    world_advance(&w, 9 * SECOND); /* it has its full time again */
+    assert_int_equal(sessions(&w), 2);
+    world_advance(&w, 2 * SECOND);
+    assert_int_equal(sessions(&w), 1);
+    assert_int_equal(queue_got(&w, "b", queue_get(&w, "b", "q", 1))->number, 2);
+    world_close(&w);
+}
+
+static void a_session_without_a_time_to_live_ends_with_the_broker(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open(&w, WORLD_DURABLE);
+    world_hello_ttl(&w, "a", 0);
+    queue_put(&w, "a", "q", "x");
+    world_restart(&w);
+    world_advance(&w, 0);
+    assert_int_equal(sessions(&w), 0);
+    world_close(&w);
+}
+
+static void a_lease_gets_its_full_time_anew_after_a_restart(void **state)
+{
+    struct world w;
+    uint64_t get;
+
+    (void)state;
+    world_open(&w, WORLD_DURABLE);
+    world_hello(&w, "a");
+    queue_put(&w, "a", "q", "x");
+    world_request(&w, "a", MST_OP_GET, "q")->lease_ns = 5 * SECOND;
+    get = world_send(&w);
+    queue_got(&w, "a", get);
+    world_confirm(&w, "a", get, 1);
+    world_advance(&w, 4 * SECOND);
+    world_restart(&w);
+    world_resume(&w, "a");
+    world_advance(&w, 4 * SECOND);
+    expect_reply(&w, "a", queue_get(&w, "a", "q", 1), MST_EMPTY);
+    world_advance(&w, 2 * SECOND);
+    assert_int_equal(queue_got(&w, "a", queue_get(&w, "a", "q", 1))->number, 2);
+    world_close(&w);
+}
+
+/* Both gets are answered; the second message is finished although its get was never confirmed. */
+static void a_get_whose_delivery_is_over_says_so_when_asked_again(void **state)
+{
+    struct world w;
+    uint64_t gets;
+
+    (void)state;
+    world_open(&w, WORLD_MEMORY);
+    world_hello(&w, "a");
+    queue_put(&w, "a", "q", "x");
+    queue_put(&w, "a", "q", "y");
+    gets = queue_get(&w, "a", "q", 2);
+    queue_got(&w, "a", gets + 1);
+    expect_reply(&w, "a", queue_done(&w, "a", "q", 2, 1), MST_OK);
+    world_lose(&w, "a");
+    world_request_of(&w, "a", gets)->reply = NULL;
+    world_request_of(&w, "a", gets + 1)->reply = NULL;
+    world_resume(&w, "a");
+    assert_true(span_is(queue_got(&w, "a", gets)->body, "x"));
+    expect_reply(&w, "a", gets + 1, MST_LOST);
+    world_close(&w);
+}
+
+static void ids_sent_again_together_with_new_ones_count_as_in_flight(void **state)
+{
+    struct world w;
+    struct mst_request *get;
+
+    (void)state;
+    world_open(&w, WORLD_MEMORY);
+    world_hello(&w, "a");
+    queue_get(&w, "a", "q", MST_IN_FLIGHT_MAX);
+    get = world_request(&w, "a", MST_OP_GET, "q");
+    get->count = MST_IN_FLIGHT_MAX;
+    get->timeout_ns = 0;
+    world_client(&w, "a")->requests_count--; /* its first id is the last of those before */
+    world_send(&w);
+    expect_closed(&w, "a");
+    expect_reply(&w, "a", MST_IN_FLIGHT_MAX + 1, MST_LIMIT);
+    world_close(&w);
+}
+
+static void step_request(struct world *w, const char *who, struct mst_request *request)
+{
+    struct world_client *client = world_client(w, who);
+    struct event event = {.now_ns = w->now_ns,
+                          .kind = EVENT_REQUEST,
+                          .conn = client->conn,
+                          .session = client->session,
+                          .request = request};
+
+    core_step(w->core, &event, &w->effects);
+}
+
+static void ids_do_not_run_past_the_last_number(void **state)
+{
+    struct world w;
+    struct mst_request request;
+    struct mst_span body = mst_span_text("x");
+
+    (void)state;
+    world_open(&w, WORLD_MEMORY);
+    world_hello(&w, "a");
+    mst_request_init(&request, MST_OP_PUT);
+    request.handle = world_handle(&w, "a", "q");
+    request.id = UINT64_MAX - 1;
+    request.bodies = (struct mst_span[]){body, body, body};
+    request.bodies_count = 3;
+    step_request(&w, "a", &request);
+    assert_int_equal(w.effects.items[w.effects.count - 1].kind, EFFECT_CLOSE);
+    assert_int_equal(core_figures(w.core).messages, 0);
+    world_close(&w);
+}
+
+static void receipts_of_a_displaced_connection_are_not_heard(void **state)
+{
+    struct world w;
+    struct mst_range range = {2, 1};
+    struct event event = {.kind = EVENT_CONFIRM, .confirmed = &range, .confirmed_count = 1};
+
+    (void)state;
+    world_open(&w, WORLD_MEMORY);
+    world_hello(&w, "a");
+    queue_put(&w, "a", "q", "x");
+    queue_got(&w, "a", queue_get(&w, "a", "q", 1));
+    event.now_ns = w.now_ns;
+    event.conn = world_client(&w, "a")->conn;
+    event.session = world_client(&w, "a")->session;
+    world_request_of(&w, "a", 2)->reply = NULL;
+    world_resume(&w, "a");
+    core_step(w.core, &event, &w.effects);
+    world_request_of(&w, "a", 2)->reply = NULL;
+    world_resume(&w, "a");
+    assert_int_equal(queue_got(&w, "a", 2)->number, 1);
+    world_close(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_session_that_does_not_return_after_a_restart_ends),
+        cmocka_unit_test(a_session_without_a_time_to_live_ends_with_the_broker),
+        cmocka_unit_test(a_lease_gets_its_full_time_anew_after_a_restart),
+        cmocka_unit_test(a_get_whose_delivery_is_over_says_so_when_asked_again),
+        cmocka_unit_test(ids_sent_again_together_with_new_ones_count_as_in_flight),
+        cmocka_unit_test(ids_do_not_run_past_the_last_number),
+        cmocka_unit_test(receipts_of_a_displaced_connection_are_not_heard),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
