@@ -325,6 +325,9 @@ void object_remove(struct step *step, struct object *object)
     struct mst_span cause = mst_span_text("removed");
 
     step->object = NULL;
+    if (object_is_durable(object)) {
+        object->seq = step->core->record_seq + 1; /* who waits is told by the removal's record */
+    }
     if (kind_is_queue(object->kind)) {
         struct queue *queue = (struct queue *)object;
 
