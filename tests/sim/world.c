@@ -47,7 +47,7 @@ static ptrdiff_t port_send(void *user, uint64_t conn, struct mst_span bytes)
     struct wire *wire = world_wire(user, conn);
 
     assert_non_null(wire);
-    if (wire->dead || wire->program == NULL) {
+    if (wire->dead || (wire->program == NULL && !wire->raw)) {
         return (ptrdiff_t)bytes.len; /* the system took them; nobody will read them */
     }
     return (ptrdiff_t)pipe_give(&wire->down, bytes, port_now(user));
@@ -154,7 +154,7 @@ static void wires_free(struct world *w, bool all)
     while (*at != NULL) {
         struct wire *wire = *at;
 
-        if (!all && (wire->program != NULL || wire->broker_has_it)) {
+        if (!all && (wire->program != NULL || wire->broker_has_it || wire->raw)) {
             at = &wire->next;
             continue;
         }

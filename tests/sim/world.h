@@ -48,6 +48,7 @@ struct wire {
     struct program *program; /* NULL: its end is closed */
     bool broker_has_it;
     bool dead; /* nothing gets through any more, and nobody is told */
+    bool raw;  /* its end is not a program but raw.c */
     struct pipe up;
     struct pipe down;
 };
