@@ -48,8 +48,8 @@ void mst_transport_run_callbacks(muster_client *client)
     }
     client->calling = false;
     for (struct mst_waiter *w = client->waiters_first; w != NULL; w = w->next) {
-        if (w->for_async && w->asleep) {
-            pthread_cond_signal(&w->cond);
+        if (w->for_async) {
+            mst_transport_wake(client, w);
         }
     }
 }

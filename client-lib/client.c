@@ -483,6 +483,9 @@ int64_t mst_client_deadline_ns(const struct mst_client *client)
                    ? deadline
                    : earlier(deadline, expiry_ns(client));
     }
+    if (client->renewing) {
+        return INT64_MIN;
+    }
     deadline = earlier(deadline, client->heard_ns + client->silence_ns);
     if (client->phase == MST_CLIENT_UP) {
         deadline = earlier(deadline, client->receipt_due_ns);

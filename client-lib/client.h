@@ -89,6 +89,7 @@ bool mst_client_is_finished(const struct mst_client *client); /* BYE was answere
 /* ---- what is known ---- */
 
 enum mst_client_phase mst_client_phase(const struct mst_client *client);
+int64_t mst_client_heard_ns(const struct mst_client *client);    /* when bytes came last */
 uint64_t mst_client_session(const struct mst_client *client);    /* 0: none */
 const char *mst_client_version(const struct mst_client *client); /* of the broker; "" */
 /* Why the last connection was of no use: a line, and the status if the broker refused us. */

@@ -405,6 +405,11 @@ enum mst_client_phase mst_client_phase(const struct mst_client *client)
     return client->phase;
 }
 
+int64_t mst_client_heard_ns(const struct mst_client *client)
+{
+    return client->heard_ns;
+}
+
 uint64_t mst_client_session(const struct mst_client *client)
 {
     return client->session;

@@ -64,6 +64,7 @@ void mst_adopt_messages(muster_client *client, struct muster_message *messages)
 
 static void run_locked(muster_client *client, struct mst_call *call, struct mst_waiter *waiter)
 {
+    mst_transport_listen(client);
     mst_client_submit(client->machine, call, mst_clock_ns());
     mst_transport_settle(client);
     mst_transport_wait(client, waiter, is_decided, call, MUSTER_FOREVER);

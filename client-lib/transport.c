@@ -232,8 +232,8 @@ static void tell_waiters(muster_client *client)
         }
     }
     for (struct mst_waiter *w = client->waiters_first; unowned && w != NULL; w = w->next) {
-        if (w->for_async && w->asleep) {
-            pthread_cond_signal(&w->cond);
+        if (w->for_async) {
+            mst_transport_wake(client, w);
         }
     }
 }
@@ -285,6 +285,15 @@ static void read_in(muster_client *client)
         if ((size_t)n < BUFFER_BYTES) {
             return;
         }
+    }
+}
+
+void mst_transport_listen(muster_client *client)
+{
+    bool fresh = mst_clock_ns() - mst_client_heard_ns(client->machine) < MUSTER_MS;
+
+    if (!fresh && client->driver == NULL && client->link.state == MST_LINK_UP) {
+        read_in(client);
     }
 }
 

@@ -94,6 +94,9 @@ void mst_transport_free(muster_client *client); /* nobody refers to it any more 
 void mst_transport_settle(muster_client *client);
 /* After asynchronous calls were submitted: they may gather for a moment. */
 void mst_transport_gather(muster_client *client);
+/* Before a call, if nobody is listening: notices a connection that has ended meanwhile, so that the
+ * request is not sent into it, and its outcome unknown for nothing. */
+void mst_transport_listen(muster_client *client);
 /* Waits until is_done(of) or the time, driving if nobody else does. */
 void mst_transport_wait(muster_client *client, struct mst_waiter *waiter,
                         bool (*is_done)(const void *of), const void *of, int64_t until_ns);
