@@ -192,11 +192,11 @@ void mst_call_drop_messages(struct mst_call *call)
 
 static bool fits(const struct mst_client *client, const struct mst_call *call)
 {
-    size_t bodies = call->request == NULL ? 1 : call->request->bodies_count;
     size_t headers = call->request == NULL ? 0 : call->request->headers.len;
 
     /* Each body costs at most 5 bytes more, and the other fields less than 1 KiB together. */
-    return mst_call_body_bytes(call) + headers + bodies * 5 + 1024 <= client->frame_bytes_max;
+    return mst_call_body_bytes(call) + headers + mst_call_bodies(call) * 5 + 1024 <=
+           client->frame_bytes_max;
 }
 
 bool mst_call_goes_on(const struct mst_call *call)

@@ -124,6 +124,14 @@ void mst_call_request(const struct mst_call *call, struct mst_request *request_o
     }
 }
 
+size_t mst_call_bodies(const struct mst_call *call)
+{
+    if (call->op != MST_OP_PUT) {
+        return 0;
+    }
+    return call->request == NULL ? 1 : call->request->bodies_count;
+}
+
 size_t mst_call_body_bytes(const struct mst_call *call)
 {
     size_t bytes = 0;

@@ -100,7 +100,8 @@ void mst_call_clear(struct mst_call *call);
 /* The whole request as it was made; borrows from the call. */
 void mst_call_request(const struct mst_call *call, struct mst_request *request_out);
 
-/* Body bytes of a put, else 0. */
+/* How many messages a put brings, and their bytes; else 0. */
+size_t mst_call_bodies(const struct mst_call *call);
 size_t mst_call_body_bytes(const struct mst_call *call);
 /* May `call` travel behind `first` in one frame? */
 bool mst_call_joins(const struct mst_call *first, const struct mst_call *call);

@@ -52,10 +52,11 @@ static bool share_is_used_up(const struct mst_client *client, enum mst_share sha
 }
 
 static bool has_credit(const struct mst_client *client, const struct mst_handle *queue,
-                       size_t bytes)
+                       const struct mst_call *put)
 {
-    return queue->puts == 0 || (queue->puts < client->put_credit &&
-                                queue->put_bytes + bytes <= client->put_credit_bytes);
+    return queue->puts == 0 ||
+           (queue->puts + mst_call_bodies(put) <= client->put_credit &&
+            queue->put_bytes + mst_call_body_bytes(put) <= client->put_credit_bytes);
 }
 
 static struct mst_handle *queue_of_put(const struct mst_client *client, const struct mst_call *call)
@@ -70,7 +71,7 @@ static void charge(struct mst_client *client, const struct mst_call *call)
     if (call->op == MST_OP_PUT) {
         struct mst_handle *queue = queue_of_put(client, call);
 
-        queue->puts++;
+        queue->puts += mst_call_bodies(call);
         queue->put_bytes += mst_call_body_bytes(call);
     }
 }
@@ -81,7 +82,7 @@ void mst_uncharge(struct mst_client *client, const struct mst_call *call)
     if (call->op == MST_OP_PUT) {
         struct mst_handle *queue = queue_of_put(client, call);
 
-        queue->puts--;
+        queue->puts -= mst_call_bodies(call);
         queue->put_bytes -= mst_call_body_bytes(call);
         if (queue->held.count > 0 && !queue->runnable) {
             queue->runnable = true;
@@ -100,13 +101,13 @@ static struct mst_call_list *obstacle_of_put(struct mst_client *client, const st
     bool full = share_is_used_up(client, MST_SHARE_PUTS);
 
     if (call->list == &queue->held) {
-        return full || !has_credit(client, queue, mst_call_body_bytes(call)) ? &queue->held : NULL;
+        return full || !has_credit(client, queue, call) ? &queue->held : NULL;
     }
     if (full || (call->list == &client->ready && sharers->count > 0)) {
         return sharers;
     }
     if ((queue->held.count > 0 && call->list != &client->again) ||
-        !has_credit(client, queue, mst_call_body_bytes(call))) {
+        !has_credit(client, queue, call)) {
         return &queue->held;
     }
     return NULL;
@@ -337,8 +338,7 @@ static bool drain_runnable(struct mst_client *client, int64_t now_ns)
         struct mst_handle *queue = client->runnable;
         bool go_on = drain(client, &queue->held, now_ns);
 
-        if (queue->held.count > 0 &&
-            has_credit(client, queue, mst_call_body_bytes(queue->held.first))) {
+        if (queue->held.count > 0 && has_credit(client, queue, queue->held.first)) {
             return go_on;
         }
         client->runnable = queue->runnable_next;

@@ -27,7 +27,7 @@ struct mst_handle {
     uint64_t number;
     uint64_t references;
     uint64_t opened;           /* the connection (epoch) that knows the number */
-    size_t puts;               /* unanswered on this connection */
+    size_t puts;               /* messages in unanswered puts of this connection */
     size_t put_bytes;          /* their bodies */
     struct mst_call_list held; /* puts that wait for credit */
     bool runnable;             /* in client->runnable */

@@ -113,6 +113,7 @@ static enum muster_status first_connection(muster_client *client, const char *ur
     mst_transport_wait(client, &waiter, timeout_ns == 0 ? is_up_or_failed : is_up_or_hopeless,
                        client, until_ns);
     bool up = mst_client_phase(client->machine) == MST_CLIENT_UP;
+    snprintf(client->version, sizeof(client->version), "%s", mst_client_version(client->machine));
     pthread_mutex_unlock(&client->lock);
     pthread_cond_destroy(&waiter.cond);
     if (up) {
@@ -317,7 +318,7 @@ enum muster_status muster_ping(muster_client *client, int64_t timeout_ns,
 
 const char *muster_broker_version(muster_client *client)
 {
-    return mst_client_version(client->machine);
+    return client->version;
 }
 
 uint64_t muster_session_id(muster_client *client)

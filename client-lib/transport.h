@@ -66,6 +66,7 @@ struct muster_client {
     enum mst_status failure; /* the first of a call that has no callback, for muster_flush */
     char failure_text[MST_CAUSE_BYTES_MAX + 1];
 
+    char version[65]; /* of the broker that was first connected to */
     void (*on_notice)(muster_client *client, const muster_notice_info *notice, void *user);
     void *user;
 };

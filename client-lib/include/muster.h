@@ -163,11 +163,12 @@ MUSTER_API enum muster_status muster_connect(const muster_client_options *option
  * the broker. Handles of the client must be closed before or afterwards; messages stay valid. */
 MUSTER_API void muster_close(muster_client **client);
 
-/* Waits until every asynchronous call made so far has its outcome, or the time is up (TIMEOUT). */
+/* Waits until every asynchronous call made so far has its outcome and its callback has run, or the
+ * time is up (TIMEOUT). Else the first failure of a call without a callback, once; OK if none. */
 MUSTER_API enum muster_status muster_flush(muster_client *client, int64_t timeout_ns);
 MUSTER_API enum muster_status muster_ping(muster_client *client, int64_t timeout_ns,
                                           int64_t *round_trip_ns_out);
-MUSTER_API const char *muster_broker_version(muster_client *client); /* valid until closed */
+MUSTER_API const char *muster_broker_version(muster_client *client); /* at first; until closed */
 MUSTER_API uint64_t muster_session_id(muster_client *client);        /* 0 while there is none */
 
 /* ---- cancelling ---- one token may serve many calls at once ---- */
@@ -359,7 +360,8 @@ typedef struct {
 MUSTER_API enum muster_status muster_consumer_open(muster_queue *queue,
                                                    const muster_consume_options *options,
                                                    muster_consumer **consumer_out);
-/* The next message; statuses as muster_get. One thread at a time per consumer. */
+/* The next message; statuses as muster_get. One thread at a time per consumer. Timeout 0 gives what
+ * has arrived already, so a first call with 0 finds nothing. */
 MUSTER_API enum muster_status muster_consumer_next(muster_consumer *consumer, int64_t timeout_ns,
                                                    muster_message **message_out);
 /* Gives the untaken messages of the window back, uncounted. */
@@ -400,7 +402,8 @@ typedef struct {
     size_t value_size;        /* what the leader handed over; 0 if nothing */
     unsigned char value[256]; /* its first bytes */
 } muster_barrier_result;
-/* OK, BROKEN (cause in muster_last_cause), CANCELLED (breaks it), ... result_out may be NULL. */
+/* OK, BROKEN (cause in muster_last_cause), CANCELLED (breaks it), ... The time may be MUSTER_DEFAULT.
+ * result_out may be NULL. */
 MUSTER_API enum muster_status muster_barrier_wait(muster_barrier *barrier, int64_t timeout_ns,
                                                   muster_cancel *cancel,
                                                   muster_barrier_result *result_out);

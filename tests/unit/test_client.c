@@ -158,6 +158,38 @@ static void one_put_alone_may_exceed_the_credit_of_bytes(void **state)
     }
 }
 
+/* A put of many counts as many; alone it may be as large as it likes. */
+static void a_put_of_many_counts_as_many(void **state)
+{
+    struct mst_span bodies[3] = {mst_span_text("x"), mst_span_text("y"), mst_span_text("z")};
+    struct mst_call *calls[3];
+    struct mst_request many;
+    struct world w;
+
+    (void)state;
+    world_init(&w, 10 * S);
+    w.welcome.put_credit = 2;
+    world_said(&w);
+    world_welcome(&w, MST_OP_HELLO);
+    mst_request_init(&many, MST_OP_PUT);
+    many.handle = world_handle(&w, "jobs");
+    many.mode = MST_PUT_ALL;
+    many.bodies = bodies;
+    many.bodies_count = 3;
+    calls[0] = world_put(&w, "jobs", "a", MST_FOREVER);
+    calls[1] = world_submit(&w, &many);
+    calls[2] = world_put(&w, "jobs", "b", MST_FOREVER);
+    assert_said(&w, "OPEN 0=jobs\nPUT #1 h0 a\n");
+    broker_answers(&w, MST_OP_PUT, 1, 1, MST_OK);
+    assert_said(&w, "PUT #2 confirm=1 h0 x y z\n");
+    broker_answers(&w, MST_OP_PUT, 2, 1, MST_OK);
+    assert_said(&w, "PUT #3 confirm=2 h0 b\n");
+    world_clear(&w);
+    for (size_t i = 0; i < 3; i++) {
+        world_free(calls[i]);
+    }
+}
+
 static void a_million_puts_are_held_back_in_order(void **state)
 {
     enum { COUNT = 1000000 };
@@ -378,6 +410,7 @@ int main(void)
         cmocka_unit_test(gets_and_dones_share_frames),
         cmocka_unit_test(puts_beyond_the_credit_wait_and_hold_up_nobody_else),
         cmocka_unit_test(one_put_alone_may_exceed_the_credit_of_bytes),
+        cmocka_unit_test(a_put_of_many_counts_as_many),
         cmocka_unit_test(a_million_puts_are_held_back_in_order),
         cmocka_unit_test(the_receipt_is_the_longest_prefix),
         cmocka_unit_test(a_receipt_rides_on_the_next_frame),
