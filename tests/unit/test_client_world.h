@@ -34,7 +34,8 @@ static inline void world_reply(struct world *w, const struct mst_reply *reply)
     mst_buf_clear(&bytes);
 }
 
-static inline void world_add(struct world *w, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static inline void world_add(struct world *w,
+                                                                   const char *format, ...)
 {
     size_t used = strlen(w->said);
     va_list args;

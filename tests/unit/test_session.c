@@ -177,7 +177,7 @@ static const char *read_output(struct bench *bench, char *text, size_t cap)
         assert_int_equal(mst_reply_decode(payload, &bench->reply_arena, &reply, &malformed, &why),
                          MST_OK);
         snprintf(text + len, cap - len, "%s#%d %s ", mst_op_name(reply.op), (int)reply.id,
-                 mst_status_name(reply.status));
+                 mst_status_name((int)reply.status));
         at = mst_span_of(at.data + used, at.len - used);
     }
     assert_int_equal(at.len, 0);
