@@ -159,8 +159,9 @@ typedef struct {
 MUSTER_API enum muster_status muster_connect(const muster_client_options *options,
                                              muster_client **client_out);
 /* Ends the session cleanly: all it holds is freed at once (untaken messages return uncounted,
- * leased ones counted). Calls in other threads end with CANCELLED. Waits at most one second for
- * the broker. Handles of the client must be closed before or afterwards; messages stay valid. */
+ * leased ones counted). Calls in other threads, and asynchronous ones that were not flushed, end
+ * with CANCELLED. Waits at most one second for the broker. Handles of the client must be closed
+ * before or afterwards; messages stay valid. From a callback it does nothing. */
 MUSTER_API void muster_close(muster_client **client);
 
 /* Waits until every asynchronous call made so far has its outcome and its callback has run, or the
@@ -290,7 +291,7 @@ MUSTER_API const char *muster_message_last_holder(const muster_message *message)
 MUSTER_API void muster_message_free(muster_message **message); /* memory only: the lease stays */
 
 /* Finishing a leased message. OK also when it was finished before (by this session). LOST: the
- * lease had ended, somebody else may have it. NOT_FOUND: never given. */
+ * lease had ended, somebody else may have it. NOT_FOUND: never given. VALUE: in auto mode. */
 MUSTER_API enum muster_status muster_done(muster_message *message);
 typedef struct {
     size_t size;
@@ -402,8 +403,8 @@ typedef struct {
     size_t value_size;        /* what the leader handed over; 0 if nothing */
     unsigned char value[256]; /* its first bytes */
 } muster_barrier_result;
-/* OK, BROKEN (cause in muster_last_cause), CANCELLED (breaks it), ... The time may be MUSTER_DEFAULT.
- * result_out may be NULL. */
+/* OK, BROKEN (cause in muster_last_cause), CANCELLED (breaks it), ... The time may be
+ * MUSTER_DEFAULT. result_out may be NULL. */
 MUSTER_API enum muster_status muster_barrier_wait(muster_barrier *barrier, int64_t timeout_ns,
                                                   muster_cancel *cancel,
                                                   muster_barrier_result *result_out);
@@ -506,7 +507,8 @@ MUSTER_API muster_barrier_result muster_result_barrier(const muster_result *resu
  * the callback never runs. callback may be NULL for put, done, nack: failures are then told by
  * muster_flush (the first status that was not OK). call_out may be NULL; if not, it must be
  * released. More than the credit in flight are held back in the library, in order, without limit:
- * it is for the caller to flush now and then. */
+ * it is for the caller to flush now and then. Only puts wait behind puts: what else is called
+ * meanwhile (join, shutdown, ...) does not, so flush before it when the order matters. */
 MUSTER_API enum muster_status muster_put_async(muster_queue *queue, const void *body, size_t size,
                                                const muster_put_options *options,
                                                muster_callback *callback, void *user,
@@ -536,7 +538,9 @@ MUSTER_API void muster_call_release(muster_call **call); /* forget the handle; t
 /* The application's own loop (options.own_loop): watch muster_fd for reading, and for writing while
  * muster_wants_write; call muster_process when it is ready or when muster_deadline_ns
  * (CLOCK_MONOTONIC; MUSTER_FOREVER: none) has come. The descriptor changes when the connection
- * does: ask again after each muster_process; -1 while there is none. */
+ * does: ask again after each muster_process; -1 while there is none. Blocking calls work as well,
+ * and run callbacks. To come back after a lost connection muster_process may have to look up a
+ * host's name, which can take a while; an address in numbers does not. */
 MUSTER_API int muster_fd(muster_client *client);
 MUSTER_API bool muster_wants_write(muster_client *client);
 MUSTER_API int64_t muster_deadline_ns(muster_client *client);
