@@ -1,57 +1,11 @@
-/* test_client_async.c - libmuster beside its blocking calls: callbacks, cancel tokens,
- * consumers, the application's own loop, closing under way. */
-#include "tests/lib/calls.h"
+/* test_client_async.c - libmuster beside its blocking calls: callbacks, cancel tokens, consumers,
+ * closing under way, many threads. */
+#include "tests/integration/test_client_ground.h"
+#include "tests/lib/proxy.h"
 
-#include <poll.h>
 #include <pthread.h>
-#include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
-
-#define LONG_TTL (60 * MUSTER_SECOND)
-
-struct tally {
-    atomic_int good;
-    atomic_int bad;
-    atomic_int last;
-    muster_message *message;
-};
-
-static void on_result(enum muster_status status, muster_result *result, void *user)
-{
-    struct tally *tally = user;
-
-    if (status == MUSTER_OK) {
-        muster_message *message = muster_result_take_message(result);
-
-        if (message != NULL) {
-            tally->message = message;
-        }
-        atomic_fetch_add(&tally->good, 1);
-    } else {
-        atomic_fetch_add(&tally->bad, 1);
-    }
-    atomic_store(&tally->last, (int)status);
-}
-
-struct ground {
-    struct broker *broker;
-    muster_client *client;
-    muster_queue *queue;
-};
-
-static struct ground ground_of(void **state)
-{
-    struct world *world = *state;
-    struct ground ground;
-
-    ground.broker = broker_start(world, NULL);
-    ground.client = client_open(world, broker_url(ground.broker), LONG_TTL);
-    ground.queue = queue_open(world, ground.client, "jobs");
-    return ground;
-}
 
 static void every_callback_runs_once(void **state)
 {
@@ -294,101 +248,64 @@ static void closing_ends_calls_in_other_threads(void **state)
     muster_queue_close(&queue);
 }
 
-/* ---- the application's own loop ---- */
+/* ---- a network that is cut again and again ---- */
 
-static int64_t now_ns(void)
+static void put_all(muster_client *client, muster_queue *queue, int count)
 {
-    struct timespec now;
+    for (int i = 0; i < count; i++) {
+        char body[16];
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * MUSTER_SECOND + now.tv_nsec;
-}
-
-/* Turns the loop until so many outcomes have come. */
-static void turn(muster_client *client, struct tally *tally, int outcomes)
-{
-    int64_t limit = now_ns() + WAIT_LIMIT_NS;
-
-    while (atomic_load(&tally->good) + atomic_load(&tally->bad) < outcomes) {
-        struct pollfd watched = {.fd = muster_fd(client), .events = POLLIN};
-        int64_t deadline = muster_deadline_ns(client);
-
-        assert_true(now_ns() < limit);
-        deadline = deadline < limit ? deadline : limit;
-        watched.events = (short)(POLLIN | (muster_wants_write(client) ? POLLOUT : 0));
-        int64_t pause = deadline > now_ns() ? (deadline - now_ns()) / MUSTER_MS + 1 : 0;
-        assert_true(poll(&watched, 1, (int)pause) >= 0);
-        expect_status(muster_process(client), MUSTER_OK);
+        snprintf(body, sizeof(body), "%d", i);
+        expect_status(muster_put_async(queue, body, strlen(body), NULL, NULL, NULL, NULL),
+                      MUSTER_OK);
     }
+    expect_status(muster_flush(client, WAIT_LIMIT_NS), MUSTER_OK);
 }
 
-static void own_loop_needs_no_thread(void **state)
+/* Every message once, in order: what a lost connection took back comes again at its place. */
+static void consume_all(muster_queue *queue, enum muster_get_mode mode, int count)
 {
-    struct ground ground = ground_of(state);
-    muster_client_options options = MUSTER_CLIENT_OPTIONS;
-    muster_client *client = NULL;
-    muster_queue *queue = NULL;
-    struct tally tally = {0};
+    muster_consume_options options = MUSTER_CONSUME_OPTIONS;
+    muster_consumer *consumer = NULL;
 
-    options.url = broker_url(ground.broker);
-    options.own_loop = true;
-    expect_status(muster_connect(&options, &client), MUSTER_OK);
-    expect_status(muster_queue_open(client, "mine", &queue), MUSTER_OK);
-    for (int i = 0; i < 3000; i++) {
-        expect_status(muster_put_async(queue, "x", 1, NULL, on_result, &tally, NULL), MUSTER_OK);
+    options.window = 64;
+    options.mode = mode;
+    expect_status(muster_consumer_open(queue, &options, &consumer), MUSTER_OK);
+    for (int i = 0; i < count; i++) {
+        muster_message *message = NULL;
+        char body[16];
+
+        expect_status(muster_consumer_next(consumer, WAIT_LIMIT_NS, &message), MUSTER_OK);
+        snprintf(body, sizeof(body), "%d", i);
+        assert_string_equal(muster_message_body(message), body);
+        if (mode == MUSTER_LEASE) {
+            expect_status(muster_done_async(message, NULL, NULL, NULL), MUSTER_OK);
+        }
+        muster_message_free(&message);
     }
-    turn(client, &tally, 3000);
-    assert_int_equal(atomic_load(&tally.good), 3000);
-    expect_ready(queue, 3000); /* a blocking call drives by itself */
-    expect_status(muster_purge(queue, NULL), MUSTER_OK);
-    expect_status(muster_get_async(queue, NULL, on_result, &tally, NULL), MUSTER_OK);
-    assert_true(muster_wants_write(client));
-    expect_status(muster_process(client), MUSTER_OK);
-    expect_put(queue_open(*state, ground.client, "mine"), "from outside");
-    turn(client, &tally, 3001);
-    assert_string_equal(muster_message_body(tally.message), "from outside");
-    muster_message_free(&tally.message);
-    muster_queue_close(&queue);
-    muster_close(&client);
+    muster_consumer_close(&consumer);
 }
 
-static void count_notice(muster_client *client, const muster_notice_info *notice, void *user)
+static void pipelines_survive_cuts(void **state)
 {
-    atomic_int *notices = user;
-
-    (void)client;
-    atomic_fetch_or(notices, 1 << (int)notice->kind);
-}
-
-static void own_loop_survives_a_restart(void **state)
-{
+    enum { COUNT = 3000 };
     struct ground ground = ground_of(state);
-    muster_client_options options = MUSTER_CLIENT_OPTIONS;
-    atomic_int notices = 0;
-    muster_client *client = NULL;
-    muster_queue *queue = NULL;
-    struct tally tally = {0};
+    struct world *world = *state;
+    struct proxy *proxy = proxy_start(world, broker_port(ground.broker));
+    muster_client *far = client_open(world, proxy_url(proxy), LONG_TTL);
+    muster_queue *there = queue_open(world, far, "jobs");
+    muster_tallies tallies;
 
-    options.url = broker_url(ground.broker);
-    options.own_loop = true;
-    options.on_notice = count_notice;
-    options.user = &notices;
-    expect_status(muster_connect(&options, &client), MUSTER_OK);
-    expect_status(muster_queue_open(client, "mine", &queue), MUSTER_OK);
-    expect_status(muster_get_async(queue, NULL, on_result, &tally, NULL), MUSTER_OK);
-    expect_status(muster_process(client), MUSTER_OK);
-    await_waiting(ground.client, "mine", 1);
-    broker_signal(ground.broker, SIGKILL);
-    broker_wait(ground.broker);
-    broker_restart(ground.broker);
-    muster_client *fresh = client_open(*state, broker_url(ground.broker), LONG_TTL);
-    expect_put(queue_open(*state, fresh, "mine"), "anew");
-    turn(client, &tally, 1);
-    assert_int_equal(atomic_load(&tally.last), MUSTER_OK);
-    muster_message_free(&tally.message);
-    assert_int_equal(atomic_load(&notices), 1 << MUSTER_CONNECTION_LOST | 1 << MUSTER_SESSION_LOST);
-    muster_queue_close(&queue);
-    muster_close(&client);
+    proxy_cut_after(proxy, 9001, true);
+    put_all(far, there, COUNT);
+    expect_ready(ground.queue, COUNT);
+    consume_all(there, MUSTER_LEASE, COUNT);
+    expect_status(muster_flush(far, WAIT_LIMIT_NS), MUSTER_OK);
+    expect_status(muster_join(ground.queue, WAIT_LIMIT_NS, NULL, &tallies), MUSTER_OK);
+    assert_int_equal(tallies.done, COUNT);
+    put_all(far, there, COUNT);
+    consume_all(there, MUSTER_AUTO, COUNT);
+    expect_ready(ground.queue, 0);
 }
 
 /* ---- many threads, one client ---- */
@@ -440,8 +357,6 @@ static void many_threads_share_a_client(void **state)
     expect_status(muster_join(ground.queue, WAIT_LIMIT_NS, NULL, NULL), MUSTER_OK);
 }
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, world_setup, world_teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -454,8 +369,7 @@ int main(void)
         TEST(an_untaken_window_goes_back),
         TEST(a_handler_decides),
         TEST(closing_ends_calls_in_other_threads),
-        TEST(own_loop_needs_no_thread),
-        TEST(own_loop_survives_a_restart),
+        TEST(pipelines_survive_cuts),
         TEST(many_threads_share_a_client),
     };
 

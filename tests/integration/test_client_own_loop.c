@@ -1,0 +1,111 @@
+/* test_client_own_loop.c - libmuster without a thread of its own: the application turns the loop. */
+#include "tests/integration/test_client_ground.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <time.h>
+
+static int64_t now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * MUSTER_SECOND + now.tv_nsec;
+}
+
+/* Turns the loop until so many outcomes have come. */
+static void turn(muster_client *client, struct tally *tally, int outcomes)
+{
+    int64_t limit = now_ns() + WAIT_LIMIT_NS;
+
+    while (atomic_load(&tally->good) + atomic_load(&tally->bad) < outcomes) {
+        struct pollfd watched = {.fd = muster_fd(client), .events = POLLIN};
+        int64_t deadline = muster_deadline_ns(client);
+
+        assert_true(now_ns() < limit);
+        deadline = deadline < limit ? deadline : limit;
+        watched.events = (short)(POLLIN | (muster_wants_write(client) ? POLLOUT : 0));
+        int64_t pause = deadline > now_ns() ? (deadline - now_ns()) / MUSTER_MS + 1 : 0;
+        assert_true(poll(&watched, 1, (int)pause) >= 0);
+        expect_status(muster_process(client), MUSTER_OK);
+    }
+}
+
+static void own_loop_needs_no_thread(void **state)
+{
+    struct ground ground = ground_of(state);
+    muster_client_options options = MUSTER_CLIENT_OPTIONS;
+    muster_client *client = NULL;
+    muster_queue *queue = NULL;
+    struct tally tally = {0};
+
+    options.url = broker_url(ground.broker);
+    options.own_loop = true;
+    expect_status(muster_connect(&options, &client), MUSTER_OK);
+    expect_status(muster_queue_open(client, "mine", &queue), MUSTER_OK);
+    for (int i = 0; i < 3000; i++) {
+        expect_status(muster_put_async(queue, "x", 1, NULL, on_result, &tally, NULL), MUSTER_OK);
+    }
+    turn(client, &tally, 3000);
+    assert_int_equal(atomic_load(&tally.good), 3000);
+    expect_ready(queue, 3000); /* a blocking call drives by itself */
+    expect_status(muster_purge(queue, NULL), MUSTER_OK);
+    expect_status(muster_get_async(queue, NULL, on_result, &tally, NULL), MUSTER_OK);
+    assert_true(muster_wants_write(client));
+    expect_status(muster_process(client), MUSTER_OK);
+    expect_put(queue_open(*state, ground.client, "mine"), "from outside");
+    turn(client, &tally, 3001);
+    assert_string_equal(muster_message_body(tally.message), "from outside");
+    muster_message_free(&tally.message);
+    muster_queue_close(&queue);
+    muster_close(&client);
+}
+
+static void count_notice(muster_client *client, const muster_notice_info *notice, void *user)
+{
+    atomic_int *notices = user;
+
+    (void)client;
+    atomic_fetch_or(notices, 1 << (int)notice->kind);
+}
+
+static void own_loop_survives_a_restart(void **state)
+{
+    struct ground ground = ground_of(state);
+    muster_client_options options = MUSTER_CLIENT_OPTIONS;
+    atomic_int notices = 0;
+    muster_client *client = NULL;
+    muster_queue *queue = NULL;
+    struct tally tally = {0};
+
+    options.url = broker_url(ground.broker);
+    options.own_loop = true;
+    options.on_notice = count_notice;
+    options.user = &notices;
+    expect_status(muster_connect(&options, &client), MUSTER_OK);
+    expect_status(muster_queue_open(client, "mine", &queue), MUSTER_OK);
+    expect_status(muster_get_async(queue, NULL, on_result, &tally, NULL), MUSTER_OK);
+    expect_status(muster_process(client), MUSTER_OK);
+    await_waiting(ground.client, "mine", 1);
+    broker_signal(ground.broker, SIGKILL);
+    broker_wait(ground.broker);
+    broker_restart(ground.broker);
+    muster_client *fresh = client_open(*state, broker_url(ground.broker), LONG_TTL);
+    expect_put(queue_open(*state, fresh, "mine"), "anew");
+    turn(client, &tally, 1);
+    assert_int_equal(atomic_load(&tally.last), MUSTER_OK);
+    muster_message_free(&tally.message);
+    assert_int_equal(atomic_load(&notices), 1 << MUSTER_CONNECTION_LOST | 1 << MUSTER_SESSION_LOST);
+    muster_queue_close(&queue);
+    muster_close(&client);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(own_loop_needs_no_thread),
+        TEST(own_loop_survives_a_restart),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
