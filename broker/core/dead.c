@@ -1,7 +1,9 @@
 /* dead.c - dead letters: messages that nobody could finish, kept with the reason.
  *
  * The dead letters of NAME are the queue NAME.dead, made when the first one dies: as durable as its
- * parent, without limits, without dead letters of its own. */
+ * parent, without limits, without dead letters of its own. A message moves between the two by one
+ * record, so both are in the journal or neither is: a queue that is made again while dead letters
+ * of its name are left is as durable as they are. */
 #include "broker/core/internal.h"
 
 #include <assert.h>
@@ -18,9 +20,8 @@ void dead_note_free(struct dead_note **note)
     *note = NULL;
 }
 
-static struct mst_span dead_name(struct step *step, const struct queue *queue)
+static struct mst_span dead_name(struct step *step, struct mst_span name)
 {
-    struct mst_span name = object_name(&queue->object);
     uint8_t *text = mst_arena_take(&step->effects->arena, MST_NAME_BYTES_MAX + 1);
 
     must(text != NULL);
@@ -29,11 +30,23 @@ static struct mst_span dead_name(struct step *step, const struct queue *queue)
     return mst_span_of(text, name.len + sizeof(MST_DEAD_SUFFIX) - 1);
 }
 
+static struct queue *dead_of(struct step *step, struct mst_span name)
+{
+    return (struct queue *)object_by_name(step->core, dead_name(step, name));
+}
+
+int64_t dead_durability(struct step *step, const struct slot *slot)
+{
+    const struct queue *dead = dead_of(step, mst_blob_span(slot->name));
+
+    return dead == NULL ? -1 : setting(&dead->object, SETTING_DURABLE);
+}
+
 /* Dead letters must find their place whatever the limit of objects says: the name is reserved. */
 static struct queue *dead_queue(struct step *step, const struct queue *queue)
 {
     struct core *core = step->core;
-    struct slot *slot = slot_intern(core, dead_name(step, queue));
+    struct slot *slot = slot_intern(core, dead_name(step, object_name(&queue->object)));
     struct settings settings = settings_default(core, MST_KIND_FIFO);
     uint64_t limit = core->config.objects_max;
     struct object *object;
@@ -177,7 +190,7 @@ void decide_redrive(struct step *step, struct session *session, const struct mst
                mst_span_text(queue->shut ? NULL : "name the queue they died in, not the dead"));
         return;
     }
-    dead = (struct queue *)object_by_name(step->core, dead_name(step, queue));
+    dead = dead_of(step, object_name(&queue->object));
     while (dead != NULL && numbers[0] < request->count && numbers[0] < MST_MESSAGES_MAX &&
            (message = pile_first(&dead->ready)) != NULL &&
            queue_has_room(queue, 1, message->body->len)) {

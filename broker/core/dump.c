@@ -271,9 +271,9 @@ static void say_queue(struct dump *dump, const struct queue *queue)
     say(dump, "  counts ready=%zu leased=%llu delayed=%llu bytes=%llu unfinished=%llu next=%llu",
         queue->ready.count, u(queue->leased), u(queue->delayed), u(queue->kept_bytes),
         u(queue->unfinished), u(queue->next_id));
-    say(dump, " puts=%llu gets=%llu returns=%llu paused=%u%s%s%s\n", u(queue->puts), u(queue->gets),
-        u(queue->returns), queue->paused, queue->shut ? " shut" : "", queue->shut_now ? " now" : "",
-        queue->is_dead ? " dead" : "");
+    say(dump, " puts=%llu gets=%llu returns=%llu duplicates=%llu paused=%u%s%s%s\n", u(queue->puts),
+        u(queue->gets), u(queue->returns), u(queue->duplicates), queue->paused,
+        queue->shut ? " shut" : "", queue->shut_now ? " now" : "", queue->is_dead ? " dead" : "");
     for (int n = 0; n < MST_TALLY_COUNT; n++) {
         say(dump, "%s %s=%llu/%llu", n == 0 ? "  tallies" : "", mst_tally_names[n],
             u(queue->tallies[n]), u(queue->totals[n]));

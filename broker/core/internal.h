@@ -145,6 +145,7 @@ void decide_remove(struct step *step, struct session *session, const struct mst_
 void object_remove(struct step *step, struct object *object);
 void apply_create(struct core *core, const struct record *record);
 void apply_remove(struct core *core, const struct record *record);
+void object_forget(struct core *core, struct object *object); /* takes it out, and frees it */
 void object_free(struct core *core, struct object *object);
 
 /* ---- settings.c ---- */
@@ -277,6 +278,8 @@ void decide_redrive(struct step *step, struct session *session, const struct mst
 void apply_bury(struct core *core, const struct record *record);
 void apply_redrive(struct core *core, const struct record *record);
 void dead_note_free(struct dead_note **note);
+/* As durable as this must be a queue of the name (of at most 250 bytes); -1: it is free to choose. */
+int64_t dead_durability(struct step *step, const struct slot *slot);
 
 struct dedup_note *dedup_find(struct step *step, struct queue *queue, struct mst_span key);
 bool dedup_full(const struct queue *queue, int64_t now_ns);

@@ -151,6 +151,9 @@ static struct object *make_by_use(struct step *step, struct session *session,
                mst_span_text(looks ? "no message has died there yet" : problem));
         return NULL;
     }
+    if (kind_is_queue(kind) && dead_durability(step, slot) >= 0) {
+        settings.values[SETTING_DURABLE] = dead_durability(step, slot);
+    }
     object = object_create(step, slot, kind, &settings, true);
     if (object == NULL) {
         refuse(step, session, request, MST_LIMIT,
@@ -343,20 +346,24 @@ void object_remove(struct step *step, struct object *object)
     step->object = NULL;
 }
 
-void apply_remove(struct core *core, const struct record *record)
+void object_forget(struct core *core, struct object *object)
 {
-    struct object *object = object_find(core, record->object);
-    struct slot *slot;
+    struct slot *slot = object->slot;
 
-    if (object == NULL) {
-        return;
-    }
-    slot = object->slot;
     idmap_remove(&core->objects, object->id);
     object_free(core, object);
     slot->object = NULL;
     slot->gone = true;
     slot_release(core, slot);
+}
+
+void apply_remove(struct core *core, const struct record *record)
+{
+    struct object *object = object_find(core, record->object);
+
+    if (object != NULL) {
+        object_forget(core, object);
+    }
 }
 
 void object_free(struct core *core, struct object *object)
@@ -379,17 +386,9 @@ void decide_remove(struct step *step, struct session *session, const struct mst_
 {
     struct object *object =
         handle_object(step, session, request, request->handle, ANY_KIND, MST_KIND_NONE);
-    uint64_t durable;
 
-    if (object == NULL) {
-        return;
-    }
-    durable = object_is_durable(object) ? 1 : 0;
-    object_remove(step, object);
-    outcome_record(step, session, NULL, request->id, 1, request->op, MST_OK, MST_SPAN_NONE,
-                   MST_SPAN_NONE, &durable, 1);
-    /* The removal itself is what the reply waits for. */
-    if (step->effects->count > 0) {
-        step->effects->items[step->effects->count - 1].seq = step->effects->records_seq;
+    if (object != NULL) {
+        outcome_ok(step, session, object, request); /* of one batch with the removal */
+        object_remove(step, object);
     }
 }

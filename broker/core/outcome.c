@@ -7,6 +7,8 @@
 
 #include <assert.h>
 
+#define PUT_DUPLICATE 3 /* which number of a put's outcome is the message that it duplicates */
+
 struct entry *entry_find(struct session *session, uint64_t id)
 {
     return idmap_get(&session->entries, id);
@@ -64,6 +66,17 @@ static void entry_settle(struct entry *entry, enum mst_op op, enum mst_status st
     }
 }
 
+/* A put that was a duplicate changes nothing else. */
+static void count_duplicate(struct core *core, const struct record *record)
+{
+    struct queue *queue = (struct queue *)object_find(core, record->object);
+
+    if (queue != NULL && record->op == MST_OP_PUT && record->numbers_count > PUT_DUPLICATE &&
+        record->numbers[PUT_DUPLICATE] != 0) {
+        queue->duplicates++;
+    }
+}
+
 void apply_outcome(struct core *core, const struct record *record)
 {
     struct session *session = session_find(core, record->session);
@@ -71,6 +84,7 @@ void apply_outcome(struct core *core, const struct record *record)
     if (session == NULL) {
         return;
     }
+    count_duplicate(core, record);
     for (uint64_t i = 0; i < record->count; i++) {
         struct entry *entry = entry_ensure(core, session, record->request + i);
 
@@ -187,7 +201,7 @@ static void fill_numbers(struct mst_reply *reply, const struct outcome *outcome)
         reply->first = n[0];
         reply->taken = n[1];
         reply->durable = n[2];
-        reply->duplicate = n[3];
+        reply->duplicate = n[PUT_DUPLICATE];
         break;
     case MST_OP_DONE:
         reply->already = n[0] != 0;
@@ -321,7 +335,7 @@ static bool merge(struct step *step, uint64_t conn, struct entry *entry, uint64_
     }
     if (outcome->op == MST_OP_PUT) {
         bool refused = last->taken == 0 && outcome->numbers[1] == 0 && last->duplicate == 0 &&
-                       outcome->numbers[3] == 0;
+                       outcome->numbers[PUT_DUPLICATE] == 0;
         bool follows = last->taken == last->answered && outcome->numbers[1] == 1 &&
                        outcome->numbers[0] == last->first + last->taken;
 

@@ -392,7 +392,6 @@ void decide_put(struct step *step, struct session *session, const struct mst_req
     if (note != NULL) {
         uint64_t numbers[4] = {0, 0, object_is_durable(&queue->object) ? 1 : 0, note->message};
 
-        queue->duplicates++;
         outcome_record(step, session, &queue->object, request->id, 1, request->op, MST_OK,
                        MST_SPAN_NONE, MST_SPAN_NONE, numbers, 4);
     } else if (request->mode == MST_PUT_EACH) {

@@ -152,6 +152,10 @@ void apply_update(struct core *core, const struct record *record)
         object->settings.values[i] = record->settings[i];
     }
     object->kind = (enum mst_kind)record->kind;
+    if (core->recovered && !object_is_durable(object)) {
+        object_forget(core, object); /* made by first use, then declared to be in memory only */
+        return;
+    }
     if (kind_is_queue(object->kind)) {
         queue_apply_settings((struct queue *)object, object->kind);
     }
@@ -193,6 +197,25 @@ static void compare(struct step *step, struct session *session, struct object *o
     declared(step, session, object, request, false);
 }
 
+/* false: refused. */
+static bool agrees_with_dead(struct step *step, struct session *session,
+                             const struct mst_request *request, const struct slot *slot,
+                             int64_t *durable, bool named)
+{
+    int64_t wanted = dead_durability(step, slot);
+
+    if (wanted >= 0 && wanted != *durable && named) {
+        refuse(step, session, request, MST_CONFLICT,
+               step_printf(step,
+                           "dead letters of that name are left with durable %lld; use that, "
+                           "or remove them first",
+                           (long long)wanted));
+        return false;
+    }
+    *durable = wanted >= 0 ? wanted : *durable;
+    return true;
+}
+
 void decide_declare(struct step *step, struct session *session, const struct mst_request *request)
 {
     struct slot *slot = handle_slot(step, session, request, request->handle);
@@ -221,6 +244,11 @@ void decide_declare(struct step *step, struct session *session, const struct mst
     problem = declare_problem(step->core, slot, kind, settings.values);
     if (problem != NULL) {
         refuse(step, session, request, MST_VALUE, mst_span_text(problem));
+        return;
+    }
+    if (kind_is_queue(kind) &&
+        !agrees_with_dead(step, session, request, slot, &settings.values[SETTING_DURABLE],
+                          named[SETTING_DURABLE])) {
         return;
     }
     if (object != NULL) {

@@ -1,0 +1,216 @@
+/* core_sound.c - see core_sound.h. Everything is counted anew and compared with the core's counts.
+ */
+#include "tests/unit/core_sound.h"
+
+#include "broker/core/internal.h"
+#include "tests/unit/cmocka_all.h"
+
+struct sums { /* what the core should hold, over all objects and sessions */
+    uint64_t memory;
+    uint64_t messages;
+    uint64_t waits;
+    uint64_t leases;
+    uint64_t connected;
+};
+
+static uint64_t length(const struct link *list)
+{
+    uint64_t n = 0;
+
+    for (const struct link *l = list->next; l != list; l = l->next) {
+        assert_ptr_equal(l->next->prev, l);
+        n++;
+    }
+    return n;
+}
+
+/* ---- queues ---- */
+
+static void check_message(struct queue *queue, const struct message *message, uint64_t *counts)
+{
+    assert_int_equal(message->state == MST_LEASED, message->lease != NULL);
+    if (message->lease != NULL) {
+        assert_ptr_equal(message->lease->message, message);
+        assert_ptr_equal(message->lease->queue, queue);
+    }
+    assert_in_range(message->id, queue->first_id, queue->next_id - 1);
+    counts[message->state]++;
+}
+
+static void check_messages(struct queue *queue, struct sums *sums)
+{
+    size_t count = queue->messages.count;
+    struct message **messages = (struct message **)idmap_sorted(&queue->messages);
+    uint64_t counts[3] = {0, 0, 0};
+    uint64_t bytes = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        check_message(queue, messages[i], counts);
+        bytes += messages[i]->body->len;
+        sums->memory += message_charge(messages[i]);
+    }
+    free(messages);
+    sums->messages += count;
+    assert_int_equal(queue->ready.count, counts[MST_READY]);
+    assert_int_equal(queue->leased, counts[MST_LEASED]);
+    assert_int_equal(queue->delayed, counts[MST_DELAYED]);
+    assert_int_equal(queue->leased, length(&queue->leases));
+    assert_int_equal(queue->kept_bytes, bytes);
+}
+
+static void check_accounts(const struct queue *queue)
+{
+    uint64_t taken = 0;
+    uint64_t blocked = 0;
+
+    for (struct link *l = queue->accounts.next; l != &queue->accounts; l = l->next) {
+        struct account *account = OWNER(l, struct account, in_queue);
+
+        assert_ptr_equal(account->queue, queue);
+        assert_true(account->taken > 0 || account->blocked > 0);
+        assert_ptr_equal(idmap_get(&account->session->accounts, queue->object.id), account);
+        taken += account->taken;
+        blocked += account->blocked;
+    }
+    assert_int_equal(queue->unfinished, queue_kept(queue) + taken);
+    assert_int_equal(blocked > 0, queue->putters.count > 0);
+}
+
+static void check_line(const struct line *line)
+{
+    assert_int_equal(line->count,
+                     length(&line->places) + length(&line->aside) + line->returned.count);
+}
+
+/* After a step nobody waits for what is there. */
+static void check_served(struct queue *queue)
+{
+    struct place *putter = line_first(&queue->putters, false);
+
+    if ((queue->paused & MST_SIDE_GET) == 0 && !queue->shut_now) {
+        assert_true(queue->ready.count == 0 || line_first(&queue->getters, true) == NULL);
+    }
+    if (putter != NULL && (queue->paused & MST_SIDE_PUT) == 0) {
+        const struct put_list *put = putter->wait->put;
+
+        assert_false(queue_has_room(queue, put->count, put->bytes));
+        assert_false(queue->shut);
+    }
+    assert_true(queue->joiners.count == 0 || queue->unfinished > 0);
+    assert_true(!queue_drained(queue) || queue->getters.count == 0);
+}
+
+static void check_queue(struct queue *queue, struct sums *sums)
+{
+    check_messages(queue, sums);
+    check_accounts(queue);
+    check_line(&queue->getters);
+    check_line(&queue->putters);
+    check_line(&queue->joiners);
+    check_served(queue);
+}
+
+static void check_objects(const struct core *core, struct sums *sums)
+{
+    uint64_t count = 0;
+
+    for (struct link *l = core->objects_order.next; l != &core->objects_order; l = l->next) {
+        struct object *object = OWNER(l, struct object, in_core);
+
+        count++;
+        assert_ptr_equal(object_find(core, object->id), object);
+        assert_ptr_equal(object->slot->object, object);
+        if (kind_is_queue(object->kind)) {
+            check_queue((struct queue *)object, sums);
+        }
+    }
+    assert_int_equal(core->objects.count, count);
+}
+
+/* ---- sessions ---- */
+
+static void check_entries(struct session *session)
+{
+    size_t count = session->entries.count;
+    struct entry **entries = (struct entry **)idmap_sorted(&session->entries);
+
+    for (size_t i = 0; i < count; i++) {
+        const struct entry *entry = entries[i];
+
+        assert_int_equal(entry->state == ENTRY_WAITS, entry->wait != NULL);
+        assert_true(entry->wait == NULL || entry->wait->entry == entry);
+        assert_true(entry->state == ENTRY_ANSWERED || length(&entry->leases) == 0);
+    }
+    free(entries);
+}
+
+static void check_wait(const struct wait *wait, struct sums *sums)
+{
+    assert_non_null(wait_object(wait));
+    if (wait->put != NULL) {
+        sums->memory += wait->put->bytes;
+    }
+}
+
+static void check_session(struct session *session, struct sums *sums)
+{
+    assert_int_equal(session->waits_count, length(&session->waits));
+    assert_int_equal(session->leases_count, length(&session->leases));
+    assert_true(session->conn != 0 || session->ended || timer_armed(&session->timer));
+    assert_true(session->conn == 0 || !timer_armed(&session->timer));
+    for (const struct link *l = session->waits.next; l != &session->waits; l = l->next) {
+        check_wait(OWNER_CONST(l, struct wait, in_session), sums);
+    }
+    check_entries(session);
+    sums->waits += session->waits_count;
+    sums->connected += session->conn != 0;
+}
+
+static void check_sessions(const struct core *core, struct sums *sums)
+{
+    const struct link *lists[] = {&core->sessions_order, &core->ending};
+    uint64_t count = 0;
+
+    for (size_t i = 0; i < 2; i++) {
+        for (struct link *l = lists[i]->next; l != lists[i]; l = l->next) {
+            struct session *session = OWNER(l, struct session, in_core);
+
+            count++;
+            assert_ptr_equal(session_find(core, session->id), session);
+            assert_int_equal(session->ended, i == 1);
+            check_session(session, sums);
+        }
+    }
+    assert_int_equal(core->sessions.count, count);
+}
+
+void expect_sound(const struct core *core)
+{
+    struct sums sums = {0};
+    struct core_figures figures = core_figures(core);
+
+    assert_true(list_empty(&core->dirty));
+    check_objects(core, &sums);
+    check_sessions(core, &sums);
+    assert_int_equal(figures.waits, sums.waits);
+    assert_int_equal(figures.connected, sums.connected);
+    if (core->discarded == NULL) {
+        assert_int_equal(figures.messages, sums.messages);
+        assert_int_equal(figures.memory, sums.memory);
+    }
+}
+
+void expect_empty(const struct core *core)
+{
+    struct core_figures figures = core_figures(core);
+
+    assert_int_equal(figures.objects, 0);
+    assert_int_equal(figures.sessions, 0);
+    assert_int_equal(figures.connected, 0);
+    assert_int_equal(figures.waits, 0);
+    assert_int_equal(figures.messages, 0);
+    assert_int_equal(figures.memory, 0);
+    assert_int_equal(core->slots.count, 0);
+    assert_int_equal(core->timers.count, 0);
+    assert_true(core->discarded == NULL);
+}
