@@ -37,8 +37,9 @@ int cli_declare(struct cli *cli, const char *name, enum muster_kind kind, bool *
     if (kind == 0) {
         kind = kind_of(cli, name);
     }
+    bool aside = cli->command != &commands[COMMAND_declare];
     return cli_status(cli, muster_declare(cli->client, name, kind, settings, count, created_out),
-                      "declare");
+                      aside ? "declare" : NULL);
 }
 
 int command_declare(struct cli *cli)

@@ -216,14 +216,16 @@ static size_t width_of(const char *text)
     return width;
 }
 
-static void row_out(struct table *table, const char *const *cells, const size_t *widths)
+static void row_out(struct table *table, const char *const *cells, const size_t *widths, bool bold)
 {
+    out_text(table->out, bold ? "\033[1m" : "");
     for (size_t i = 0; i < table->columns; i++) {
         out_text(table->out, cells[i]);
         bool last = i + 1 == table->columns;
         size_t pad = last ? 0 : widths[i] + 2 - width_of(cells[i]);
-        out_printf(table->out, "%*s%s", (int)pad, "", last ? "\n" : "");
+        out_printf(table->out, "%*s", (int)pad, "");
     }
+    out_text(table->out, bold ? "\033[0m\n" : "\n");
 }
 
 void table_end(struct table *table)
@@ -240,10 +242,7 @@ void table_end(struct table *table)
         cell += strlen(cell) + 1;
     }
     if (table->terminal && table->count > 0 && table->titles[0] != NULL) {
-        bool plain = getenv("NO_COLOR") != NULL;
-        out_text(table->out, plain ? "" : "\033[1m");
-        row_out(table, table->titles, widths);
-        out_text(table->out, plain ? "" : "\033[0m");
+        row_out(table, table->titles, widths, getenv("NO_COLOR") == NULL);
     }
     cell = table->cells.data;
     for (size_t i = 0; table->terminal && i < table->count; i += table->columns) {
@@ -252,7 +251,7 @@ void table_end(struct table *table)
             row[k] = cell;
             cell += strlen(cell) + 1;
         }
-        row_out(table, row, widths);
+        row_out(table, row, widths, false);
     }
     out_clear(&table->cells);
 }

@@ -37,6 +37,13 @@ bool worker_stop(struct worker *worker, int code)
     return first;
 }
 
+void worker_fail(struct worker *worker, int code)
+{
+    pthread_mutex_lock(&worker->lock);
+    worker->code = worker->code == EXIT_OK ? code : worker->code;
+    pthread_mutex_unlock(&worker->lock);
+}
+
 bool worker_is_stopping(struct worker *worker)
 {
     pthread_mutex_lock(&worker->lock);

@@ -54,6 +54,7 @@ static void check_report(struct slot *slot, enum muster_status status)
     int code = cli_status(worker->cli, status, where);
     if (status == MUSTER_UNAVAILABLE || status == MUSTER_PROTOCOL || status == MUSTER_DENIED) {
         worker_stop(worker, code);
+        worker_fail(worker, code);
         muster_cancel_fire(worker->cancel);
     }
 }

@@ -40,6 +40,8 @@ struct worker {
 /* No further messages. true for the first who says so: its exit code is the worker's. The cancel
  * token remains to be fired. */
 bool worker_stop(struct worker *worker, int code);
+/* The exit code, too, if the worker was told to stop before and nothing has failed so far. */
+void worker_fail(struct worker *worker, int code);
 bool worker_is_stopping(struct worker *worker);
 void worker_wake(struct worker *worker);
 
