@@ -117,7 +117,11 @@ static void *background(void *arg)
         }
     }
     client->background = MST_BACKGROUND_NONE;
-    pthread_mutex_unlock(&client->lock);
+    if (client->detached) {
+        mst_transport_leave(client);
+    } else {
+        pthread_mutex_unlock(&client->lock);
+    }
     return NULL;
 }
 
@@ -141,10 +145,16 @@ bool mst_background_start(muster_client *client)
 void mst_background_stop(muster_client *client)
 {
     bool runs = client->background != MST_BACKGROUND_NONE;
+    bool stuck = client->resolving && client->driver == client;
 
     client->stopping = true;
     mst_transport_wake_background(client);
-    if (runs) {
+    if (runs && stuck) {
+        /* The resolver may take long; the thread ends, and frees its share, when it is back. */
+        client->detached = true;
+        client->references++;
+        pthread_detach(client->thread);
+    } else if (runs) {
         pthread_mutex_unlock(&client->lock);
         pthread_join(client->thread, NULL);
         pthread_mutex_lock(&client->lock);

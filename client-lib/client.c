@@ -11,10 +11,6 @@
 #include "client-lib/client_copy.h"
 #include "client-lib/client_state.h"
 
-/* The broker decides what times out; only when it is late by this much it is asked for a
- * verdict. */
-#define GRACE_NS 250000000LL
-
 struct mst_client *mst_client_new(const struct mst_client_config *config)
 {
     struct mst_client *client = calloc(1, sizeof(*client));
@@ -154,6 +150,8 @@ void mst_call_end(struct mst_client *client, struct mst_call *call, enum mst_sta
     mst_timers_remove(&client->timers, call);
     leave_id(client, call);
     live_remove(client, call);
+    client->asynchronous -= call->counted ? 1 : 0;
+    call->counted = false;
     for (size_t i = 0; i < used.count; i++) {
         mst_handle_unref(mst_handle_of(client, used.numbers[i]));
     }
@@ -204,43 +202,17 @@ bool mst_call_goes_on(const struct mst_call *call)
     return call->op == MST_OP_GET || call->op == MST_OP_EVENT_WAIT;
 }
 
+static bool is_asynchronous(const struct mst_call *call)
+{
+    return !call->forgotten && (call->by_callback || call->owner == NULL);
+}
+
 static void set_deadline(struct mst_client *client, struct mst_call *call, int64_t now_ns)
 {
-    if (call->timeout_ns >= 0 && call->timeout_ns < MST_FOREVER - now_ns - GRACE_NS) {
+    if (call->timeout_ns >= 0 && call->timeout_ns < MST_FOREVER - now_ns - MST_GRACE_NS) {
         call->deadline_ns = now_ns + call->timeout_ns;
         if (!mst_timers_add(&client->timers, call)) {
             call->verdict = MST_NO_MEMORY;
-        }
-    }
-}
-
-static int64_t expiry_ns(const struct mst_client *client)
-{
-    return client->ttl_ns > MST_FOREVER - client->lost_ns ? MST_FOREVER
-                                                          : client->lost_ns + client->ttl_ns;
-}
-
-/* The session's time-to-live has passed without a connection. */
-static void expire_if_due(struct mst_client *client, int64_t now_ns)
-{
-    struct mst_call *next;
-
-    if (client->phase != MST_CLIENT_DOWN || client->expired || client->epoch == 0 ||
-        expiry_ns(client) > now_ns) {
-        return;
-    }
-    client->expired = true;
-    for (struct mst_call *call = client->live_first; call != NULL; call = next) {
-        next = call->live_next;
-        if (mst_call_goes_on(call)) {
-            continue;
-        }
-        if (call->state == MST_CALL_UNSENT) {
-            mst_call_end(client, call, MST_UNAVAILABLE);
-        } else {
-            bool reads = (mst_op_flags(call->op) & OPF_READS) != 0;
-
-            mst_call_abandon(client, call, reads ? MST_UNAVAILABLE : MST_UNKNOWN);
         }
     }
 }
@@ -249,10 +221,12 @@ void mst_client_submit(struct mst_client *client, struct mst_call *call, int64_t
 {
     struct mst_handle_numbers used = mst_handles_of_call(call);
 
-    expire_if_due(client, now_ns);
+    mst_expire_if_due(client, now_ns);
     call->seq = ++client->seq;
     call->state = MST_CALL_UNSENT;
     live_append(client, call);
+    call->counted = is_asynchronous(call);
+    client->asynchronous += call->counted ? 1 : 0;
     for (size_t i = 0; i < used.count; i++) {
         mst_handle_ref(mst_handle_of(client, used.numbers[i]));
     }
@@ -391,16 +365,16 @@ bool mst_client_has_results(const struct mst_client *client)
     return client->results.first != NULL;
 }
 
-static bool is_asynchronous(const struct mst_call *call)
+bool mst_client_is_busy(const struct mst_client *client)
 {
-    return !call->forgotten && (call->by_callback || call->owner == NULL);
+    return client->asynchronous > 0 || client->results.first != NULL;
 }
 
 bool mst_client_is_busy_before(const struct mst_client *client, uint64_t seq)
 {
-    for (const struct mst_call *call = client->live_first; call != NULL && call->seq <= seq;
-         call = call->live_next) {
-        if (is_asynchronous(call)) {
+    for (const struct mst_call *call = client->asynchronous == 0 ? NULL : client->live_first;
+         call != NULL && call->seq <= seq; call = call->live_next) {
+        if (call->counted) {
             return true;
         }
     }
@@ -420,76 +394,4 @@ uint64_t mst_client_last_seq(const struct mst_client *client)
 size_t mst_client_unsent(const struct mst_client *client)
 {
     return client->ready.count + client->resend.count + client->again.count;
-}
-
-/* ---- time ---- */
-
-/* A call's own time is up. What the broker may have decided is asked of the broker. */
-static void call_is_late(struct mst_client *client, struct mst_call *call, int64_t now_ns)
-{
-    enum mst_status status = MST_TIMEOUT;
-
-    mst_timers_remove(&client->timers, call);
-    if (call->state == MST_CALL_UNSENT) {
-        if (call->timeout_ns == 0 && client->phase == MST_CLIENT_UP) {
-            status = call->op == MST_OP_PUT   ? MST_FULL
-                     : call->op == MST_OP_GET ? MST_EMPTY
-                                              : MST_TIMEOUT;
-        }
-        mst_call_end(client, call, status);
-    } else if (call->state == MST_CALL_SENT && call->verdict == MST_OK) {
-        mst_client_cancel(client, call, MST_TIMEOUT, now_ns);
-    }
-}
-
-static int64_t grace_ns(const struct mst_client *client)
-{
-    return client->phase == MST_CLIENT_DOWN ? 0 : GRACE_NS;
-}
-
-void mst_client_tick(struct mst_client *client, int64_t now_ns)
-{
-    struct mst_call *call;
-
-    while ((call = mst_timers_first(&client->timers)) != NULL &&
-           call->deadline_ns + grace_ns(client) <= now_ns) {
-        call_is_late(client, call, now_ns);
-    }
-    expire_if_due(client, now_ns);
-    if (client->phase == MST_CLIENT_UP &&
-        (client->receipt_due_ns <= now_ns || client->said_ns + client->silence_ns / 3 <= now_ns)) {
-        struct mst_request heartbeat;
-
-        mst_request_init(&heartbeat, MST_OP_HEARTBEAT);
-        mst_send(client, &heartbeat, now_ns);
-    }
-}
-
-static int64_t earlier(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
-int64_t mst_client_deadline_ns(const struct mst_client *client)
-{
-    const struct mst_call *first = mst_timers_first(&client->timers);
-    int64_t deadline = MST_FOREVER;
-
-    if (first != NULL) {
-        deadline = first->deadline_ns + grace_ns(client);
-    }
-    if (client->phase == MST_CLIENT_DOWN) {
-        return client->expired || client->live_first == NULL || client->epoch == 0
-                   ? deadline
-                   : earlier(deadline, expiry_ns(client));
-    }
-    if (client->renewing) {
-        return INT64_MIN;
-    }
-    deadline = earlier(deadline, client->heard_ns + client->silence_ns);
-    if (client->phase == MST_CLIENT_UP) {
-        deadline = earlier(deadline, client->receipt_due_ns);
-        deadline = earlier(deadline, client->said_ns + client->silence_ns / 3);
-    }
-    return deadline;
 }

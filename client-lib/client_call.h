@@ -84,6 +84,7 @@ struct mst_call {
     uint64_t position;   /* in the order of arrival, once answered */
     uint64_t generation; /* EVENT_WAIT: the one known when the call began */
     bool has_generation;
+    bool counted;            /* in client->asynchronous */
     bool sent_before;        /* if only on an earlier connection, or in an earlier session */
     enum mst_status verdict; /* asked of the broker by CANCEL; MST_OK: none */
     size_t timer;            /* place in the heap, from 1; 0: none */

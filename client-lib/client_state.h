@@ -16,6 +16,10 @@
 #include "protocol/buf.h"
 #include "protocol/frame.h"
 
+/* The broker decides what times out; only when it is late by this much it is asked for a
+ * verdict. */
+#define MST_GRACE_NS 250000000LL
+
 #define MST_BUCKETS 4096u /* a power of two: ids in a row fall into buckets in a row */
 
 /* Waits may fill seven eighths of what may be in flight, and each kind of them a half, so that
@@ -81,6 +85,7 @@ struct mst_client {
     uint64_t next_id;
     struct mst_call *live_first;
     struct mst_call *live_last;
+    size_t asynchronous; /* live calls that no thread waits for */
     struct mst_call *buckets[MST_BUCKETS];
     struct mst_timers timers;
     struct mst_call_list resend; /* with ids, in their order: before anything else */
@@ -142,6 +147,9 @@ void mst_position_taken(struct mst_client *client, uint64_t position);
 bool mst_call_goes_on(const struct mst_call *call); /* also without any session */
 /* All SENT calls by id, in client->sorted. */
 size_t mst_client_sort_sent(struct mst_client *client);
+
+/* ---- client_time.c ---- */
+void mst_expire_if_due(struct mst_client *client, int64_t now_ns); /* the time-to-live is over */
 
 /* ---- client_send.c ---- */
 bool mst_send(struct mst_client *client, struct mst_request *request, int64_t now_ns);

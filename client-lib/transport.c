@@ -324,7 +324,7 @@ static void look_after_link(muster_client *client)
     if (mst_link_wants_addresses(&client->link, mst_clock_ns())) {
         resolve(client);
     }
-    if (mst_link_step(&client->link, mst_clock_ns())) {
+    if (!client->closed && mst_link_step(&client->link, mst_clock_ns())) {
         mst_client_connected(client->machine, mst_clock_ns());
     }
 }
@@ -406,8 +406,7 @@ bool mst_transport_must_read(muster_client *client)
 {
     return client->link.state != MST_LINK_UP ||
            mst_client_phase(client->machine) != MST_CLIENT_UP ||
-           mst_client_output(client->machine).len > 0 ||
-           mst_client_is_busy_before(client->machine, UINT64_MAX);
+           mst_client_output(client->machine).len > 0 || mst_client_is_busy(client->machine);
 }
 
 /* ---- waiting ---- */

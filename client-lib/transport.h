@@ -58,6 +58,7 @@ struct muster_client {
     pthread_t thread;
     pthread_cond_t background_cond;
     bool stopping;
+    bool detached;     /* nobody waits for its end: it holds a reference of its own */
     bool kicked;       /* the background thread was told already */
     uint64_t activity; /* calls that were waited for */
 

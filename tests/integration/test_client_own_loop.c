@@ -1,4 +1,4 @@
-/* test_client_own_loop.c - libmuster without a thread of its own: the application turns the loop. */
+/* test_client_own_loop.c - libmuster without a thread of its own: the program turns the loop. */
 #include "tests/integration/test_client_ground.h"
 
 #include <poll.h>
