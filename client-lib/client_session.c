@@ -132,7 +132,9 @@ void mst_client_connected(struct mst_client *client, int64_t now_ns)
     uint8_t preamble[MST_PREAMBLE_BYTES];
 
     client->phase = MST_CLIENT_GREETING;
-    client->epoch++;
+    if (client->epoch++ == 0) {
+        client->lost_ns = now_ns; /* no connection was there to be lost: its patience begins now */
+    }
     client->preamble_read = false;
     client->refusal = MST_OK;
     client->heard_ns = now_ns;
