@@ -293,10 +293,15 @@ bool program_receive(struct program *p)
         if (wire->broker_has_it && wire->down.room > 0) {
             engine_writable(w->engine, wire->conn);
         }
-        if (!good || pipe_is_broken(&wire->down)) {
+        if (!good) {
             collect(p);
             program_cut(p);
         }
+    }
+    if (!p->stopped && (wire = p->wire) != NULL && pipe_is_broken(&wire->down)) {
+        collect(p);
+        program_cut(p);
+        any = true;
     }
     wire = p->wire;
     if (!p->stopped && wire != NULL && !wire->broker_has_it && !wire->dead &&

@@ -1,4 +1,4 @@
-/* test_auto.c - mode auto: receipts, task_done and what is lost with its taker (SEMANTICS 1.3, 2). */
+/* test_auto.c - mode auto: receipts, task_done, what is lost with its taker (SEMANTICS 1.3, 2). */
 #include <stdlib.h>
 
 #include "tests/sim/world.h"
@@ -128,7 +128,7 @@ STORY(a_lease_time_or_detached_need_mode_lease)
     expect(w, "a get VALUE (*); a get VALUE (*)");
 }
 
-/* Nobody wants the message any more when it comes: it goes back, and the taker's session goes on. */
+/* Nobody wants the message any more when it comes: it goes back, and the session goes on. */
 STORY(a_message_that_nobody_waits_for_any_more_goes_back_uncounted)
 {
     struct program *a = program_of(w, "a");

@@ -1,4 +1,4 @@
-/* test_queue_full.c - room, and who waits for it (SEMANTICS 2: maxsize, max_bytes, full, put_many). */
+/* test_queue_full.c - room, and who waits for it (SEMANTICS 2: maxsize, full, put_many). */
 #include "tests/sim/world.h"
 
 STORY(maxsize_counts_ready_delayed_and_leased_messages)

@@ -13,7 +13,7 @@ struct arrival {
 
 void pipe_init(struct pipe *pipe)
 {
-    *pipe = (struct pipe){.break_after = WIRE_NEVER};
+    *pipe = (struct pipe){.break_after = WIRE_NEVER, .swallow_after = WIRE_NEVER};
     mst_buf_init(&pipe->bytes);
     mst_buf_init(&pipe->arrivals);
 }
@@ -24,23 +24,30 @@ void pipe_clear(struct pipe *pipe)
     mst_buf_clear(&pipe->arrivals);
 }
 
+/* How many of the bytes that are given now do get lost is for their sender not to see. */
+static size_t kept_of(const struct pipe *pipe, size_t len)
+{
+    uint64_t left = pipe->swallow_after > pipe->given ? pipe->swallow_after - pipe->given : 0;
+
+    return pipe->swallows ? 0 : left < len ? (size_t)left : len;
+}
+
 size_t pipe_give(struct pipe *pipe, struct mst_span bytes, int64_t now_ns)
 {
     size_t under_way = mst_buf_size(&pipe->bytes);
-    struct arrival arrival = {bytes.len, now_ns + pipe->latency_ns};
+    size_t taken = bytes.len;
+    struct arrival arrival = {0, now_ns + pipe->latency_ns};
 
     if (pipe->room > 0 && under_way + bytes.len > pipe->room) {
-        arrival.len = under_way < pipe->room ? pipe->room - under_way : 0;
+        taken = under_way < pipe->room ? pipe->room - under_way : 0;
     }
-    if (arrival.len == 0) {
-        return 0;
-    }
-    pipe->given += arrival.len;
-    if (!pipe->swallows && (!mst_buf_append(&pipe->bytes, bytes.data, arrival.len) ||
+    arrival.len = kept_of(pipe, taken);
+    pipe->given += taken;
+    if (arrival.len > 0 && (!mst_buf_append(&pipe->bytes, bytes.data, arrival.len) ||
                             !mst_buf_append(&pipe->arrivals, &arrival, sizeof(arrival)))) {
         abort();
     }
-    return arrival.len;
+    return taken;
 }
 
 static struct arrival *arrival_at(const struct pipe *pipe, size_t i)
@@ -84,7 +91,8 @@ void pipe_take(struct pipe *pipe, size_t len)
 
 bool pipe_is_broken(const struct pipe *pipe)
 {
-    return pipe->passed >= pipe->break_after;
+    return pipe->passed >= pipe->break_after &&
+           (pipe->passed > 0 || mst_buf_size(&pipe->bytes) > 0);
 }
 
 int64_t pipe_next_arrival_ns(const struct pipe *pipe)

@@ -17,9 +17,10 @@ struct pipe {
     int64_t latency_ns;
     uint64_t given;
     uint64_t passed;
-    uint64_t break_after; /* the wire breaks when so many have passed */
-    bool stalled;         /* bytes stay where they are */
-    bool swallows;        /* what is given from now on is lost, and nobody is told */
+    uint64_t break_after;   /* the wire breaks when so many have passed */
+    uint64_t swallow_after; /* what is given behind so many is lost, and nobody is told */
+    bool stalled;           /* bytes stay where they are */
+    bool swallows;          /* what is given from now on is lost */
 };
 
 void pipe_init(struct pipe *pipe);
@@ -29,6 +30,7 @@ size_t pipe_give(struct pipe *pipe, struct mst_span bytes, int64_t now_ns);
 /* What can be taken out now, at most piece_max bytes (0: any number); valid until the next call. */
 struct mst_span pipe_look(struct pipe *pipe, size_t piece_max, int64_t now_ns);
 void pipe_take(struct pipe *pipe, size_t len);
+/* All that it lets through has passed; one that lets nothing through shows it when it is used. */
 bool pipe_is_broken(const struct pipe *pipe);
 int64_t pipe_next_arrival_ns(const struct pipe *pipe); /* INT64_MAX: none */
 

@@ -11,7 +11,7 @@
 
 #define START_NS   (1000 * SECOND)
 #define WALL_NS    INT64_C(1700000000000000000)
-#define ROUNDS_MAX 2000000
+#define ROUNDS_MAX 100000
 
 /* ---- ports of the engine ---- */
 
@@ -72,7 +72,7 @@ static void port_log(void *user, enum engine_log_level level, const char *text)
 
 /* ---- the broker ---- */
 
-void world_start(struct world *w)
+static void start(struct world *w)
 {
     struct engine_ports ports = {w,         port_now,   port_wall, port_entropy,
                                  port_send, port_close, port_log};
@@ -85,10 +85,15 @@ void world_start(struct world *w)
                                         journal_memory_durable(w->journal)),
                          MST_OK);
     }
+}
+
+void world_start(struct world *w)
+{
+    start(w);
     world_settle(w);
 }
 
-void world_stop(struct world *w)
+static void stop(struct world *w)
 {
     for (size_t i = 0; i < w->programs_count; i++) {
         program_vanish(w->programs[i]);
@@ -97,6 +102,11 @@ void world_stop(struct world *w)
     if (w->journal != NULL) {
         journal_memory_crash(w->journal);
     }
+}
+
+void world_stop(struct world *w)
+{
+    stop(w);
     world_settle(w);
 }
 
@@ -212,6 +222,9 @@ uint64_t world_accept(struct world *w)
     pipe_init(&wire->up);
     pipe_init(&wire->down);
     wire->up.latency_ns = wire->down.latency_ns = w->latency_ns;
+    if (w->break_after > 0) {
+        wire->up.break_after = wire->down.break_after = w->break_after;
+    }
     wire->next = w->wires;
     w->wires = wire;
     return conn;
@@ -248,9 +261,10 @@ static bool carry_up(struct world *w, struct wire *wire)
         engine_receive(w->engine, wire->conn, piece);
         pipe_take(&wire->up, piece.len);
         any = true;
-        if (pipe_is_broken(&wire->up)) {
-            break_wire(wire, w->engine);
-        }
+    }
+    if (wire->broker_has_it && !wire->dead && pipe_is_broken(&wire->up)) {
+        break_wire(wire, w->engine);
+        any = true;
     }
     return any;
 }
@@ -275,6 +289,10 @@ static bool move_broker(struct world *w)
     if (any || engine_next_deadline_ns(w->engine) <= w->now_ns) {
         engine_turn(w->engine);
         any = true;
+        if (w->restart_after_turns > 0 && --w->restart_after_turns == 0) {
+            stop(w);
+            start(w);
+        }
     }
     return any;
 }
@@ -349,9 +367,12 @@ static int64_t next_ns(const struct world *w)
 void pass(struct world *w, int64_t ns)
 {
     int64_t until = w->now_ns + ns;
+    int stuck = 0;
 
     world_settle(w);
     for (int64_t next = next_ns(w); next <= until; next = next_ns(w)) {
+        stuck = next > w->now_ns ? 0 : stuck + 1;
+        assert_true(stuck < ROUNDS_MAX); /* time goes on */
         w->now_ns = next > w->now_ns ? next : w->now_ns;
         world_settle(w);
     }

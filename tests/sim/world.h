@@ -84,10 +84,12 @@ struct world {
     int64_t wall_ahead_ns; /* how far somebody has moved the wall clock */
     uint64_t random;
     bool broker_stands_still;
+    uint64_t restart_after_turns; /* the broker dies when it had so many more turns; 0: no */
 
     /* for the wires made from now on */
     size_t piece_max; /* bytes arrive in random pieces up to this size; 0: whole, 1: one by one */
     int64_t latency_ns;
+    uint64_t break_after;  /* it breaks after so many bytes either way; 0: no */
     int64_t back_after_ns; /* programs that lost their connection come back by themselves; 0: no */
 
     struct program *programs[WORLD_PROGRAMS];
@@ -101,7 +103,7 @@ struct world {
     bool unchecked; /* no comparison with the follower: for crowds */
     /* Sees every outcome before it is written down. */
     void (*watch)(struct world *w, const struct program *program, const struct errand *errand);
-    void *watcher;
+    const void *watcher;     /* for those who watch */
     struct mst_reply *asked; /* what `ask` returned last */
 };
 
