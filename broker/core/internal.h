@@ -221,6 +221,8 @@ bool queue_drained(const struct queue *queue);
 /* Frees a message that is in no pile and has no lease; core->memory and counts follow. */
 void message_free(struct core *core, struct queue *queue, struct message *message);
 uint64_t message_charge(const struct message *message);
+/* What a delivery of it takes in a frame, or a little more. */
+uint64_t message_frame_bytes(const struct message *message);
 struct extra *message_extra(struct core *core, struct queue *queue, struct message *message);
 void message_arm(struct core *core, struct queue *queue, struct message *message);
 void queue_finish(struct core *core, struct queue *queue, enum mst_tally why, uint64_t count);
@@ -278,7 +280,8 @@ void decide_redrive(struct step *step, struct session *session, const struct mst
 void apply_bury(struct core *core, const struct record *record);
 void apply_redrive(struct core *core, const struct record *record);
 void dead_note_free(struct dead_note **note);
-/* As durable as this must be a queue of the name (of at most 250 bytes); -1: it is free to choose. */
+/* As durable as this must be a queue of the name (of at most 250 bytes); -1: it is free to choose.
+ */
 int64_t dead_durability(struct step *step, const struct slot *slot);
 
 struct dedup_note *dedup_find(struct step *step, struct queue *queue, struct mst_span key);

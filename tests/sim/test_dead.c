@@ -118,7 +118,7 @@ STORY(the_ending_is_reserved)
     tell(w, "a put jobs.dead x");
     tell(w, "a declare jobs.dead fifo");
     tell(w, "a get jobs.dead timeout=0");
-    expect(w, "a put VALUE (*); a declare VALUE (*); a get VALUE (*)");
+    expect(w, "a put VALUE (*); a declare VALUE (*); a get NOT_FOUND (*)");
     tell(w, "b put jobs x");
     tell(w, "b get jobs");
     tell(w, "b nack jobs 1.1 dead");
