@@ -63,8 +63,8 @@ enum effect_kind {
 struct effect {
     enum effect_kind kind;
     uint64_t conn;
-    uint64_t seq;      /* record to wait for; 0 = leave at once */
-    size_t body_bytes; /* of the reply's deliveries */
+    uint64_t seq;            /* record to wait for; 0 = leave at once */
+    uint64_t delivery_bytes; /* what the reply's deliveries take in a frame, about */
     struct mst_reply reply;
     const char *why;
 };

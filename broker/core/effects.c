@@ -45,7 +45,7 @@ static struct effect *effects_add(struct step *step, enum effect_kind kind, uint
     effect->kind = kind;
     effect->conn = conn;
     effect->seq = 0;
-    effect->body_bytes = 0;
+    effect->delivery_bytes = 0;
     effect->why = NULL;
     return effect;
 }

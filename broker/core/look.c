@@ -7,45 +7,30 @@
 
 /* ---- peek ---- */
 
-/* What a delivery takes in a frame beyond its body, headers and history. */
-#define DELIVERY_BYTES 64u
-
 struct peek {
     struct step *step;
     struct mst_reply *reply;
     size_t max;
-    size_t bytes_left;
+    uint64_t bytes_left;
     bool full;
 };
-
-static size_t delivery_bytes(const struct mst_delivery *delivery)
-{
-    size_t bytes = DELIVERY_BYTES + delivery->body.len + delivery->headers.len;
-
-    if (delivery->history != NULL) {
-        bytes += DELIVERY_BYTES + delivery->history->cause.len + delivery->history->queue.len +
-                 delivery->history->holder.len;
-    }
-    return bytes;
-}
 
 static void peek_add(struct peek *peek, const struct message *message)
 {
     struct mst_delivery *delivery = &peek->reply->deliveries[peek->reply->deliveries_count];
-    size_t bytes;
+    uint64_t bytes = message_frame_bytes(message);
 
     peek->full = peek->full || peek->reply->deliveries_count == peek->max;
     if (peek->full) {
         return;
     }
-    delivery_fill(peek->step, message, delivery);
-    delivery->number = message->counted;
-    delivery->state = (uint64_t)message->state;
-    bytes = delivery_bytes(delivery);
     if (bytes > peek->bytes_left && peek->reply->deliveries_count > 0) {
         peek->full = true;
         return;
     }
+    delivery_fill(peek->step, message, delivery);
+    delivery->number = message->counted;
+    delivery->state = (uint64_t)message->state;
     peek->bytes_left -= bytes < peek->bytes_left ? bytes : peek->bytes_left;
     peek->reply->deliveries_count++;
 }

@@ -251,7 +251,7 @@ static void fill_deliveries(struct step *step, struct effect *effect, struct ent
         const struct message *message = OWNER(l, struct lease, in_entry)->message;
 
         delivery_fill(step, message, &reply->deliveries[reply->deliveries_count++]);
-        effect->body_bytes += message->body->len;
+        effect->delivery_bytes += message_frame_bytes(message);
     }
 }
 
@@ -282,8 +282,7 @@ static bool same_cause(const struct mst_reply *reply, const struct mst_blob *cau
     return mst_span_equal(reply->cause, mst_blob_span(cause));
 }
 
-/* Merged deliveries stop at this many body bytes, so that a run of large bodies stays well within a
- * frame. */
+/* Merged deliveries stop at this many bytes, or at half a frame. */
 #define MERGED_BYTES_MAX (256u << 10)
 
 /* One delivery more in the reply before; its array has room up to the next power of two. */
@@ -291,7 +290,9 @@ static bool merge_delivery(struct step *step, struct effect *effect, struct entr
                            uint64_t handle)
 {
     struct mst_reply *last = &effect->reply;
+    uint64_t most = step->core->config.frame_bytes_max / 2;
     struct lease *lease;
+    uint64_t bytes;
     size_t n = last->deliveries_count;
 
     if (list_empty(&entry->leases) || entry->leases.next->next != &entry->leases ||
@@ -299,7 +300,8 @@ static bool merge_delivery(struct step *step, struct effect *effect, struct entr
         return false;
     }
     lease = OWNER(entry->leases.next, struct lease, in_entry);
-    if (effect->body_bytes + lease->message->body->len > MERGED_BYTES_MAX) {
+    bytes = effect->delivery_bytes + message_frame_bytes(lease->message);
+    if (bytes > MERGED_BYTES_MAX || bytes > most) {
         return false;
     }
     if ((n & (n - 1)) == 0) {
@@ -310,7 +312,7 @@ static bool merge_delivery(struct step *step, struct effect *effect, struct entr
         last->deliveries = more;
     }
     delivery_fill(step, lease->message, &last->deliveries[n]);
-    effect->body_bytes += lease->message->body->len;
+    effect->delivery_bytes = bytes;
     last->deliveries_count++;
     last->answered++;
     return true;

@@ -48,6 +48,7 @@ void pile_init(struct pile *pile, enum mst_kind kind)
     heap_init(&pile->by_age, older);
     pile->kind = kind;
     pile->count = 0;
+    pile->bytes = 0;
 }
 
 void pile_clear(struct pile *pile)
@@ -56,6 +57,7 @@ void pile_clear(struct pile *pile)
     heap_clear(&pile->by_age);
     list_init(&pile->arrived);
     pile->count = 0;
+    pile->bytes = 0;
 }
 
 bool pile_reserve(struct pile *pile, uint32_t more)
@@ -68,6 +70,7 @@ void pile_return(struct pile *pile, struct message *message)
     must(heap_push(&pile->by_order, &message->by_order) &&
          heap_push(&pile->by_age, &message->by_age));
     pile->count++;
+    pile->bytes += message->body->len;
 }
 
 void pile_arrive(struct pile *pile, struct message *message)
@@ -78,6 +81,7 @@ void pile_arrive(struct pile *pile, struct message *message)
     }
     list_insert(&pile->arrived, &message->in_order);
     pile->count++;
+    pile->bytes += message->body->len;
 }
 
 void pile_remove(struct pile *pile, struct message *message)
@@ -89,6 +93,7 @@ void pile_remove(struct pile *pile, struct message *message)
         heap_remove(&pile->by_age, &message->by_age);
     }
     pile->count--;
+    pile->bytes -= message->body->len;
 }
 
 static struct message *listed(const struct pile *pile, bool last)

@@ -9,6 +9,7 @@
 
 #define DISCARD_SLICE    1000
 #define MESSAGE_OVERHEAD (sizeof(struct message) + sizeof(struct mst_blob) + 40)
+#define DELIVERY_BYTES   64u /* in a frame, beyond what has a length of its own; a history too */
 
 struct queue *queue_new(struct core *core, enum mst_kind kind, uint64_t first_id)
 {
@@ -46,6 +47,21 @@ uint64_t message_charge(const struct message *message)
            (message->extra == NULL || message->extra->headers == NULL
                 ? 0
                 : message->extra->headers->len);
+}
+
+uint64_t message_frame_bytes(const struct message *message)
+{
+    const struct extra *extra = message->extra;
+    uint64_t bytes = DELIVERY_BYTES + message->body->len;
+
+    if (extra != NULL && extra->headers != NULL) {
+        bytes += extra->headers->len;
+    }
+    if (extra != NULL && extra->dead != NULL) {
+        bytes += DELIVERY_BYTES + extra->dead->cause->len + extra->dead->queue->len +
+                 extra->dead->holder->len;
+    }
+    return bytes;
 }
 
 static void message_release(struct core *core, struct message *message)

@@ -97,29 +97,37 @@ struct taker {
     bool detached;
 };
 
-/* Ids of the first ready messages, at most max and about bytes_max; the caller's array. Only a
- * plain list can be read ahead cheaply: a heap gives one at a time. */
+static void use_room(uint64_t *room, const struct message *message)
+{
+    uint64_t bytes = message_frame_bytes(message);
+
+    *room -= bytes < *room ? bytes : *room;
+}
+
+/* Ids of the first ready messages, the first of them in any case, then as many as max and the room
+ * in the frame allow; the caller's array. Only a plain list can be read ahead cheaply: a heap gives
+ * one at a time. */
 static size_t look_ahead(struct step *step, struct queue *queue, uint64_t *ids, size_t max,
-                         uint64_t bytes_max)
+                         uint64_t *room)
 {
     const struct pile *pile = &queue->ready;
     bool lifo = pile->kind == MST_KIND_LIFO;
     struct link *link = lifo ? pile->arrived.prev : pile->arrived.next;
-    uint64_t bytes = 0;
     size_t n = 0;
 
     if (pile->by_order.count > 0 || max == 1) {
+        use_room(room, pile_first(pile));
         ids[0] = pile_first(pile)->id;
         return 1;
     }
     for (; n < max && link != &pile->arrived; link = lifo ? link->prev : link->next) {
         const struct message *message = OWNER(link, struct message, in_order);
 
-        bytes += message->body->len;
-        if ((n > 0 && bytes > bytes_max) ||
+        if ((n > 0 && message_frame_bytes(message) > *room) ||
             (message->extra != NULL && message->extra->expires_ns <= step->core->now_ns)) {
             break;
         }
+        use_room(room, message);
         ids[n++] = message->id;
     }
     return n;
@@ -128,7 +136,7 @@ static size_t look_ahead(struct step *step, struct queue *queue, uint64_t *ids, 
 /* Grants ready messages to request(s) from `id` on: to `requests` of them one each, or to the one
  * as many as `max`. Returns how many messages went. */
 static size_t grant(struct step *step, struct queue *queue, const struct taker *taker, uint64_t id,
-                    uint64_t requests, uint64_t max, uint64_t bytes_max)
+                    uint64_t requests, uint64_t max, uint64_t *room)
 {
     struct record record = record_of(step, RECORD_GRANT);
     uint64_t want = requests > 1 ? requests : max;
@@ -137,7 +145,7 @@ static size_t grant(struct step *step, struct queue *queue, const struct taker *
     want = want < queue->ready.count ? want : queue->ready.count;
     ids = mst_arena_take(&step->effects->arena, want * sizeof(*ids));
     must(ids != NULL);
-    record.list_count = look_ahead(step, queue, ids, want, bytes_max);
+    record.list_count = look_ahead(step, queue, ids, want, room);
     record.list = ids;
     record.session = taker->session->id;
     record.request = id;
@@ -164,12 +172,11 @@ static void grant_many(struct step *step, struct queue *queue, const struct take
 
     while (taken < max && queue_expire_head(step, queue)) {
         head = pile_first(&queue->ready);
-        if (taken > 0 && head->body->len > room) {
+        if (taken > 0 && message_frame_bytes(head) > room) {
             break;
         }
-        room -= head->body->len < room ? head->body->len : room;
         taken += grant(step, queue, taker, id, 1, queue->ready.by_order.count > 0 ? 1 : max - taken,
-                       room);
+                       &room);
     }
 }
 
@@ -345,12 +352,13 @@ void decide_get(struct step *step, struct session *session, const struct mst_req
     }
     while (i < request->count && (queue = giving(step, &sources, &at)) != NULL) {
         uint64_t id = request->id + i;
+        uint64_t room = reply_bytes_max(step->core);
         size_t n = 1;
 
         if (request->max > 1) {
             grant_many(step, queue, &taker, id, request->max);
         } else {
-            n = grant(step, queue, &taker, id, request->count - i, 1, reply_bytes_max(step->core));
+            n = grant(step, queue, &taker, id, request->count - i, 1, &room);
         }
         for (size_t j = 0; j < n; j++) {
             answer_grant(step, session, id + j, request->handles[at]);

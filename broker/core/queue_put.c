@@ -165,19 +165,16 @@ static const char *put_problem(const struct core *core, const struct queue *queu
     return NULL;
 }
 
-/* The longest prefix behind `from` that has room now; ready messages count as room if droppable. */
+/* The longest prefix behind `from` that has room; with drop, when all that is ready makes way. */
 static size_t prefix_that_fits(const struct queue *queue, const struct mst_request *request,
                                size_t from, bool drop)
 {
     uint64_t maxsize = (uint64_t)setting(&queue->object, SETTING_MAXSIZE);
     uint64_t max_bytes = (uint64_t)setting(&queue->object, SETTING_MAX_BYTES);
     uint64_t kept = queue_kept(queue) - (drop ? queue->ready.count : 0);
-    uint64_t bytes = queue->kept_bytes;
+    uint64_t bytes = queue->kept_bytes - (drop ? queue->ready.bytes : 0);
     size_t n = 0;
 
-    if (drop && max_bytes > 0) {
-        return request->bodies_count > from ? 1 : 0; /* one by one: what is dropped has bytes too */
-    }
     for (; from + n < request->bodies_count; n++) {
         bytes += request->bodies[from + n].len;
         if ((maxsize > 0 && kept + n + 1 > maxsize) || (max_bytes > 0 && bytes > max_bytes)) {
@@ -192,16 +189,28 @@ static bool drops_oldest(const struct queue *queue)
     return setting(&queue->object, SETTING_FULL) == FULL_DROP_OLDEST;
 }
 
+/* Would it fit if all that is ready made way? */
+static bool could_have_room(const struct queue *queue, uint64_t messages, uint64_t bytes)
+{
+    uint64_t maxsize = (uint64_t)setting(&queue->object, SETTING_MAXSIZE);
+    uint64_t max_bytes = (uint64_t)setting(&queue->object, SETTING_MAX_BYTES);
+
+    return (maxsize == 0 || queue->leased + queue->delayed + messages <= maxsize) &&
+           (max_bytes == 0 || queue->kept_bytes - queue->ready.bytes + bytes <= max_bytes);
+}
+
+/* Nothing is dropped when that would not be enough. */
 static bool make_room(struct step *step, struct queue *queue, uint64_t messages, uint64_t bytes)
 {
+    bool may_drop = drops_oldest(queue) && could_have_room(queue, messages, bytes);
+
     while (!queue_has_room(queue, messages, bytes)) {
-        struct message *oldest = drops_oldest(queue) ? pile_oldest(&queue->ready) : NULL;
         struct record record = record_of(step, RECORD_DROP);
 
-        if (oldest == NULL) {
+        if (!may_drop) {
             return false;
         }
-        record.message = oldest->id;
+        record.message = pile_oldest(&queue->ready)->id;
         record.tally = MST_TALLY_DROPPED;
         object_record(step, &queue->object, &record);
     }
@@ -335,26 +344,31 @@ static void put_each(struct step *step, struct session *session, struct queue *q
                step->core->draining ? MST_UNAVAILABLE : MST_FULL, why);
 }
 
+/* Not even when the queue is empty. */
+static bool can_never_fit(const struct queue *queue, uint64_t messages, uint64_t bytes)
+{
+    uint64_t maxsize = (uint64_t)setting(&queue->object, SETTING_MAXSIZE);
+    uint64_t max_bytes = (uint64_t)setting(&queue->object, SETTING_MAX_BYTES);
+
+    return (maxsize > 0 && messages > maxsize) || (max_bytes > 0 && bytes > max_bytes);
+}
+
+static const char *const never_fits = "more than can ever fit into the queue";
+
 static void put_together(struct step *step, struct session *session, struct queue *queue,
                          const struct mst_request *request)
 {
-    size_t n = request->bodies_count;
-    uint64_t maxsize = (uint64_t)setting(&queue->object, SETTING_MAXSIZE);
-    uint64_t max_bytes = (uint64_t)setting(&queue->object, SETTING_MAX_BYTES);
+    bool fit = request->mode == MST_PUT_FIT;
+    size_t n =
+        fit ? prefix_that_fits(queue, request, 0, drops_oldest(queue)) : request->bodies_count;
     uint64_t bytes = 0;
 
     for (size_t i = 0; i < n; i++) {
         bytes += request->bodies[i].len;
     }
-    if (request->mode == MST_PUT_ALL &&
-        ((maxsize > 0 && n > maxsize) || (max_bytes > 0 && bytes > max_bytes))) {
-        refuse(step, session, request, MST_VALUE,
-               mst_span_text("more than can ever fit into the queue"));
+    if (!fit && can_never_fit(queue, n, bytes)) {
+        refuse(step, session, request, MST_VALUE, mst_span_text(never_fits));
         return;
-    }
-    if (request->mode == MST_PUT_FIT) {
-        n = prefix_that_fits(queue, request, 0, drops_oldest(queue));
-        bytes = n == 1 ? request->bodies[0].len : 0;
     }
     if (n > 0 && may_put_now(queue) && make_room(step, queue, n, bytes)) {
         put_now(step, session, queue, request, 0, n, 1);
@@ -441,6 +455,10 @@ bool put_serve(struct step *step, struct queue *queue)
                                object_is_durable(&queue->object) ? 1 : 0, duplicate};
         struct put_list *put;
 
+        if (duplicate == 0 && can_never_fit(queue, wait->put->count, wait->put->bytes)) {
+            wait_end(step, wait, MST_VALUE, mst_span_text(never_fits)); /* since an update */
+            continue;
+        }
         if (duplicate == 0 && !make_room(step, queue, wait->put->count, wait->put->bytes)) {
             break;
         }

@@ -159,6 +159,7 @@ void apply_update(struct core *core, const struct record *record)
     if (kind_is_queue(object->kind)) {
         queue_apply_settings((struct queue *)object, object->kind);
     }
+    timer_cancel(core, &object->idle); /* another time may be set: it begins with the settling */
     object_mark_dirty(core, object);
 }
 

@@ -289,6 +289,7 @@ struct pile {
     struct heap by_age;
     enum mst_kind kind;
     size_t count;
+    uint64_t bytes; /* of their bodies */
 };
 
 struct dedup_note {

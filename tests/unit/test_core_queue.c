@@ -120,6 +120,198 @@ static void duplicates_are_counted_across_a_restart(void **state)
     world_close(&w);
 }
 
+/* ---- what fits a frame ---- */
+
+#define FRAME (256u << 10)
+
+static size_t frame_bytes(const struct mst_reply *reply)
+{
+    struct mst_buf out;
+    size_t bytes;
+
+    mst_buf_init(&out);
+    assert_true(mst_reply_encode(&out, reply));
+    bytes = mst_buf_size(&out) - MST_FRAME_HEADER_BYTES;
+    mst_buf_clear(&out);
+    return bytes;
+}
+
+static void open_small_frames(struct world *w)
+{
+    world_open(w, WORLD_MEMORY);
+    w->config.frame_bytes_max = FRAME;
+    core_configure(w->core, &w->config);
+    world_hello(w, "a");
+}
+
+static void put_large(struct world *w, size_t count, size_t body, size_t headers)
+{
+    static char text[FRAME];
+
+    for (size_t i = 0; i < count; i++) {
+        struct mst_request *put = world_request(w, "a", MST_OP_PUT, "q");
+        struct mst_span span = mst_span_of(text, body);
+
+        put->bodies = &span;
+        put->bodies_count = 1;
+        put->headers = mst_span_of(text, headers);
+        expect_reply(w, "a", world_send(w), MST_OK);
+    }
+}
+
+static const struct mst_reply *get_max(struct world *w, uint64_t max)
+{
+    world_request(w, "a", MST_OP_GET, "q")->max = max;
+    return expect_reply(w, "a", world_send(w), MST_OK);
+}
+
+static void a_get_of_many_takes_as_many_as_fit_a_frame(void **state)
+{
+    const struct mst_reply *reply;
+    struct world w;
+
+    (void)state;
+    open_small_frames(&w);
+    put_large(&w, 100, 10000, 0);
+    reply = get_max(&w, 100);
+    assert_in_range(reply->deliveries_count, 10, FRAME / 10000);
+    assert_in_range(frame_bytes(reply), 100000, FRAME);
+    world_close(&w);
+}
+
+static void headers_count_towards_the_frame(void **state)
+{
+    struct world w;
+    uint64_t id;
+
+    (void)state;
+    open_small_frames(&w);
+    put_large(&w, 20, 1, MST_HEADERS_BYTES_MAX);
+    assert_in_range(frame_bytes(get_max(&w, 10)), 1, FRAME);
+    id = queue_get(&w, "a", "q", 8); /* replies to neighbours are merged */
+    for (uint64_t i = 0; i < 8; i++) {
+        assert_in_range(frame_bytes(expect_reply(&w, "a", id + i, MST_OK)), 1, FRAME);
+    }
+    world_close(&w);
+}
+
+/* ---- room ---- */
+
+static void set(struct world *w, const char *setting, int64_t value)
+{
+    expect_reply(w, "a", queue_update(w, "a", "q", setting, value), MST_OK);
+}
+
+static void nothing_is_dropped_for_a_put_that_does_not_fit_even_so(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open(&w, WORLD_MEMORY);
+    world_hello(&w, "a");
+    queue_put_all(&w, "a", "q", 4);
+    set(&w, "maxsize", 4);
+    set(&w, "full", 2);
+    queue_got(&w, "a", queue_get(&w, "a", "q", 2)); /* two are held: two can be dropped */
+    expect_reply(&w, "a", queue_put_all(&w, "a", "q", 3), MST_FULL);
+    assert_int_equal(world_stat(&w, "a", "q", "dropped"), 0);
+    expect_reply(&w, "a", queue_put_all(&w, "a", "q", 2), MST_OK);
+    assert_int_equal(world_stat(&w, "a", "q", "dropped"), 2);
+    world_close(&w);
+}
+
+static void nothing_is_dropped_for_bytes_that_do_not_fit_even_so(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open(&w, WORLD_MEMORY);
+    world_hello(&w, "a");
+    queue_put(&w, "a", "q", "0123456789");
+    queue_put(&w, "a", "q", "0123456789");
+    set(&w, "max-bytes", 20);
+    set(&w, "full", 2);
+    queue_got(&w, "a", queue_get(&w, "a", "q", 1));
+    expect_reply(&w, "a", queue_put(&w, "a", "q", "0123456789+"), MST_FULL);
+    assert_int_equal(world_stat(&w, "a", "q", "dropped"), 0);
+    expect_reply(&w, "a", queue_put(&w, "a", "q", "0123456789"), MST_OK);
+    assert_int_equal(world_stat(&w, "a", "q", "dropped"), 1);
+    world_close(&w);
+}
+
+/* Of five of 10 bytes, as many as fit 35 bytes when what is ready has made way. */
+static void as_many_as_fit_when_others_make_way(void **state)
+{
+    struct mst_request *put;
+    struct mst_span bodies[5];
+    struct world w;
+    uint64_t id;
+
+    (void)state;
+    world_open(&w, WORLD_MEMORY);
+    world_hello(&w, "a");
+    queue_put(&w, "a", "q", "0123456789");
+    queue_put(&w, "a", "q", "0123456789");
+    set(&w, "max-bytes", 35);
+    set(&w, "full", 2);
+    put = world_request(&w, "a", MST_OP_PUT, "q");
+    for (size_t i = 0; i < 5; i++) {
+        bodies[i] = mst_span_text("0123456789");
+    }
+    put->bodies = bodies;
+    put->bodies_count = 5;
+    put->mode = MST_PUT_FIT;
+    id = world_send(&w);
+    assert_int_equal(expect_reply(&w, "a", id, MST_OK)->taken, 3);
+    assert_int_equal(world_stat(&w, "a", "q", "dropped"), 2);
+    world_close(&w);
+}
+
+static void a_blocked_put_that_can_no_longer_fit_ends_and_lets_others_through(void **state)
+{
+    struct world w;
+    uint64_t large;
+    uint64_t small;
+
+    (void)state;
+    world_open(&w, WORLD_MEMORY);
+    world_hello(&w, "a");
+    queue_put_all(&w, "a", "q", 2);
+    set(&w, "maxsize", 4);
+    large = queue_put_all(&w, "a", "q", 3);
+    small = queue_put_all(&w, "a", "q", 1);
+    expect_waiting(&w, "a", small);
+    set(&w, "maxsize", 3);
+    expect_waiting(&w, "a", large);
+    expect_waiting(&w, "a", small);
+    set(&w, "maxsize", 2);
+    expect_reply(&w, "a", large, MST_VALUE);
+    expect_waiting(&w, "a", small);
+    world_do(&w, "a", MST_OP_PURGE, "q");
+    expect_reply(&w, "a", small, MST_OK);
+    world_close(&w);
+}
+
+/* ---- time ---- */
+
+static void a_shorter_time_of_idleness_counts_at_once(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open(&w, WORLD_MEMORY);
+    world_hello_ttl(&w, "a", 0);
+    queue_get(&w, "a", "q", 1);
+    set(&w, "expire-idle", 1000 * SECOND);
+    world_advance(&w, SECOND);
+    set(&w, "expire-idle", 10 * SECOND);
+    world_advance(&w, 9 * SECOND);
+    assert_int_equal(core_figures(w.core).objects, 1);
+    world_advance(&w, 2 * SECOND);
+    assert_int_equal(core_figures(w.core).objects, 0);
+    world_close(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -127,6 +319,13 @@ int main(void)
         cmocka_unit_test(a_queue_declared_to_be_in_memory_after_its_first_use_does_not_come_back),
         cmocka_unit_test(a_removal_that_was_answered_is_not_carried_out_again),
         cmocka_unit_test(duplicates_are_counted_across_a_restart),
+        cmocka_unit_test(a_get_of_many_takes_as_many_as_fit_a_frame),
+        cmocka_unit_test(headers_count_towards_the_frame),
+        cmocka_unit_test(nothing_is_dropped_for_a_put_that_does_not_fit_even_so),
+        cmocka_unit_test(nothing_is_dropped_for_bytes_that_do_not_fit_even_so),
+        cmocka_unit_test(as_many_as_fit_when_others_make_way),
+        cmocka_unit_test(a_blocked_put_that_can_no_longer_fit_ends_and_lets_others_through),
+        cmocka_unit_test(a_shorter_time_of_idleness_counts_at_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
