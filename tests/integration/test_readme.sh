@@ -35,7 +35,7 @@ block() # LANGUAGE: the text of all blocks marked so
 same_for_all() # takes out what differs from run to run
 {
     sed -E 's/\r//g; s/@[^ :]+:[0-9]+/@HOST:PID/g; s/\b[0-9]+(\.[0-9]+)?m?s\b/TIME/g
-        s/^(holds\t[^\t]*)\t[0-9]+\t[0-9.]+/\1\tSESSION\tTIME/; s/ +/ /g'
+        s/^(who\tholds\t[^\t]*)\t[0-9]+\t[0-9.]+/\1\tSESSION\tTIME/; s/ +/ /g'
 }
 
 as_on_a_terminal() # runs the file $1
