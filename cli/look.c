@@ -3,39 +3,64 @@
 
 #include "cli/cli.h"
 
-enum { PEEK_DEFAULT = 10, PEEK_PAGE = 256, PEEK_COLUMNS = 60 };
+enum { PEEK_DEFAULT = 10, PEEK_PAGE = 1000, PEEK_COLUMNS = 60 };
 
 /* ---- peek ---- */
 
-/* One page; *after_io is the last id shown, *count_out how many. */
-static enum muster_status peek_page(struct cli *cli, const struct peek *peek, struct table *table,
-                                    size_t max, uint64_t *after_io, size_t *count_out)
+/* The ids of the last page that was shown. The next page begins behind the last one; if that has been
+ * taken meanwhile, behind the one before, and so on. */
+struct page {
+    uint64_t ids[PEEK_PAGE];
+    size_t count;
+};
+
+static enum muster_status next_page(struct cli *cli, struct page *page, size_t max,
+                                    muster_message **messages, size_t *count_out)
+{
+    enum muster_status status;
+    bool again;
+    do {
+        uint64_t after = page->count > 0 ? page->ids[page->count - 1] : 0;
+        *count_out = 0;
+        status = muster_peek(cli->queue, max, after, messages, count_out);
+        again = status == MUSTER_NOT_FOUND && page->count > 1;
+        page->count -= again ? 1 : 0;
+    } while (again);
+    return status;
+}
+
+/* Shows a page; *left_io is how many more are wanted, 0 when there are no more. */
+static enum muster_status show_page(struct cli *cli, const struct peek *peek, struct table *table,
+                                    struct page *page, uint64_t *left_io)
 {
     muster_message *messages[PEEK_PAGE];
-    *count_out = 0;
-    enum muster_status status = muster_peek(cli->queue, max, *after_io, messages, count_out);
-    for (size_t i = 0; status == MUSTER_OK && i < *count_out; i++) {
-        *after_io = muster_message_id(messages[i]);
+    size_t count = 0;
+    size_t max = *left_io < PEEK_PAGE ? (size_t)*left_io : PEEK_PAGE;
+    enum muster_status status = next_page(cli, page, max, messages, &count);
+    if (status != MUSTER_OK) {
+        return status;
+    }
+    for (size_t i = 0; i < count; i++) {
+        page->ids[i] = muster_message_id(messages[i]);
         peek->row(cli, table, messages[i]);
         muster_message_free(&messages[i]);
     }
+    page->count = count;
+    *left_io = count > 0 ? *left_io - count : 0;
     return status;
 }
 
 int cli_peek(struct cli *cli, const struct peek *peek, uint64_t most)
 {
     struct table table;
-    table_begin(&table, &cli->out, peek->columns, peek->titles);
-    uint64_t after = 0;
-    size_t count = 1;
+    struct page page = {.count = 0};
     int code = EXIT_OK;
-    while (most > 0 && count > 0 && code == EXIT_OK) {
-        size_t max = most < PEEK_PAGE ? (size_t)most : PEEK_PAGE;
-        code = cli_status(cli, peek_page(cli, peek, &table, max, &after, &count), NULL);
+    table_begin(&table, &cli->out, peek->columns, peek->titles);
+    while (most > 0 && code == EXIT_OK) {
+        code = cli_status(cli, show_page(cli, peek, &table, &page, &most), NULL);
         if (code == EXIT_OK && !table.terminal) {
             code = cli_flush(cli);
         }
-        most -= count;
     }
     table_end(&table);
     return code;

@@ -247,9 +247,9 @@ prints "peek" "ready"$'\t'"0"$'\t'"0"$'\t'"a"$'\n'"ready"$'\t'"0"$'\t'"0"$'\t''b
 prints "peek -n" "a" sh -c '"$MUSTER" peek look -n 1 | cut -f 6'
 prints "peek --json" '"body":"a"' sh -c '"$MUSTER" peek look -n 1 --json | grep -o "\"body\":\"a\""'
 prints "peek changes nothing" "2" fact look ready
-seq 1 600 | "$MUSTER" put many
-prints "peek reads on page by page" "600" sh -c '"$MUSTER" peek many -n 10000 | cut -f 6 | sort -nu | wc -l'
-prints "peek is in order" "$(seq 1 300 | md5sum)" sh -c '"$MUSTER" peek many -n 300 | cut -f 6 | md5sum'
+seq 1 2600 | "$MUSTER" put many
+prints "peek reads on page by page" "2600" sh -c '"$MUSTER" peek many -n 10000 | cut -f 6 | sort -nu | wc -l'
+prints "peek is in order" "$(seq 1 1300 | md5sum)" sh -c '"$MUSTER" peek many -n 1300 | cut -f 6 | md5sum'
 expect "peek of nothing" 66 "$MUSTER" peek nowhere
 prints "ls" "look"$'\t'"fifo"$'\t'"2"$'\t'"2"$'\t'"0" sh -c '"$MUSTER" ls | grep "^look"'
 "$MUSTER" put a/b x
