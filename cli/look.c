@@ -7,8 +7,9 @@ enum { PEEK_DEFAULT = 10, PEEK_PAGE = 1000, PEEK_COLUMNS = 60 };
 
 /* ---- peek ---- */
 
-/* The ids of the last page that was shown. The next page begins behind the last one; if that has been
- * taken meanwhile, behind the one before, and so on. */
+/* The ids of the last page that was shown. The next page begins behind the last one; if that has
+ * been taken meanwhile, behind the one before, and so on; when all of them are gone, with the first
+ * message there is, since a queue is emptied from its head. */
 struct page {
     uint64_t ids[PEEK_PAGE];
     size_t count;
@@ -23,7 +24,7 @@ static enum muster_status next_page(struct cli *cli, struct page *page, size_t m
         uint64_t after = page->count > 0 ? page->ids[page->count - 1] : 0;
         *count_out = 0;
         status = muster_peek(cli->queue, max, after, messages, count_out);
-        again = status == MUSTER_NOT_FOUND && page->count > 1;
+        again = status == MUSTER_NOT_FOUND && page->count > 0;
         page->count -= again ? 1 : 0;
     } while (again);
     return status;
