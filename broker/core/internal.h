@@ -56,8 +56,7 @@ void refuse(struct step *step, struct session *session, const struct mst_request
 void outcome_volatile(struct step *step, struct session *session, uint64_t id, enum mst_op op,
                       enum mst_status status, struct mst_span cause, const uint64_t *numbers,
                       size_t numbers_count);
-/* A reply that only reads: fill what is returned (NULL: nobody is connected). seq is set from
- * object, which may be NULL. */
+/* A reply that only reads: fill what is returned. It speaks of object, or of all (NULL). */
 struct mst_reply *answer_read(struct step *step, struct session *session, struct object *object,
                               const struct mst_request *request);
 /* Sends the entry's outcome if its session is connected, merged with the reply before if it fits.
@@ -253,7 +252,7 @@ void lease_return(struct step *step, struct lease *lease, bool counted, int64_t 
                   const char *why);
 void lease_due(struct step *step, struct lease *lease);
 void lease_free(struct core *core, struct lease *lease); /* unlinks; the message stays leased */
-void lease_taken(struct core *core, struct lease *lease, int64_t now_ns);
+void lease_taken(struct core *core, struct lease *lease, const struct record *record);
 void message_due(struct step *step, struct extra *extra, enum timer_kind kind);
 void apply_done(struct core *core, const struct record *record);
 void apply_taskdone(struct core *core, const struct record *record);

@@ -185,12 +185,12 @@ struct object *handle_object(struct step *step, struct session *session,
                            (int)slot->node.key.len, (const char *)slot->node.key.data));
         return NULL;
     }
+    step->object = object;
     if ((kinds & KIND_MASK(object->kind)) == 0) {
         refuse(step, session, request, MST_CONFLICT,
                step_printf(step, "it is of kind %s", mst_kind_names[object->kind]));
         return NULL;
     }
-    step->object = object;
     object_touch(step->core, object);
     return object;
 }

@@ -137,6 +137,12 @@ void outcome_ok(struct step *step, struct session *session, struct object *objec
                    MST_SPAN_NONE, &durable, 1);
 }
 
+/* Who speaks of no object (for there is none, or of all) waits for all that was recorded. */
+static uint64_t seq_of(const struct core *core, const struct object *object)
+{
+    return object == NULL ? core->record_seq : object->seq;
+}
+
 void outcome_volatile(struct step *step, struct session *session, uint64_t id, enum mst_op op,
                       enum mst_status status, struct mst_span cause, const uint64_t *numbers,
                       size_t numbers_count)
@@ -145,7 +151,7 @@ void outcome_volatile(struct step *step, struct session *session, uint64_t id, e
 
     entry_settle(entry, op, status, cause, MST_SPAN_NONE, numbers, numbers_count);
     entry->recorded = false;
-    entry->seq = step->object == NULL ? 0 : step->object->seq;
+    entry->seq = seq_of(step->core, step->object);
     answer_entry(step, session, entry);
 }
 
@@ -188,7 +194,7 @@ struct mst_reply *answer_read(struct step *step, struct session *session, struct
     entry->state = ENTRY_READ;
     entry->outcome.op = request->op;
     effect = effects_reply(step, session->conn, request->op, request->id);
-    effect->seq = object == NULL ? 0 : object->seq;
+    effect->seq = seq_of(step->core, object);
     return &effect->reply;
 }
 

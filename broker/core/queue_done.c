@@ -28,7 +28,7 @@ static void lease_to_message(struct core *core, struct queue *queue, struct mess
 }
 
 /* The application has it. In auto mode it leaves the queue; a lease's time begins. */
-void lease_taken(struct core *core, struct lease *lease, int64_t now_ns)
+void lease_taken(struct core *core, struct lease *lease, const struct record *record)
 {
     struct queue *queue = lease->queue;
     struct message *message = lease->message;
@@ -36,7 +36,11 @@ void lease_taken(struct core *core, struct lease *lease, int64_t now_ns)
     list_remove(&lease->in_entry);
     lease->entry = NULL;
     lease->taken = true;
-    lease->since_ns = now_ns;
+    lease->since_ns = record->now_ns;
+    queue->object.version++;
+    if (object_is_durable(&queue->object)) {
+        queue->object.seq = record->seq;
+    }
     object_mark_dirty(core, &queue->object);
     if (lease->mode == MST_GET_AUTO) {
         session_account(core, lease->session, queue)->taken++;
@@ -44,7 +48,7 @@ void lease_taken(struct core *core, struct lease *lease, int64_t now_ns)
         message_free(core, queue, message);
         return;
     }
-    lease->until_ns = time_after(now_ns, lease->lease_ns);
+    lease->until_ns = time_after(record->now_ns, lease->lease_ns);
     timer_set(core, &lease->timer, lease->until_ns);
     if (lease->detached) {
         list_remove(&lease->in_session);
@@ -375,19 +379,30 @@ void apply_extend(struct core *core, const struct record *record)
     queue->object.seq = record->seq;
 }
 
+static void tell_lost(struct step *step, uint64_t conn, const struct queue *queue, uint64_t message,
+                      uint64_t number)
+{
+    struct effect *effect = effects_reply(step, conn, MST_OP_NOTICE, 0);
+
+    effect->seq = queue->object.seq;
+    effect->reply.notice = MST_NOTICE_LEASE_LOST;
+    effect->reply.cause = mst_span_text("timeout");
+    effect->reply.name = mst_arena_copy(&step->effects->arena, object_name(&queue->object));
+    effect->reply.first = message;
+    effect->reply.number = number;
+}
+
 void lease_due(struct step *step, struct lease *lease)
 {
-    if (lease->session != NULL && lease->session->conn != 0) {
-        struct mst_reply *notice =
-            &effects_reply(step, lease->session->conn, MST_OP_NOTICE, 0)->reply;
+    const struct queue *queue = lease->queue;
+    uint64_t conn = lease->session == NULL ? 0 : lease->session->conn;
+    uint64_t message = lease->message->id;
+    uint64_t number = lease->message->deliveries;
 
-        notice->notice = MST_NOTICE_LEASE_LOST;
-        notice->cause = mst_span_text("timeout");
-        notice->name = object_name(&lease->queue->object);
-        notice->first = lease->message->id;
-        notice->number = lease->message->deliveries;
-    }
     lease_return(step, lease, true, 0, "its lease time ran out");
+    if (conn != 0) {
+        tell_lost(step, conn, queue, message, number);
+    }
 }
 
 void message_due(struct step *step, struct extra *extra, enum timer_kind kind)

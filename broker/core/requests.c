@@ -132,8 +132,8 @@ static bool connection_request(struct step *step, struct session *session,
     case MST_OP_OPEN: decide_open(step, session, request); break;
     case MST_OP_CANCEL: cancel(step, session, request); break;
     case MST_OP_BYE:
-        effects_reply(step, conn, MST_OP_BYE, 0);
         session_end(step, session);
+        effects_reply(step, conn, MST_OP_BYE, 0)->seq = step->effects->records_seq;
         effects_close(step, conn, "the client said goodbye");
         break;
     case MST_OP_HEARTBEAT: break;
@@ -177,6 +177,22 @@ void session_request(struct step *step)
 
 /* ---- receipts ---- */
 
+/* Receipts for what is in memory only need not be on disk. */
+static bool is_durable(const struct step *step, struct session *session, const uint64_t *pairs,
+                       size_t count)
+{
+    for (size_t i = 0; i < count && step->core->config.has_storage; i += 2) {
+        for (uint64_t j = 0; j < pairs[i + 1]; j++) {
+            const struct entry *entry = entry_find(session, pairs[i] + j);
+
+            if (entry != NULL && entry->recorded && entry->seq != 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 static void confirm_record(struct step *step, struct session *session, const uint64_t *pairs,
                            size_t count)
 {
@@ -188,7 +204,7 @@ static void confirm_record(struct step *step, struct session *session, const uin
     record.session = session->id;
     record.list = pairs;
     record.list_count = count;
-    step_record(step, &record, true);
+    step_record(step, &record, is_durable(step, session, pairs, count));
 }
 
 void session_confirm(struct step *step)
@@ -209,7 +225,8 @@ void session_confirm(struct step *step)
     confirm_record(step, session, pairs, 2 * n);
 }
 
-static void confirm_one(struct core *core, struct session *session, uint64_t id, int64_t now_ns)
+static void confirm_one(struct core *core, struct session *session, uint64_t id,
+                        const struct record *record)
 {
     struct entry *entry = entry_find(session, id);
 
@@ -217,7 +234,7 @@ static void confirm_one(struct core *core, struct session *session, uint64_t id,
         return;
     }
     while (!list_empty(&entry->leases)) {
-        lease_taken(core, OWNER(entry->leases.next, struct lease, in_entry), now_ns);
+        lease_taken(core, OWNER(entry->leases.next, struct lease, in_entry), record);
     }
     entry_drop(core, session, entry);
 }
@@ -228,7 +245,7 @@ void apply_confirm(struct core *core, const struct record *record)
 
     for (size_t i = 0; session != NULL && i + 1 < record->list_count; i += 2) {
         for (uint64_t j = 0; j < record->list[i + 1]; j++) {
-            confirm_one(core, session, record->list[i] + j, record->now_ns);
+            confirm_one(core, session, record->list[i] + j, record);
         }
     }
 }

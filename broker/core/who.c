@@ -35,6 +35,7 @@ void decide_sessions(struct step *step, struct session *session, const struct ms
 void decide_kill(struct step *step, struct session *session, const struct mst_request *request)
 {
     struct session *victim = session_find(step->core, request->session);
+    size_t answer = step->effects->count;
     uint64_t conn;
 
     if (victim == NULL || victim->ended) {
@@ -54,4 +55,5 @@ void decide_kill(struct step *step, struct session *session, const struct mst_re
         effects_close(step, conn, "its session was killed");
     }
     session_end(step, victim);
+    step->effects->items[answer].seq = step->effects->records_seq;
 }
