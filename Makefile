@@ -178,16 +178,16 @@ check: tests
 
 test:
 	@.ci/deps install build
-	@$(AGAIN) check
+	+@$(AGAIN) check
 
 demo:
 	@.ci/deps install build
-	@$(AGAIN) all
+	+@$(AGAIN) all
 	@docs/examples/demo.sh $(BUILD)
 
 lint:
 	@.ci/deps install build lint
-	@$(AGAIN) all $(BROKER)
+	+@$(AGAIN) all
 	@tests/lint/run $(BUILD)
 
 format:

@@ -23,12 +23,13 @@ work() # FILE: prints "FILE SHA256 COMPRESSED-BYTES"
 }
 
 if [ "${1-}" = task ]; then
+    : >"$DEMO_DIR/running/$$"
     echo "$DEMO_WORKER $2" >"$DEMO_DIR/progress"
     work "$2" >"$DEMO_DIR/tmp.$$" || exit 1
     printf '%s %s\n' "$DEMO_WORKER" "$MUSTER_DELIVERY" >"$DEMO_DIR/who.$$"
     # Two renames: a file that is done twice leaves one result all the same.
     mv "$DEMO_DIR/who.$$" "$DEMO_DIR/who/$MUSTER_ID" &&
-        mv "$DEMO_DIR/tmp.$$" "$DEMO_DIR/results/$MUSTER_ID"
+        mv "$DEMO_DIR/tmp.$$" "$DEMO_DIR/results/$MUSTER_ID" && rm "$DEMO_DIR/running/$$"
     exit
 fi
 
@@ -69,6 +70,9 @@ clean()
     for pid in "${worker_pid[@]}"; do
         kill -KILL -- "-$pid" 2>/dev/null # each worker leads its own group of processes
     done
+    for pid in "$DEMO_DIR"/running/*; do
+        kill -KILL -- "-${pid##*/}" 2>/dev/null # so does each command that a worker runs
+    done
     [ -z "$broker" ] || kill -KILL "$broker" 2>/dev/null
     wait 2>/dev/null
     rm -rf "$DEMO_DIR"
@@ -105,7 +109,7 @@ seconds_since() # with two decimals
 
 say "A broker starts. It listens on a Unix socket, or on TCP for many hosts."
 mkfifo "$DEMO_DIR/ready" "$DEMO_DIR/progress"
-mkdir "$DEMO_DIR/results" "$DEMO_DIR/who"
+mkdir "$DEMO_DIR/results" "$DEMO_DIR/who" "$DEMO_DIR/running"
 echo "   \$ musterd --listen $MUSTER_URL &"
 musterd --listen "$MUSTER_URL" --ready-fd 3 3>"$DEMO_DIR/ready" 2>"$DEMO_DIR/log" &
 broker=$!
