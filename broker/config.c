@@ -7,7 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-enum option_type { FLAG, COUNT, BYTES, TIME, LISTEN, UNIX, LEVEL, FD };
+enum option_type { FLAG, COUNT, BYTES, TIME, LISTEN, UNIX, LEVEL, FD, FILENAME };
 
 struct option {
     const char *name;
@@ -212,6 +212,7 @@ static const char *read_value(const struct option *option, const char *text, str
         return why;
     case LISTEN:
     case UNIX: return read_listen(option->type, text, member);
+    case FILENAME: *(const char **)member = text; return *text == '\0' ? "a name is wanted" : NULL;
     case LEVEL: return read_level(text, member);
     case FD:
         if (!read_number(text, no_units, &number) || number > INT32_MAX) {

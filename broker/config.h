@@ -31,6 +31,12 @@ struct config {
     struct engine_config engine;
     struct config_listens listens;
     bool insecure_listen;
+    const char *keys_dir; /* NULL: none, as for the files */
+    const char *server_key_file;
+    const char *allow_keys;
+    const char *tokens;
+    const char *permissions;
+    bool allow_anonymous;
     enum engine_log_level log_level;
     int ready_fd; /* -1: none */
     bool help;

@@ -87,8 +87,8 @@ static const char *advice(enum muster_status status)
 /* What the library found wrong before it asked the broker, it says best itself. */
 static bool library_says_it(enum muster_status status)
 {
-    bool local =
-        status == MUSTER_VALUE || status == MUSTER_UNAVAILABLE || status == MUSTER_PROTOCOL;
+    bool local = status == MUSTER_VALUE || status == MUSTER_UNAVAILABLE ||
+                 status == MUSTER_PROTOCOL || status == MUSTER_DENIED;
     return local && muster_last_cause()[0] == '\0' && muster_last_error()[0] != '\0';
 }
 
@@ -139,6 +139,9 @@ int cli_connect_watched(struct cli *cli, int64_t ttl_ns,
     snprintf(name, sizeof(name), "muster %s", cli->command->words);
     muster_client_options options = MUSTER_CLIENT_OPTIONS;
     options.url = cli->options.text[OPTION_URL];
+    options.server_key = cli->options.text[OPTION_SERVER_KEY];
+    options.key_file = cli->options.text[OPTION_KEY];
+    options.token_file = cli->options.text[OPTION_TOKEN_FILE];
     options.name = name;
     options.ttl_ns = ttl_ns;
     options.on_notice = on_notice;

@@ -28,39 +28,9 @@ static void occupy_standard_descriptors(void)
     }
 }
 
-static int refuse_encryption(const struct cli *cli)
-{
-    static const struct {
-        enum option_name option;
-        const char *variable;
-    } ways[] = {
-        {OPTION_KEY, "MUSTER_KEY"},
-        {OPTION_SERVER_KEY, "MUSTER_SERVER_KEY"},
-        {OPTION_TOKEN_FILE, "MUSTER_TOKEN_FILE"},
-    };
-    for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
-        if (cli_has(cli, ways[i].option)) {
-            return cli_fail(cli, EXIT_USAGE,
-                            "--%s: encrypted connections are not available in this version; leave "
-                            "it out and use a Unix socket or loopback",
-                            option_rows[ways[i].option].text);
-        }
-        if (getenv(ways[i].variable) != NULL) {
-            return cli_fail(cli, EXIT_USAGE,
-                            "%s is set, but encrypted connections are not available in this "
-                            "version; unset it and use a Unix socket or loopback",
-                            ways[i].variable);
-        }
-    }
-    return EXIT_OK;
-}
-
 static int run_command(struct cli *cli)
 {
-    int code = refuse_encryption(cli);
-    if (code == EXIT_OK) {
-        code = functions[cli->command - commands](cli);
-    }
+    int code = functions[cli->command - commands](cli);
     if (code == EXIT_OK || code == EXIT_NO) {
         int flushed = cli_flush(cli);
         code = flushed != EXIT_OK ? flushed : code;

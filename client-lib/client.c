@@ -33,6 +33,7 @@ struct mst_client *mst_client_new(const struct mst_client_config *config)
     client->notices_end = &client->notices;
     mst_buf_init(&client->in);
     mst_buf_init(&client->out);
+    mst_buf_init(&client->plain);
     mst_arena_init(&client->arena);
     if (client->name == NULL || client->host == NULL) {
         mst_client_free(&client);
@@ -56,6 +57,7 @@ void mst_client_free(struct mst_client **client_in)
     mst_arena_clear(&client->arena);
     mst_buf_clear(&client->in);
     mst_buf_clear(&client->out);
+    mst_secure_clear(client);
     free(client->name);
     free(client->host);
     free(client);

@@ -15,6 +15,7 @@
 
 #include "client-lib/client_call.h"
 #include "client-lib/client_message.h"
+#include "protocol/channel.h"
 
 struct mst_client;
 struct mst_handle;
@@ -68,6 +69,9 @@ size_t mst_client_unsent(const struct mst_client *client); /* calls, held back o
 
 /* ---- the connection ---- */
 
+/* Before mst_client_connected: that connection is encrypted. Everything is copied. false: out of
+ * memory, or no usable server key. */
+bool mst_client_secure(struct mst_client *client, const struct mst_channel_client *keys);
 void mst_client_connected(struct mst_client *client, int64_t now_ns); /* a fresh stream of bytes */
 /* false: the connection is of no more use; mst_client_trouble says why. */
 bool mst_client_receive(struct mst_client *client, struct mst_span bytes, int64_t now_ns);
@@ -80,7 +84,7 @@ void mst_client_tick(struct mst_client *client, int64_t now_ns);
 int64_t mst_client_deadline_ns(const struct mst_client *client); /* MST_FOREVER: none */
 
 void mst_client_pump(struct mst_client *client, int64_t now_ns); /* makes frames of what may go */
-struct mst_span mst_client_output(const struct mst_client *client);
+struct mst_span mst_client_output(struct mst_client *client);    /* sealed here, if at all */
 void mst_client_sent(struct mst_client *client, size_t bytes);
 
 /* Ends every call with CANCELLED and, if connected, the session with BYE. */

@@ -211,15 +211,21 @@ static bool take_frame(struct mst_client *client, struct mst_span payload, int64
                          : take_reply(client, &reply, now_ns);
 }
 
-static bool take_preamble(struct mst_client *client, struct mst_span bytes, size_t *used)
+bool mst_client_take_preamble(struct mst_client *client, struct mst_span bytes, size_t *used)
 {
     enum mst_channel channel;
 
     switch (mst_preamble_read(bytes, &channel)) {
     case MST_PREAMBLE_MORE: return true;
     case MST_PREAMBLE_OK:
-        if (channel != MST_CHANNEL_CLEAR) {
-            return refuse(client, "the broker wants an encrypted connection");
+        if (channel == MST_CHANNEL_NOISE && client->channel == NULL) {
+            client->refusal = MST_DENIED;
+            return refuse(client, "the broker speaks only encrypted there; give its server key");
+        }
+        if (channel == MST_CHANNEL_CLEAR && client->channel != NULL) {
+            client->refusal = MST_DENIED;
+            return refuse(client, "the broker has no encrypted channel, and with a server key "
+                                  "nothing is sent in the clear");
         }
         client->preamble_read = true;
         *used = MST_PREAMBLE_BYTES;
@@ -240,7 +246,7 @@ static bool take_frames(struct mst_client *client, struct mst_span bytes, size_t
 {
     size_t used = 0;
 
-    if (!client->preamble_read && !take_preamble(client, bytes, &used)) {
+    if (!client->preamble_read && !mst_client_take_preamble(client, bytes, &used)) {
         return false;
     }
     while (client->preamble_read) {
@@ -267,15 +273,11 @@ static bool take_frames(struct mst_client *client, struct mst_span bytes, size_t
 }
 
 /* Whole frames are read where they are; only what is left of them is kept. */
-bool mst_client_receive(struct mst_client *client, struct mst_span bytes, int64_t now_ns)
+bool mst_client_take_bytes(struct mst_client *client, struct mst_span bytes, int64_t now_ns)
 {
     bool kept = mst_buf_size(&client->in) > 0;
     size_t used = 0;
 
-    if (client->phase == MST_CLIENT_DOWN) {
-        return false;
-    }
-    client->heard_ns = now_ns;
     if (kept && !mst_buf_append(&client->in, bytes.data, bytes.len)) {
         return refuse(client, "out of memory for what the broker sent");
     }
@@ -288,6 +290,19 @@ bool mst_client_receive(struct mst_client *client, struct mst_span bytes, int64_
     } else if (used < bytes.len &&
                !mst_buf_append(&client->in, bytes.data + used, bytes.len - used)) {
         return refuse(client, "out of memory for what the broker sent");
+    }
+    return true;
+}
+
+bool mst_client_receive(struct mst_client *client, struct mst_span bytes, int64_t now_ns)
+{
+    if (client->phase == MST_CLIENT_DOWN) {
+        return false;
+    }
+    client->heard_ns = now_ns;
+    if (!(client->channel == NULL ? mst_client_take_bytes(client, bytes, now_ns)
+                                  : mst_secure_receive(client, bytes, now_ns))) {
+        return false;
     }
     return !client->renewing;
 }

@@ -140,7 +140,7 @@ void mst_client_connected(struct mst_client *client, int64_t now_ns)
     client->heard_ns = now_ns;
     client->said_ns = now_ns;
     mst_preamble_write(preamble, MST_CHANNEL_CLEAR);
-    if (!mst_buf_append(&client->out, preamble, sizeof(preamble)) ||
+    if ((client->channel == NULL && !mst_buf_append(&client->out, preamble, sizeof(preamble))) ||
         !(client->session != 0 ? say_resume(client, now_ns) : say_hello(client, now_ns))) {
         client->trouble = "out of memory";
         client->renewing = true;
@@ -328,6 +328,7 @@ static void reset_connection(struct mst_client *client)
 {
     mst_buf_reset(&client->in);
     mst_buf_reset(&client->out);
+    mst_secure_clear(client);
     memset(client->waiting, 0, sizeof(client->waiting));
     memset(client->taken_early, 0, sizeof(client->taken_early));
     client->sent = client->arrived = client->taken = client->confirmed = 0;
@@ -345,6 +346,7 @@ void mst_client_lost(struct mst_client *client, const char *why, int64_t now_ns)
         return;
     }
     client->phase = MST_CLIENT_DOWN;
+    why = mst_secure_lost(client, why);
     if (why != NULL) {
         snprintf(client->trouble_text, sizeof(client->trouble_text), "%s", why);
         client->trouble = client->trouble_text;
@@ -430,15 +432,4 @@ const char *mst_client_trouble(const struct mst_client *client)
 enum mst_status mst_client_refusal(const struct mst_client *client)
 {
     return client->refusal;
-}
-
-struct mst_span mst_client_output(const struct mst_client *client)
-{
-    return mst_buf_span(&client->out);
-}
-
-void mst_client_sent(struct mst_client *client, size_t bytes)
-{
-    mst_buf_consume(&client->out, bytes);
-    mst_buf_shrink(&client->out, 256u << 10);
 }

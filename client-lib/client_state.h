@@ -71,6 +71,8 @@ struct mst_client {
     bool quiet;    /* that was so: coming back is not worth a notice */
     struct mst_buf in;
     struct mst_buf out;
+    struct mst_secure_channel *channel; /* NULL: clear text */
+    struct mst_buf plain;               /* what came out of it last */
     struct mst_arena arena;
     int64_t heard_ns;
     int64_t said_ns;
@@ -155,6 +157,16 @@ void mst_expire_if_due(struct mst_client *client, int64_t now_ns); /* the time-t
 bool mst_send(struct mst_client *client, struct mst_request *request, int64_t now_ns);
 void mst_send_cancel(struct mst_client *client, const struct mst_call *call, int64_t now_ns);
 void mst_uncharge(struct mst_client *client, const struct mst_call *call);
+
+/* ---- client_secure.c: below an encrypted connection ---- */
+#define MST_OUT_KEPT_BYTES (256u << 10)
+void mst_secure_clear(struct mst_client *client);
+const char *mst_secure_lost(struct mst_client *client, const char *why);
+bool mst_secure_receive(struct mst_client *client, struct mst_span bytes, int64_t now_ns);
+
+/* ---- client_receive.c ---- */
+bool mst_client_take_preamble(struct mst_client *client, struct mst_span bytes, size_t *used);
+bool mst_client_take_bytes(struct mst_client *client, struct mst_span bytes, int64_t now_ns);
 
 /* ---- client_session.c ---- */
 bool mst_session_reply(struct mst_client *client, const struct mst_reply *reply, int64_t now_ns);

@@ -149,6 +149,7 @@ enum muster_status muster_connect(const muster_client_options *options_in,
 {
     muster_client_options options = MUSTER_CLIENT_OPTIONS;
     char why[300];
+    char secrets_why[MST_SECRETS_WHY];
 
     if (!mst_read_options(&options, sizeof(options), options_in, "connect")) {
         return MUSTER_VALUE;
@@ -169,9 +170,13 @@ enum muster_status muster_connect(const muster_client_options *options_in,
         return mst_complain(MST_NO_MEMORY, "connect: out of memory or of file descriptors");
     }
     if (mst_link_init(&client->link, url, why, sizeof(why))) {
-        client->link.insecure = options.insecure;
         client->link.backoff_max_ns = options.backoff_max_ns;
-        status = first_connection(client, url, options.connect_timeout_ns);
+        if (mst_secrets_read(&client->secrets, &client->link, &options, secrets_why)) {
+            client->link.insecure = options.insecure || client->secrets.sealed;
+            status = first_connection(client, url, options.connect_timeout_ns);
+        } else {
+            status = mst_complain(MST_VALUE, "connect: %s", secrets_why);
+        }
     } else {
         status = mst_complain(MST_VALUE, "connect: %s", why);
     }

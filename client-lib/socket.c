@@ -84,13 +84,19 @@ bool mst_link_init(struct mst_link *link, const char *url, char *why, size_t why
         return complain(why, why_size, url, "write muster://host:port or muster+unix:///path");
     }
     rest = url + sizeof(tcp) - 1;
-    if (strchr(rest, '@') != NULL) {
-        /* Told a server's key, a client must never speak clear text. */
-        return complain(why, why_size, "muster://KEY@...",
-                        "encrypted connections are not available in this version");
+    const char *at = strchr(rest, '@');
+    if (at != NULL) {
+        /* Not repeated in the message: somebody may have put a secret there. */
+        if (at == rest || (size_t)(at - rest) >= sizeof(link->server_key)) {
+            return complain(
+                why, why_size, "muster://KEY@...",
+                "what stands before @ is no key; it is the server's public key, mpk1...");
+        }
+        memcpy(link->server_key, rest, (size_t)(at - rest));
+        rest = at + 1;
     }
     const char *fault = split_host(link, rest);
-    return fault == NULL || complain(why, why_size, url, fault);
+    return fault == NULL || complain(why, why_size, at == NULL ? url : "muster://KEY@...", fault);
 }
 
 /* ---- addresses ---- */
@@ -214,7 +220,8 @@ static void begin(struct mst_link *link, const struct addrinfo *address, int64_t
     if (!link->insecure && !is_this_host(address)) {
         link->refused = true;
         snprintf(link->trouble, sizeof(link->trouble),
-                 "clear text would leave this host; set options.insecure to allow that");
+                 "clear text would leave this host; give the server key to encrypt, or set "
+                 "options.insecure to allow it");
         return;
     }
     link->fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

@@ -24,7 +24,8 @@ struct mst_link {
     bool insecure;          /* clear text is allowed beyond this host */
     bool refused;           /* some address was not tried because of that */
     bool is_unix;
-    char host[256]; /* or the path */
+    char server_key[64]; /* the text before @ in the URL; "": none */
+    char host[256];      /* or the path */
     char port[8];
     struct addrinfo *addresses; /* of this round; NULL: to be resolved */
     struct addrinfo *next;      /* the one to be tried next */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -74,6 +75,7 @@ void mst_transport_free(muster_client *client)
         pthread_mutex_destroy(&client->lock);
     }
     free(client->buffer);
+    sodium_memzero(&client->secrets, sizeof(client->secrets));
     free(client);
 }
 
@@ -316,6 +318,25 @@ static void resolve(muster_client *client)
     }
 }
 
+static void begin_stream(muster_client *client)
+{
+    uint8_t ephemeral[MST_NOISE_KEY];
+
+    if (client->secrets.sealed) {
+        struct mst_channel_client keys = mst_secrets_next(&client->secrets, ephemeral);
+        bool ok = mst_client_secure(client->machine, &keys);
+
+        sodium_memzero(ephemeral, sizeof(ephemeral));
+        if (!ok) {
+            snprintf(client->link.trouble, sizeof(client->link.trouble),
+                     "out of memory, or the server key is none");
+            mst_link_drop(&client->link, mst_clock_ns());
+            return;
+        }
+    }
+    mst_client_connected(client->machine, mst_clock_ns());
+}
+
 static void look_after_link(muster_client *client)
 {
     if (client->stopping || client->closed) {
@@ -325,7 +346,7 @@ static void look_after_link(muster_client *client)
         resolve(client);
     }
     if (!client->closed && mst_link_step(&client->link, mst_clock_ns())) {
-        mst_client_connected(client->machine, mst_clock_ns());
+        begin_stream(client);
     }
 }
 

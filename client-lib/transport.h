@@ -13,6 +13,7 @@
 #include <pthread.h>
 
 #include "client-lib/client.h"
+#include "client-lib/secrets.h"
 #include "client-lib/socket.h"
 
 /* A thread that waits. Calls refer to theirs as owner. */
@@ -41,6 +42,7 @@ struct muster_client {
     pid_t pid;           /* the same by number, where the kernel cannot wipe the mark */
     struct mst_client *machine;
     struct mst_link link;
+    struct mst_secrets secrets;
     int wake_fd;       /* gets the driver out of poll */
     int background_fd; /* the same when that is the background thread: neither takes the other's */
     uint8_t *buffer;   /* the driver reads into it */

@@ -4,10 +4,11 @@
  *   msk1...   a secret key: never leaves the file of its owner
  *   mtk1...   a token: known to the broker and to those who may come with it
  *
- * The prefix says what it is and how it is written (1); then come 56 characters of base32 (RFC 4648,
- * lower case, no padding: a-z and 2-7, so neither 0 nor 1 can be mistaken for o or l): 32 bytes and
- * 3 bytes of a checksum over prefix and bytes, BLAKE2b: damage goes unnoticed once in 16 million.
- * Capitals are read like small letters, white space around it is ignored. Must not know: files, who has which key. */
+ * The prefix says what it is and how it is written (1); then come 56 characters of base32 (RFC
+ * 4648, lower case, no padding: a-z and 2-7, so neither 0 nor 1 can be mistaken for o or l): 32
+ * bytes and 3 bytes of a checksum over prefix and bytes, BLAKE2b: damage goes unnoticed once in 16
+ * million. Capitals are read like small letters, white space around it is ignored. Must not know:
+ * files, who has which key. */
 #ifndef MST_KEYS_H
 #define MST_KEYS_H
 

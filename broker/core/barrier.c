@@ -190,6 +190,9 @@ static struct barrier *barrier_to_wait_at(struct step *step, struct session *ses
 
         const char *problem = name_problem(slot, MST_KIND_BARRIER);
 
+        if (!permitted(step, session, request, MST_VERB_CREATE, slot->node.key)) {
+            return NULL;
+        }
         if (problem != NULL) {
             refuse(step, session, request, MST_VALUE, mst_span_text(problem));
             return NULL;

@@ -42,6 +42,13 @@ enum event_kind {
     EVENT_DRAIN    /* the broker is going away: end every wait with UNAVAILABLE, accept none */
 };
 
+/* What the client may do: a pure function of what it is given. The name of an object, or none for
+ * the broker itself. */
+struct core_permit {
+    bool (*may)(const void *of, enum mst_verb verb, struct mst_span name); /* NULL: everything */
+    const void *of;
+};
+
 struct event {
     int64_t now_ns;  /* the deadline line: never goes back */
     int64_t wall_ns; /* since 1970; only recorded and shown */
@@ -53,6 +60,7 @@ struct event {
     size_t confirmed_count;
     struct mst_span secret;   /* HELLO: MST_SECRET_BYTES fresh random bytes */
     struct mst_span identity; /* who the channel says it is; clear text: empty */
+    struct core_permit permit;
 };
 
 enum effect_kind {

@@ -113,12 +113,16 @@ void line_end_all(struct step *step, struct line *line, enum mst_status status,
 
 void decide_open(struct step *step, struct session *session, const struct mst_request *request);
 void handles_clear(struct core *core, struct session *session);
+/* Whether the client may; permitted refuses what it may not, with DENIED. */
+bool may(const struct step *step, enum mst_verb verb, struct mst_span name);
+bool permitted(struct step *step, struct session *session, const struct mst_request *request,
+               enum mst_verb verb, struct mst_span name);
 /* The slot behind a handle; NULL: refused already. */
 struct slot *handle_slot(struct step *step, struct session *session,
                          const struct mst_request *request, uint64_t handle);
 /* The object behind a handle for an operation of a family: one of the kinds in the mask
  * (KIND_MASK(kind)); a missing one is made as `make` when make is not NONE and the broker is not
- * strict. NULL: refused already (PROTOCOL, VALUE, NOT_FOUND, CONFLICT, LIMIT). */
+ * strict. NULL: refused already (PROTOCOL, VALUE, DENIED, NOT_FOUND, CONFLICT, LIMIT). */
 #define KIND_MASK(kind) (1u << (kind))
 #define QUEUE_KINDS                                                                                \
     (KIND_MASK(MST_KIND_FIFO) | KIND_MASK(MST_KIND_LIFO) | KIND_MASK(MST_KIND_PRIORITY))
@@ -287,7 +291,7 @@ struct dedup_note *dedup_find(struct step *step, struct queue *queue, struct mst
 bool dedup_full(const struct queue *queue, int64_t now_ns);
 void dedup_add(struct core *core, struct queue *queue, struct mst_blob *key, uint64_t message,
                int64_t now_ns);
-void dedup_note_free(struct core *core, struct dedup_note *note); /* of a queue that is gone */
+void dedup_clear(struct queue *queue);
 
 /* ---- event.c, barrier.c, barrier_state.c ---- */
 

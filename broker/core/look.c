@@ -190,13 +190,16 @@ static void first_names_add(struct first_names *names, const struct object *obje
     }
 }
 
-static bool is_listed(const struct object *object, const struct mst_request *request)
+/* Of what a client may not see it does not learn that it is there. */
+static bool is_listed(const struct step *step, const struct object *object,
+                      const struct mst_request *request)
 {
     struct mst_span name = object_name(object);
 
     return (request->kind == 0 || request->kind == (uint64_t)object->kind) &&
            (request->after.len == 0 || mst_span_compare(name, request->after) > 0) &&
-           (request->pattern.len == 0 || mst_name_matches(request->pattern, name));
+           (request->pattern.len == 0 || mst_name_matches(request->pattern, name)) &&
+           may(step, MST_VERB_STAT, name);
 }
 
 void decide_list(struct step *step, struct session *session, const struct mst_request *request)
@@ -212,7 +215,7 @@ void decide_list(struct step *step, struct session *session, const struct mst_re
     for (const struct link *l = core->objects_order.next; l != &core->objects_order; l = l->next) {
         const struct object *object = OWNER_CONST(l, struct object, in_core);
 
-        if (is_listed(object, request)) {
+        if (is_listed(step, object, request)) {
             first_names_add(&names, object);
         }
     }

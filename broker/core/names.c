@@ -93,6 +93,30 @@ void handles_clear(struct core *core, struct session *session)
     idmap_clear(&session->handles);
 }
 
+bool may(const struct step *step, enum mst_verb verb, struct mst_span name)
+{
+    const struct core_permit *permit = &step->event->permit;
+
+    return permit->may == NULL || permit->may(permit->of, verb, name);
+}
+
+bool permitted(struct step *step, struct session *session, const struct mst_request *request,
+               enum mst_verb verb, struct mst_span name)
+{
+    struct mst_span who = mst_blob_span(session->identity);
+
+    if (may(step, verb, name)) {
+        return true;
+    }
+    who = who.len == 0 ? mst_span_text("local") : who;
+    refuse(step, session, request, MST_DENIED,
+           step_printf(step, "%.*s has no permission '%s' on %.*s", (int)who.len,
+                       (const char *)who.data, mst_verb_name(verb),
+                       (int)(name.len == 0 ? sizeof("the broker itself") - 1 : name.len),
+                       name.len == 0 ? "the broker itself" : (const char *)name.data));
+    return false;
+}
+
 struct slot *handle_slot(struct step *step, struct session *session,
                          const struct mst_request *request, uint64_t number)
 {
@@ -111,7 +135,9 @@ struct slot *handle_slot(struct step *step, struct session *session,
                                  : "out of memory"));
         return NULL;
     }
-    return handle->slot;
+    return permitted(step, session, request, mst_op_verb(request->op), handle->slot->node.key)
+               ? handle->slot
+               : NULL;
 }
 
 /* The names of dead letters are kept for the broker, whatever kind somebody else would want. */
@@ -144,6 +170,9 @@ static struct object *make_by_use(struct step *step, struct session *session,
     const char *problem = name_problem(slot, kind);
     struct object *object;
 
+    if (!permitted(step, session, request, MST_VERB_CREATE, slot->node.key)) {
+        return NULL;
+    }
     if (problem != NULL) {
         bool looks = request->op == MST_OP_GET; /* there may be dead letters later */
 

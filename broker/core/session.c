@@ -86,12 +86,35 @@ static struct mst_blob *text_blob(struct mst_span span)
     return blob;
 }
 
-static struct mst_blob *make_label(const struct record *record)
+/* Who the channel says it is comes before what it says of itself: "mill/worker". */
+static struct mst_blob *make_name(const struct record *record)
+{
+    char text[MST_CLIENT_NAME_MAX + 1];
+    struct mst_span identity = record->identity;
+    struct mst_span name = record->name;
+    size_t room = MST_CLIENT_NAME_MAX - 1;
+    int n;
+
+    if (identity.len == 0 || identity.len >= room) {
+        return text_blob(identity.len == 0 ? name : mst_span_of(identity.data, room));
+    }
+    room -= identity.len;
+    if (name.len > room) {
+        while (room > 0 && (name.data[room] & 0xc0) == 0x80) {
+            room--; /* not within a character */
+        }
+        name.len = room;
+    }
+    n = snprintf(text, sizeof(text), "%.*s/%.*s", (int)identity.len, (const char *)identity.data,
+                 (int)name.len, name.len == 0 ? "" : (const char *)name.data);
+    return text_blob(mst_span_of(text, (size_t)n));
+}
+
+static struct mst_blob *make_label(const struct record *record, const struct mst_blob *name)
 {
     char text[MST_CLIENT_NAME_MAX + MST_HOST_NAME_MAX + 32];
-    int n = snprintf(text, sizeof(text), "%.*s@%.*s:%llu", (int)record->name.len,
-                     record->name.len == 0 ? "" : (const char *)record->name.data,
-                     (int)record->host.len,
+    int n = snprintf(text, sizeof(text), "%.*s@%.*s:%llu", (int)name->len,
+                     (const char *)name->bytes, (int)record->host.len,
                      record->host.len == 0 ? "" : (const char *)record->host.data,
                      (unsigned long long)record->pid);
 
@@ -106,10 +129,10 @@ static void apply_open(struct core *core, const struct record *record)
     session->id = record->session;
     memcpy(session->secret_hash, record->secret_hash.data,
            record->secret_hash.len < 32 ? record->secret_hash.len : 32);
-    session->name = text_blob(record->name);
+    session->name = make_name(record);
     session->host = text_blob(record->host);
     session->identity = text_blob(record->identity);
-    session->label = make_label(record);
+    session->label = make_label(record, session->name);
     session->pid = record->pid;
     session->ttl_ns = record->ttl_ns;
     session->opened_ns = record->now_ns;

@@ -10,6 +10,10 @@ void decide_sessions(struct step *step, struct session *session, const struct ms
     uint64_t max = request->count < MST_LIST_MAX ? request->count : MST_LIST_MAX;
 
     must(all != NULL);
+    if (!permitted(step, session, request, MST_VERB_STAT, MST_SPAN_NONE)) {
+        free(all);
+        return;
+    }
     reply = answer_read(step, session, NULL, request);
     reply->sessions = mst_arena_take(&step->effects->arena, max * sizeof(*reply->sessions) + 1);
     must(reply->sessions != NULL);
@@ -38,6 +42,9 @@ void decide_kill(struct step *step, struct session *session, const struct mst_re
     size_t answer = step->effects->count;
     uint64_t conn;
 
+    if (!permitted(step, session, request, MST_VERB_ADMIN, MST_SPAN_NONE)) {
+        return;
+    }
     if (victim == NULL || victim->ended) {
         refuse(step, session, request, MST_NOT_FOUND,
                step_printf(step, "no session has the number %llu",

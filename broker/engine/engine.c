@@ -3,6 +3,7 @@
  * See engine.h; what goes out is in turn.c. Must not know: sockets, files, the system's clock. */
 #include "broker/engine/internal.h"
 
+#include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -104,6 +105,8 @@ void engine_free(struct engine **owner)
         }
     }
     core_free(&engine->core);
+    access_free(&engine->access);
+    sodium_memzero(engine->secret, sizeof(engine->secret));
     effects_clear(&engine->effects);
     mst_arena_clear(&engine->scratch);
     mst_buf_clear(&engine->batch);
@@ -192,6 +195,7 @@ uint64_t engine_accept(struct engine *engine, const struct engine_peer *peer)
     if (member == NULL) {
         return 0;
     }
+    member_offer(engine, member, peer->clear_refused);
     if (peer->is_unix) {
         engine_log(engine, ENGINE_DEBUG, "connection from %s, user %lu", member->peer,
                    (unsigned long)peer->uid);
@@ -213,6 +217,14 @@ void engine_receive(struct engine *engine, uint64_t conn, struct mst_span bytes)
     engine_look_at_clock(engine);
     member_heard(engine, member);
     while (connection_next(&member->connection, &bytes, &engine->scratch, &input)) {
+        if (input.news == CONNECTION_ASKS) {
+            member_answer(engine, member);
+            continue;
+        }
+        if (input.news == CONNECTION_SECURED) {
+            member_identify(engine, member);
+            continue;
+        }
         if (input.confirmed_count > 0) {
             step_confirm(engine, member, input.confirmed, input.confirmed_count);
         }

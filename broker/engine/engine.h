@@ -16,6 +16,7 @@
 #define ENGINE_H
 
 #include <stddef.h>
+#include "broker/session/access.h"
 #include "protocol/message.h"
 
 struct engine;
@@ -69,7 +70,14 @@ struct engine_ports {
 struct engine_peer {
     const char *address; /* as text */
     bool is_unix;
-    uint32_t uid; /* Unix sockets */
+    uint32_t uid;       /* Unix sockets */
+    bool clear_refused; /* it must come through the encrypted channel */
+};
+
+/* Who may come and what they may do. Keys and texts are copied. */
+struct engine_security {
+    const uint8_t *server_secret; /* NULL: there is no encrypted channel */
+    struct access_texts texts;
 };
 
 /* journal: NULL = memory objects only; else it stays the caller's and must outlive the engine. NULL
@@ -106,6 +114,12 @@ bool engine_drained(const struct engine *engine);
 
 /* New limits from now on; nothing that exists is cut off. */
 void engine_configure(struct engine *engine, const struct engine_config *config);
+
+/* Before the first connection, and again to replace what was said then; the server's key stays. All
+ * or nothing: false leaves everything as it is, and error says why. Who is not welcome any more, or
+ * has another name now, is closed. */
+bool engine_secure(struct engine *engine, const struct engine_security *security,
+                   char error[ACCESS_ERROR_MAX]);
 
 /* For tests and figures; the core is the engine's. */
 const struct core *engine_core(const struct engine *engine);

@@ -20,6 +20,7 @@
 /* One connection among the engine's. */
 struct member {
     struct connection connection;
+    struct engine *engine;
     uint64_t number;
     uint64_t session;    /* the core's number; 0: none, or the core knows that it was lost */
     struct link timed;   /* in engine->greeting, heard or closing */
@@ -31,6 +32,9 @@ struct member {
     struct link leaving; /* in engine->leaving: closing, and the core is to be told */
     bool blocked;        /* the system takes no more until engine_writable */
     bool ends;           /* its connection is closing, and that was logged */
+    bool is_secured;     /* who is what its channel proved */
+    struct access_who who;
+    struct grant *grants; /* what it may do, by name, as far as it was asked; or NULL */
     char peer[ENGINE_PEER_TEXT_MAX];
 };
 
@@ -74,7 +78,12 @@ struct engine {
     unsigned catch_up; /* turns that may still go to reading after a pause; 0: time is judged */
     bool draining;
     int64_t drain_until_ns;
-    struct limiter full, faults;
+    struct limiter full, faults, denied;
+
+    struct access *access;  /* NULL: local is welcome, and may do everything */
+    uint64_t access_number; /* rises with each reload */
+    bool has_key;
+    uint8_t secret[MST_NOISE_KEY], public_key[MST_NOISE_KEY];
 };
 
 /* ---- engine.c ---- */
@@ -99,6 +108,17 @@ void member_welcomed(struct engine *engine, struct member *member, uint64_t sess
 void member_settle(struct engine *engine, struct member *member);
 void member_reply(struct engine *engine, struct member *member, const struct mst_reply *reply,
                   uint64_t seq);
+
+/* ---- secure.c: who a member is, and what it may do ---- */
+
+void member_offer(struct engine *engine, struct member *member, bool clear_refused);
+void member_answer(struct engine *engine, struct member *member);
+void member_identify(struct engine *engine, struct member *member);
+struct core_permit member_permit(struct member *member);
+void member_refuse(struct engine *engine, struct member *member,
+                   const struct mst_request *request); /* a stranger */
+void member_log_denied(struct engine *engine, const struct member *member,
+                       const struct mst_reply *reply);
 
 /* ---- step.c: what the core is told, and what it wants done ---- */
 

@@ -46,6 +46,7 @@ struct member *member_new(struct engine *engine, const char *peer)
     engine->places[slot].generation++;
     engine->members_count++;
     connection_init(&member->connection, &limits);
+    member->engine = engine;
     member->number = (uint64_t)engine->places[slot].generation << 32 | slot;
     member->timed_ns = member->sent_ns = engine->now_ns;
     list_insert(&engine->greeting, &member->timed);
@@ -81,6 +82,7 @@ void member_finish(struct engine *engine, struct member *member)
     leave(&member->holding);
     leave(&member->leaving);
     connection_clear(&member->connection);
+    free(member->grants);
     engine->places[slot].member = NULL;
     engine->places[slot].next_free = engine->free_place;
     engine->free_place = slot;

@@ -30,6 +30,9 @@ static void carry_out_one(struct engine *engine, const struct effect *effect)
         return;
     }
     member_reply(engine, member, reply, effect->seq);
+    if (reply->status == MST_DENIED) {
+        member_log_denied(engine, member, reply);
+    }
     if ((reply->op == MST_OP_HELLO || reply->op == MST_OP_RESUME) && reply->id == 0 &&
         reply->status == MST_OK && member->connection.phase == CONNECTION_RUNNING) {
         member_welcomed(engine, member, reply->session);
@@ -62,8 +65,13 @@ void step_request(struct engine *engine, struct member *member, const struct mst
                           .conn = member->number,
                           .session = member->session,
                           .request = request,
-                          .identity = mst_span_text("")};
+                          .identity = mst_span_text(member->is_secured ? member->who.name : ""),
+                          .permit = member_permit(member)};
 
+    if (member->connection.stranger) {
+        member_refuse(engine, member, request);
+        return;
+    }
     if (request->op == MST_OP_HELLO) {
         engine->ports.entropy(engine->ports.user, secret, sizeof(secret));
         event.kind = EVENT_HELLO;

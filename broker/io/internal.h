@@ -44,6 +44,7 @@ struct io {
     int64_t next_complaint_ns;
     struct event term, interrupt, hangup;
     bool stopping;
+    bool has_key; /* the encrypted channel is there */
 };
 
 /* ---- wires.c ---- */

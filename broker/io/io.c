@@ -5,6 +5,8 @@
 #include "broker/io/io.h"
 
 #include "broker/io/internal.h"
+#include "broker/io/secrets.h"
+#include "protocol/keys.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +18,42 @@
 #include <unistd.h>
 
 #define FILES_BESIDE_CONNECTIONS 32 /* descriptors for all else, generously */
+
+/* ---- keys, tokens, permissions ---- */
+
+static bool has_secrets(const struct config *config)
+{
+    return config->keys_dir != NULL || config->server_key_file != NULL ||
+           config->allow_keys != NULL || config->tokens != NULL || config->permissions != NULL ||
+           config->allow_anonymous;
+}
+
+static bool load_secrets(struct io *io, bool first, char error[SECRETS_ERROR_MAX])
+{
+    struct secrets *secrets = malloc(sizeof(*secrets));
+    uint8_t key[MST_NOISE_KEY];
+    char text[MST_KEY_TEXT + 1];
+    bool ok;
+
+    if (secrets == NULL) {
+        snprintf(error, SECRETS_ERROR_MAX, "out of memory");
+        return false;
+    }
+    ok = secrets_read(secrets, io->config, first, &io->log, error) &&
+         engine_secure(io->engine, &secrets->security, error);
+    if (ok && first && secrets->has_key) {
+        struct rlimit none = {0, 0};
+
+        io->has_key = true;
+        setrlimit(RLIMIT_CORE, &none); /* it would hold the keys */
+        mst_noise_public(key, secrets->server_secret);
+        mst_key_write(text, MST_KEY_PUBLIC, key);
+        log_line(&io->log, ENGINE_INFO, "the server's public key is %s", text);
+    }
+    secrets_clear(secrets);
+    free(secrets);
+    return ok;
+}
 
 /* ---- signals ---- */
 
@@ -34,13 +72,21 @@ static void on_stop(evutil_socket_t signal, short what, void *arg)
     engine_drain(io->engine);
 }
 
+/* All or nothing: a file that is wrong keeps what was read before. */
 static void on_hangup(evutil_socket_t signal, short what, void *arg)
 {
     struct io *io = arg;
+    char error[SECRETS_ERROR_MAX];
 
     (void)signal;
     (void)what;
-    log_line(&io->log, ENGINE_INFO, "HUP changes nothing: all options are from the command line");
+    if (!has_secrets(io->config)) {
+        log_line(&io->log, ENGINE_INFO, "HUP changes nothing: there are no files to read again");
+    } else if (load_secrets(io, false, error)) {
+        log_line(&io->log, ENGINE_INFO, "HUP: keys, tokens and permissions were read again");
+    } else {
+        log_line(&io->log, ENGINE_ERROR, "HUP changes nothing: %s", error);
+    }
 }
 
 static bool watch_signals(struct io *io)
@@ -171,8 +217,12 @@ static bool tell_ready(const struct io *io, int fd)
 static bool announce(const struct io *io)
 {
     for (size_t i = 0; i < io->listeners.count; i++) {
-        log_line(&io->log, ENGINE_INFO, "listening on %s, in clear text",
-                 io->listeners.items[i].text);
+        const struct listener *listener = &io->listeners.items[i];
+        const char *how = listener->clear_refused ? "encrypted"
+                          : io->has_key           ? "in clear text or encrypted"
+                                                  : "in clear text";
+
+        log_line(&io->log, ENGINE_INFO, "listening on %s, %s", listener->text, how);
     }
     return io->config->ready_fd < 0 || tell_ready(io, io->config->ready_fd);
 }
@@ -180,6 +230,7 @@ static bool announce(const struct io *io)
 static int run(struct io *io)
 {
     struct engine_ports ports = io_ports(io);
+    char error[SECRETS_ERROR_MAX];
     int code;
 
     io->buffer = malloc(READ_BYTES);
@@ -189,7 +240,11 @@ static int run(struct io *io)
         log_line(&io->log, ENGINE_ERROR, "cannot start: out of memory or of descriptors");
         return CONFIG_EXIT_FAILED;
     }
-    code = listeners_open(&io->listeners, io->config, &io->log);
+    if (has_secrets(io->config) && !load_secrets(io, true, error)) {
+        log_line(&io->log, ENGINE_ERROR, "cannot start: %s", error);
+        return CONFIG_EXIT_USAGE;
+    }
+    code = listeners_open(&io->listeners, io->config, io->has_key, &io->log);
     if (code != 0) {
         return code;
     }

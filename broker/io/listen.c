@@ -113,8 +113,14 @@ static bool is_missing(int error)
     return error == EAFNOSUPPORT || error == EADDRNOTAVAIL;
 }
 
+/* What may be spoken beyond this host. */
+struct terms {
+    bool has_key;
+    bool insecure;
+};
+
 static int open_address(struct listeners *listeners, const struct addrinfo *address,
-                        const struct config *config, const char *where, const struct log *log)
+                        const struct terms *terms, const char *where, const struct log *log)
 {
     struct sockaddr_storage bound = {0};
     socklen_t len = sizeof(bound);
@@ -122,10 +128,11 @@ static int open_address(struct listeners *listeners, const struct addrinfo *addr
     bool here = is_loopback(address->ai_addr);
     int fd;
 
-    if (!here && !config->insecure_listen) {
+    if (!here && !terms->has_key && !terms->insecure) {
         log_line(log, ENGINE_ERROR,
                  "cannot listen on %s: it can be reached from other hosts and nothing would be "
-                 "encrypted; add --insecure-listen to allow that, or listen on 127.0.0.1",
+                 "encrypted; add --keys-dir DIR to encrypt, or --insecure-listen to allow that, or "
+                 "listen on 127.0.0.1",
                  where);
         return CONFIG_EXIT_USAGE;
     }
@@ -140,7 +147,8 @@ static int open_address(struct listeners *listeners, const struct addrinfo *addr
     if (!add(listeners, fd, false, text)) {
         return refuse(log, where, errno, "name fewer addresses");
     }
-    if (!here) {
+    listeners->items[listeners->count - 1].clear_refused = !here && !terms->insecure;
+    if (!here && terms->insecure) {
         log_line(log, ENGINE_WARNING,
                  "%s can be reached from other hosts and nothing is encrypted "
                  "(--insecure-listen): whoever can reach it can read and change everything",
@@ -151,7 +159,7 @@ static int open_address(struct listeners *listeners, const struct addrinfo *addr
 
 /* Every address of the host that the system has. */
 static int open_tcp(struct listeners *listeners, const struct config_listen *listen,
-                    const struct config *config, const struct log *log)
+                    const struct terms *terms, const struct log *log)
 {
     struct addrinfo hints = {.ai_family = AF_UNSPEC,
                              .ai_socktype = SOCK_STREAM,
@@ -173,7 +181,7 @@ static int open_tcp(struct listeners *listeners, const struct config_listen *lis
         return CONFIG_EXIT_LISTEN;
     }
     for (struct addrinfo *at = found; at != NULL && code == 0; at = at->ai_next) {
-        code = open_address(listeners, at, config, where, log);
+        code = open_address(listeners, at, terms, where, log);
     }
     freeaddrinfo(found);
     if (code == 0 && listeners->count == before) {
@@ -263,8 +271,10 @@ static int open_unix(struct listeners *listeners, const char *path, const struct
 
 /* ---- all of them ---- */
 
-int listeners_open(struct listeners *listeners, const struct config *config, const struct log *log)
+int listeners_open(struct listeners *listeners, const struct config *config, bool has_key,
+                   const struct log *log)
 {
+    struct terms terms = {has_key, config->insecure_listen};
     int code = 0;
 
     listeners->count = 0;
@@ -272,7 +282,7 @@ int listeners_open(struct listeners *listeners, const struct config *config, con
         const struct config_listen *listen = &config->listens.items[i];
 
         code = listen->path != NULL ? open_unix(listeners, listen->path, log)
-                                    : open_tcp(listeners, listen, config, log);
+                                    : open_tcp(listeners, listen, &terms, log);
     }
     if (code != 0) {
         listeners_close(listeners);

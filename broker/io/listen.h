@@ -17,7 +17,8 @@
 struct listener {
     int fd;
     bool is_unix;
-    dev_t device; /* of the socket's file, and its inode: is it still ours at the end? */
+    bool clear_refused; /* only the encrypted channel */
+    dev_t device;       /* of the socket's file, and its inode: is it still ours at the end? */
     ino_t inode;
     char text[LISTENER_TEXT_MAX]; /* "127.0.0.1:6878", or the path */
 };
@@ -27,8 +28,10 @@ struct listeners {
     size_t count;
 };
 
-/* Opens all that the configuration names. Returns 0, or the exit code after one line in the log. */
-int listeners_open(struct listeners *listeners, const struct config *config, const struct log *log);
+/* Opens all that the configuration names; has_key: there is an encrypted channel. Returns 0, or the
+ * exit code after one line in the log. */
+int listeners_open(struct listeners *listeners, const struct config *config, bool has_key,
+                   const struct log *log);
 void listeners_close(struct listeners *listeners);
 
 /* "127.0.0.1:6878", "[::1]:6878" */

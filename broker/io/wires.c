@@ -225,7 +225,7 @@ static bool admit(struct io *io, int fd, const struct engine_peer *peer)
 static void take_in(struct acceptor *acceptor, int fd, const struct sockaddr_storage *address)
 {
     char text[ENGINE_PEER_TEXT_MAX];
-    struct engine_peer peer = {.address = text};
+    struct engine_peer peer = {.address = text, .clear_refused = acceptor->listener->clear_refused};
     bool may = true;
     int one = 1;
 

@@ -190,18 +190,12 @@ bool access_permits(const struct access *access, const struct access_who *who, e
     return (access_verbs(access, who, object) & BIT(verb)) != 0;
 }
 
-struct mst_span access_denied(char out[ACCESS_DENIED_MAX], const struct access_who *who,
-                              enum mst_verb verb, struct mst_span object)
+bool access_is_open(const struct access *access, const struct access_who *who)
 {
-    int n;
+    return !access->has_rules && who->kind == ACCESS_IS_LOCAL;
+}
 
-    if (object.len == 0) {
-        n = snprintf(out, ACCESS_DENIED_MAX, "%s has no permission '%s' on the broker itself",
-                     who->name, mst_verb_name(verb));
-    } else {
-        n = snprintf(out, ACCESS_DENIED_MAX, "%s has no permission '%s' on '%.*s'", who->name,
-                     mst_verb_name(verb), (int)(object.len < 150 ? object.len : 150),
-                     (const char *)object.data);
-    }
-    return mst_span_of(out, (size_t)n);
+bool access_has_permissions(const struct access *access)
+{
+    return access->has_rules;
 }

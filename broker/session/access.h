@@ -21,11 +21,10 @@
 #include "protocol/channel.h"
 #include "protocol/ops.h"
 
-#define ACCESS_NAME_MAX   64
-#define ACCESS_ERROR_MAX  512
-#define ACCESS_DENIED_MAX MST_CAUSE_BYTES_MAX
-#define ACCESS_LOCAL      "local"
-#define ACCESS_ANONYMOUS  "anonymous"
+#define ACCESS_NAME_MAX  64
+#define ACCESS_ERROR_MAX 512
+#define ACCESS_LOCAL     "local"
+#define ACCESS_ANONYMOUS "anonymous"
 
 struct access;
 
@@ -67,8 +66,8 @@ unsigned access_verbs(const struct access *access, const struct access_who *who,
                       struct mst_span object);
 bool access_permits(const struct access *access, const struct access_who *who, enum mst_verb verb,
                     struct mst_span object);
-/* The cause of DENIED: which verb on which name is missing. */
-struct mst_span access_denied(char out[ACCESS_DENIED_MAX], const struct access_who *who,
-                              enum mst_verb verb, struct mst_span object);
+/* Nothing can be denied to who; nothing needs to be asked. */
+bool access_is_open(const struct access *access, const struct access_who *who);
+bool access_has_permissions(const struct access *access);
 
 #endif

@@ -3,21 +3,31 @@
  * See connection.h for its phases and invariants. */
 #include "broker/session/connection.h"
 
+#include "broker/session/secure.h"
 #include "protocol/frame.h"
+
+#define STRANGER_BYTES_MAX 1024u /* of a frame that will only be refused */
 
 void connection_init(struct connection *connection, const struct connection_limits *limits)
 {
     *connection = (struct connection){.phase = CONNECTION_PREAMBLE, .limits = *limits};
     mst_buf_init(&connection->input);
     mst_buf_init(&connection->output);
+    mst_buf_init(&connection->plain);
     held_init(&connection->held);
     sent_init(&connection->sent);
+}
+
+void connection_offer(struct connection *connection, const struct connection_offer *offer)
+{
+    connection->offer = *offer;
 }
 
 void connection_clear(struct connection *connection)
 {
     mst_buf_clear(&connection->input);
     mst_buf_clear(&connection->output);
+    secure_clear(connection);
     held_clear(&connection->held);
     sent_clear(&connection->sent);
 }
@@ -36,15 +46,28 @@ void connection_close(struct connection *connection, const char *why, bool fault
 
 /* ---- bytes out ---- */
 
-struct mst_span connection_output(const struct connection *connection)
+struct mst_span connection_output(struct connection *connection)
 {
-    return mst_buf_span(&connection->output);
+    if (connection->channel != NULL) {
+        secure_seal(connection);
+    }
+    return mst_buf_span(connection->channel == NULL ? &connection->output
+                                                    : &connection->channel->output);
 }
 
 void connection_sent(struct connection *connection, size_t len)
 {
-    mst_buf_consume(&connection->output, len);
-    mst_buf_shrink(&connection->output, SESSION_KEPT_BYTES_MAX);
+    struct mst_buf *out =
+        connection->channel == NULL ? &connection->output : &connection->channel->output;
+
+    mst_buf_consume(out, len);
+    mst_buf_shrink(out, SESSION_KEPT_BYTES_MAX);
+}
+
+bool connection_is_empty(const struct connection *connection)
+{
+    return connection->held.count == 0 && mst_buf_size(&connection->output) == 0 &&
+           secure_is_empty(connection);
 }
 
 /* The frame that the last event was made of is not needed any more. */
@@ -59,6 +82,7 @@ void connection_rest(struct connection *connection)
 {
     mst_buf_shrink(&connection->output, 0);
     mst_buf_shrink(&connection->held.bytes, 0);
+    secure_rest(connection);
     forget_frame(connection, 0);
 }
 
@@ -67,6 +91,7 @@ void connection_drop(struct connection *connection, const char *why, bool fault)
     connection_close(connection, why, fault);
     mst_buf_clear(&connection->output);
     held_clear(&connection->held);
+    secure_drop(connection);
 }
 
 /* More waits than may wait, or than can be stored: what is short is memory, so it is freed now. */
@@ -112,7 +137,8 @@ void connection_reply(struct connection *connection, const struct mst_reply *rep
     if (connection->phase == CONNECTION_CLOSING) {
         return;
     }
-    if (mst_buf_size(&connection->output) + mst_buf_size(&connection->held.bytes) >
+    if (mst_buf_size(&connection->output) + mst_buf_size(&connection->held.bytes) +
+            secure_waiting(connection) >
         connection->limits.output_bytes_max) {
         give_up(connection, "LIMIT: the client does not read its replies");
         return;
@@ -174,7 +200,8 @@ static void answer_preamble(struct connection *connection)
 {
     uint8_t preamble[MST_PREAMBLE_BYTES];
 
-    mst_preamble_write(preamble, MST_CHANNEL_CLEAR);
+    mst_preamble_write(preamble,
+                       connection->offer.clear_refused ? MST_CHANNEL_NOISE : MST_CHANNEL_CLEAR);
     if (!mst_buf_append(&connection->output, preamble, sizeof(preamble))) {
         connection_close(connection, "out of memory", false);
     }
@@ -196,12 +223,20 @@ static void read_preamble(struct connection *connection, struct mst_span *in)
         connection_close(connection, "it does not speak muster's protocol", true);
         return;
     }
+    if (verdict == MST_PREAMBLE_OK && channel == MST_CHANNEL_NOISE &&
+        connection->offer.secret != NULL) {
+        mst_buf_reset(&connection->input);
+        secure_begin(connection);
+        return;
+    }
     /* The own preamble tells a peer of another version or channel what is spoken here. */
     answer_preamble(connection);
     if (verdict == MST_PREAMBLE_VERSION) {
         connection_close(connection, "it speaks another version of the protocol", true);
     } else if (verdict == MST_PREAMBLE_CHANNEL || channel != MST_CHANNEL_CLEAR) {
         connection_close(connection, "it asks for a channel that this broker does not have", true);
+    } else if (connection->offer.clear_refused) {
+        connection_close(connection, "it speaks clear text, which is refused here", true);
     } else if (connection->phase == CONNECTION_PREAMBLE) {
         mst_buf_reset(&connection->input);
         connection->phase = CONNECTION_GREETING;
@@ -227,6 +262,7 @@ static bool cut_frame(struct connection *connection, struct mst_span *in, struct
     size_t used = 0;
     size_t need = 0;
 
+    max = connection->stranger ? STRANGER_BYTES_MAX : max;
     forget_frame(connection, SESSION_KEPT_BYTES_MAX);
     if (mst_buf_size(&connection->input) == 0) {
         verdict = mst_frame_next(*in, max, payload, &used, &need);
@@ -355,21 +391,42 @@ static bool read_frame(struct connection *connection, struct mst_span payload,
     return out->has_request || out->confirmed_count > 0;
 }
 
-bool connection_next(struct connection *connection, struct mst_span *in, struct mst_arena *scratch,
-                     struct connection_input *out)
+static bool next_frame(struct connection *connection, struct mst_span *in,
+                       struct mst_arena *scratch, struct connection_input *out)
 {
     struct mst_span payload;
 
-    if (connection->phase == CONNECTION_PREAMBLE && in->len > 0) {
-        read_preamble(connection, in);
-    }
-    if (connection->phase == CONNECTION_PREAMBLE) {
-        return false;
-    }
     while (connection->phase != CONNECTION_CLOSING && cut_frame(connection, in, &payload)) {
         if (read_frame(connection, payload, scratch, out)) {
             return true;
         }
     }
     return false;
+}
+
+bool connection_next(struct connection *connection, struct mst_span *in, struct mst_arena *scratch,
+                     struct connection_input *out)
+{
+    out->news = CONNECTION_SPEAKS;
+    if (connection->phase == CONNECTION_PREAMBLE && in->len > 0) {
+        read_preamble(connection, in);
+    }
+    if (connection->phase == CONNECTION_PREAMBLE) {
+        return false;
+    }
+    if (connection->channel == NULL) {
+        return next_frame(connection, in, scratch, out);
+    }
+    for (;;) {
+        if (connection->phase != CONNECTION_SECURING &&
+            next_frame(connection, &connection->pending, scratch, out)) {
+            return true;
+        }
+        if (!secure_open(connection, in, &out->news)) {
+            return false;
+        }
+        if (out->news != CONNECTION_SPEAKS) {
+            return true;
+        }
+    }
 }

@@ -1,9 +1,9 @@
 /* connection.h - one connection: bytes in become requests for the core, replies become bytes out.
  *
- *   PREAMBLE --its version is ours--> GREETING --welcome--> RUNNING
- *                                        |                     ^
- *                                 RESUME refused            welcome
- *                                        +--> DISCARDING ------+
+ *   PREAMBLE --its version is ours, in the clear--> GREETING --welcome--> RUNNING
+ *       |                                           ^   |                     ^
+ *       +--encrypted--> SECURING --its key is known-+  RESUME refused      welcome
+ *                                                       +--> DISCARDING ------+
  *
  *   any --fault, refused hello, goodbye, closed--> CLOSING: output is flushed, input ignored
  *
@@ -15,15 +15,15 @@
  *      frame that is not complete.
  *   2. An answered id is numbered when its bytes enter the output: `confirm` counts what was sent.
  *   3. Nothing overtakes the welcome.
- * Bytes pass one place on their way in (connection_next) and one on their way out
- * (connection_output, connection_sent): an encrypted channel goes there. Must not know: objects,
- * sockets, clocks. */
+ * An encrypted channel lies between this and the wire: secure.h. Must not know: objects, sockets,
+ * clocks, which keys are welcome. */
 #ifndef SESSION_CONNECTION_H
 #define SESSION_CONNECTION_H
 
 #include "broker/session/held.h"
 #include "broker/session/sent.h"
 #include "protocol/arena.h"
+#include "protocol/channel.h"
 
 #define SESSION_GREETING_BYTES_MAX (128u << 10) /* a frame before the welcome: RESUME names ids */
 #define SESSION_OUTPUT_BYTES_MAX   (64u << 20)  /* default of --max-output */
@@ -32,6 +32,7 @@
 
 enum connection_phase {
     CONNECTION_PREAMBLE,
+    CONNECTION_SECURING, /* the handshake of the encrypted channel */
     CONNECTION_GREETING,
     CONNECTION_DISCARDING,
     CONNECTION_RUNNING,
@@ -43,13 +44,25 @@ struct connection_limits {
     size_t output_bytes_max;
 };
 
+/* Which channels a connection may have. The keys are borrowed. */
+struct connection_offer {
+    const uint8_t *secret; /* the server's; NULL: only clear text */
+    const uint8_t *public_key;
+    bool clear_refused;
+};
+
 struct connection {
     enum connection_phase phase;
+    struct connection_offer offer;
     struct connection_limits limits;
     struct mst_buf input; /* the beginning of a frame */
     size_t input_used;    /* bytes of it that the last event was made of */
     struct mst_buf output;
     struct held held;
+    struct mst_secure_channel *channel; /* NULL: clear text */
+    struct mst_buf plain;               /* what came out of the channel last */
+    struct mst_span pending;            /* of it: not looked at yet */
+    bool stranger;                      /* nobody who is welcome: only refused */
     bool welcome_held;
     struct sent sent;
     uint64_t confirmed; /* ids; confirmed + sent.ids were sent in all */
@@ -57,8 +70,15 @@ struct connection {
     bool fault;         /* the peer did what it must not */
 };
 
+enum connection_news {
+    CONNECTION_SPEAKS, /* a frame came */
+    CONNECTION_ASKS, /* which token belongs to channel->token_id? connection_answer is to follow */
+    CONNECTION_SECURED /* is it welcome? connection_identified is to follow */
+};
+
 /* What one frame tells the core: first the receipts, then the request. */
 struct connection_input {
+    enum connection_news news;
     struct mst_range *confirmed;
     size_t confirmed_count;
     bool has_request;
@@ -66,6 +86,7 @@ struct connection_input {
 };
 
 void connection_init(struct connection *connection, const struct connection_limits *limits);
+void connection_offer(struct connection *connection, const struct connection_offer *offer);
 void connection_clear(struct connection *connection);
 
 /* Takes bytes from *in until something for the core came out of them (true: `out` is set, valid
@@ -73,6 +94,12 @@ void connection_clear(struct connection *connection);
  * reply to one frame decides how the next is read. */
 bool connection_next(struct connection *connection, struct mst_span *in, struct mst_arena *scratch,
                      struct connection_input *out);
+
+/* After CONNECTION_ASKS, with the token or what stands for it; and after CONNECTION_SECURED: a
+ * stranger is heard once more, to be refused in words. */
+void connection_answer(struct connection *connection, const uint8_t token[MST_NOISE_KEY],
+                       const uint8_t ephemeral[MST_NOISE_KEY]);
+void connection_identified(struct connection *connection, bool stranger);
 
 /* Encodes a reply. It enters the output when record seq is durable: at once when it is already. */
 void connection_reply(struct connection *connection, const struct mst_reply *reply, uint64_t seq,
@@ -83,7 +110,8 @@ void connection_close(struct connection *connection, const char *why, bool fault
 /* The same, and what is pending is dropped. */
 void connection_drop(struct connection *connection, const char *why, bool fault);
 
-struct mst_span connection_output(const struct connection *connection);
+/* What is to be sent now; it is sealed here. */
+struct mst_span connection_output(struct connection *connection);
 void connection_sent(struct connection *connection, size_t len);
 /* Nothing was sent for a while: gives back the memory of empty buffers. */
 void connection_rest(struct connection *connection);
@@ -93,9 +121,6 @@ static inline bool connection_holds(const struct connection *connection)
     return connection->held.count > 0;
 }
 
-static inline bool connection_is_empty(const struct connection *connection)
-{
-    return connection->held.count == 0 && mst_buf_size(&connection->output) == 0;
-}
+bool connection_is_empty(const struct connection *connection); /* everything was sent */
 
 #endif

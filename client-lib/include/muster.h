@@ -135,7 +135,8 @@ typedef struct {
 typedef struct {
     size_t size;
     const char *url;            /* NULL: $MUSTER_URL, else "muster://127.0.0.1:6878".
-                         muster://host[:port] (host may be [v6]) or muster+unix:///path */
+                         muster://[KEY@]host[:port] (host may be [v6]; KEY is the broker's public
+                         key) or muster+unix:///path */
     const char *name;           /* what others see in stat; NULL: the program's name */
     int64_t ttl_ns;             /* how long the session outlives a lost connection; 0: not at all */
     int64_t connect_timeout_ns; /* for the first connection; 0: try once */
@@ -147,12 +148,25 @@ typedef struct {
     void *user;
     bool insecure; /* clear text may leave this host; without it only loopback and Unix sockets
                       are spoken to, and anything else is DENIED */
+    /* With a server key everything is encrypted and nothing ever sent in the clear. It may stand in
+     * the URL as well, and must then be the same. NULL: the variable of the environment, if set. */
+    const char *server_key; /* as text, mpk1...; NULL: $MUSTER_SERVER_KEY */
+    const char *key_file;   /* the client's own secret key, of mode 0600; NULL: $MUSTER_KEY */
+    const char *token_file; /* a token, of mode 0600; NULL: $MUSTER_TOKEN_FILE */
 } muster_client_options;
 #define MUSTER_CLIENT_OPTIONS                                                                      \
     {                                                                                              \
         sizeof(muster_client_options), NULL, NULL, 10 * MUSTER_SECOND, 5 * MUSTER_SECOND,          \
-            2 * MUSTER_SECOND, false, NULL, NULL, false                                            \
+            2 * MUSTER_SECOND, false, NULL, NULL, false, NULL, NULL, NULL                          \
     }
+
+/* Keys and tokens are files of mode 0600 with one line of text. muster_key_make writes a new one,
+ * never over a file that is there, and tells the public key (of a token: an empty text);
+ * muster_key_show tells the public key of one that is there. VALUE, NO_SPACE, UNAVAILABLE. */
+#define MUSTER_KEY_TEXT 61 /* with the NUL */
+MUSTER_API enum muster_status muster_key_make(const char *path, bool token,
+                                              char public_out[MUSTER_KEY_TEXT]);
+MUSTER_API enum muster_status muster_key_show(const char *path, char public_out[MUSTER_KEY_TEXT]);
 
 /* Connects and opens a session. UNAVAILABLE (not reached in time), VALUE (URL, option), PROTOCOL,
  * DENIED, LIMIT, NO_MEMORY. */

@@ -23,11 +23,20 @@ holds "--help of a group shows its commands" "*barrier abort*" "$out"
 expect "unknown option" 64 "$MUSTER" put q --frobnicate x
 holds "unknown option is named" "*--frobnicate*" "$err"
 expect "option before the command" 0 "$MUSTER" --url "$MUSTER_URL" ping
-expect "key is refused clearly" 64 "$MUSTER" ping --key x
-holds "key is refused clearly, in words" "*encrypted*not available*" "$err"
-expect "server key is refused" 64 "$MUSTER" ping --server-key x
-expect "token file is refused" 64 "$MUSTER" ping --token-file x
-expect "MUSTER_KEY is refused" 64 env MUSTER_KEY=x "$MUSTER" ping
+expect "key that is not there" 64 "$MUSTER" ping --key "$folder/no-such-key" --server-key x
+holds "server key that is none, in words" "*server key*mpk1*" "$err"
+expect "keygen" 0 "$MUSTER" keygen "$folder/own.key"
+holds "keygen shows the public key" "mpk1*" "$out"
+public=$out
+expect "keygen --show" 0 "$MUSTER" keygen --show "$folder/own.key"
+holds "keygen --show shows the same" "$public" "$out"
+expect "keygen writes over nothing" 65 "$MUSTER" keygen "$folder/own.key"
+expect "a key without the server's" 64 "$MUSTER" ping --url muster://127.0.0.1:1 --key "$folder/own.key"
+holds "a key without the server's, in words" "*give the server key*" "$err"
+expect "the server's key is not there" 77 "$MUSTER" ping --url "$MUSTER_URL" --server-key "$public"
+chmod 644 "$folder/own.key"
+expect "key that others may read" 64 "$MUSTER" ping --server-key "$public" --key "$folder/own.key"
+holds "key that others may read, in words" "*chmod 600*" "$err"
 expect "URL that is none" 64 "$MUSTER" ping --url nonsense://x
 expect "nobody there" 69 "$MUSTER" ping --url "muster+unix://$folder/nobody"
 expect "put to nobody" 69 "$MUSTER" put q x --url "muster+unix://$folder/nobody"
