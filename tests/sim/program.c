@@ -3,6 +3,7 @@
  *
  * It stands in for client-lib's transport: gives the machine the time and bytes, carries away what
  * it wants to send. Must not know: what the calls mean. */
+#include "client-lib/client_copy.h"
 #include "tests/sim/world.h"
 
 #include <stdio.h>
@@ -95,6 +96,17 @@ void program_cut(struct program *p)
     }
 }
 
+/* The machine is done with its connection. */
+static void hang_up(struct program *p)
+{
+    struct wire *wire = p->wire;
+
+    lose(p, NULL);
+    if (wire != NULL && !wire->dead && wire->broker_has_it) {
+        engine_closed(p->world->engine, wire->conn);
+    }
+}
+
 /* ---- its calls ---- */
 
 uint64_t program_handle(struct program *p, const char *object)
@@ -161,11 +173,19 @@ static void finish(struct program *p, struct errand *errand)
     struct world *w = p->world;
     struct mst_buf text;
 
+    if (p->name[0] == '?') { /* the onlooker of `ask` */
+        free(w->asked);
+        w->asked = errand->call->outcome.reply == NULL
+                       ? NULL
+                       : mst_reply_copy(errand->call->outcome.reply);
+        errand_free(p, errand);
+        return;
+    }
     w->counts[errand->call->status]++;
     if (w->watch != NULL) {
         w->watch(w, p, errand);
     }
-    if (!w->quiet && p->name[0] != '?') {
+    if (!w->quiet) {
         mst_buf_init(&text);
         outcome_write(&text, w, errand->call);
         note(w, "%s %s %.*s", p->name, errand->label, (int)mst_buf_size(&text),
@@ -251,15 +271,6 @@ bool program_step(struct program *p)
         mst_client_tick(p->machine, w->now_ns);
         any = true;
     }
-    if (mst_client_is_silent(p->machine, w->now_ns)) {
-        struct wire *wire = p->wire;
-
-        lose(p, NULL);
-        if (wire != NULL && !wire->dead && wire->broker_has_it) {
-            engine_closed(w->engine, wire->conn); /* it closed its socket */
-        }
-        any = true;
-    }
     mst_client_pump(p->machine, w->now_ns);
     while (p->wire != NULL && (out = mst_client_output(p->machine)).len > 0) {
         size_t taken = p->wire->dead ? out.len : pipe_give(&p->wire->up, out, w->now_ns);
@@ -308,6 +319,10 @@ bool program_receive(struct program *p)
         mst_buf_size(&wire->down.bytes) == 0) {
         lose(p, "the broker closed the connection");
         note(w, "%s closed by the broker", p->name);
+        any = true;
+    }
+    if (!p->stopped && mst_client_is_silent(p->machine, w->now_ns)) {
+        hang_up(p);
         any = true;
     }
     any = collect(p) || any;

@@ -1,0 +1,196 @@
+/* mix_audit.c - what must be true of a mix: of the broker at rest, and of what it told. See mix.h. */
+#include "tests/sim/mix.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* ---- what programs were told ---- */
+
+static struct mix_message *message_of(struct mix *m, int queue, uint64_t id)
+{
+    struct mix_message *message;
+
+    for (size_t i = 0; i < m->messages_count; i++) {
+        if (m->messages[i].queue == queue && m->messages[i].id == id) {
+            return &m->messages[i];
+        }
+    }
+    if (m->messages_count == m->messages_cap) {
+        m->messages_cap = m->messages_cap == 0 ? 64 : m->messages_cap * 2;
+        m->messages = realloc(m->messages, m->messages_cap * sizeof(*m->messages));
+        assert_non_null(m->messages);
+    }
+    message = &m->messages[m->messages_count++];
+    memset(message, 0, sizeof(*message));
+    message->queue = queue;
+    message->id = id;
+    return message;
+}
+
+static void check_body(struct mix_message *message, struct mst_span body)
+{
+    if (message->body[0] == '\0') {
+        assert_true(body.len < sizeof(message->body));
+        memcpy(message->body, body.data, body.len);
+    }
+    assert_true(mst_span_equal(body, mst_span_text(message->body)));
+}
+
+static int queue_of_name(const char *name)
+{
+    return name[0] == 'q' && name[2] == '\0' ? name[1] - '0' : -1; /* no dead letters */
+}
+
+static int queue_of_call(const struct program *program, const struct mst_call *call)
+{
+    uint64_t number = call->request == NULL ? call->handle : call->request->handle;
+    size_t i = 0;
+
+    while (mst_handle_number(program->handles[i]) != number) {
+        i++;
+    }
+    return queue_of_name(mst_handle_name(program->handles[i]));
+}
+
+static void saw_put(struct mix *m, const struct program *program, const struct mst_call *call)
+{
+    const muster_put_result *put = &call->outcome.put;
+    int queue = queue_of_call(program, call);
+
+    for (uint64_t i = 0; put->duplicate_of == 0 && i < put->count; i++) {
+        check_body(message_of(m, queue, put->id + i),
+                   call->request == NULL ? call->flow.put.body : call->request->bodies[i]);
+    }
+}
+
+static void saw_delivery(struct mix *m, const struct program *program,
+                         const struct muster_message *given, bool leased)
+{
+    int queue = queue_of_name(mst_handle_name(given->handle));
+    struct mix_message *message;
+
+    if (queue < 0) {
+        return;
+    }
+    message = message_of(m, queue, given->id);
+    check_body(message, mst_span_of(given->body, given->size));
+    assert_false(message->done);
+    for (size_t i = 0; i < message->numbers_count; i++) {
+        assert_true(message->numbers[i] != given->number); /* nobody else got this delivery */
+    }
+    assert_true(message->numbers_count < 64);
+    message->numbers[message->numbers_count++] = given->number;
+    if (leased) {
+        struct mix_delivery *held = &m->held[m->held_next++ % MIX_HELD];
+
+        snprintf(held->program, PROGRAM_NAME, "%s", program->name);
+        held->queue = queue;
+        held->id = given->id;
+        held->number = given->number;
+    }
+}
+
+void mix_watch(struct world *w, const struct program *program, const struct errand *errand)
+{
+    struct mix *m = w->watcher;
+    const struct mst_call *call = errand->call;
+
+    if (program->name[0] != 'p' || call->status != MST_OK) {
+        return;
+    }
+    if (call->op == MST_OP_PUT) {
+        saw_put(m, program, call);
+    } else if (call->op == MST_OP_DONE && call->request == NULL) {
+        message_of(m, queue_of_call(program, call), call->flow.done.message)->done = true;
+    } else if (call->op == MST_OP_GET) {
+        bool leased = call->request == NULL ? call->flow.get.mode == MST_GET_LEASE
+                                            : call->request->mode == MST_GET_LEASE;
+
+        for (const struct muster_message *g = call->outcome.messages; g != NULL; g = g->next) {
+            saw_delivery(m, program, g, leased);
+        }
+    }
+}
+
+/* ---- what is true of the broker ---- */
+
+static int64_t number_of(const struct mst_reply *stat, const char *name)
+{
+    for (size_t i = 0; i < stat->facts_count; i++) {
+        if (mst_span_equal(stat->facts[i].name, mst_span_text(name))) {
+            return stat->facts[i].number;
+        }
+    }
+    print_error("no fact %s\n", name);
+    fail();
+    return 0;
+}
+
+static bool is_paused(const struct mst_reply *stat, const char *side)
+{
+    for (size_t i = 0; i < stat->facts_count; i++) {
+        if (mst_span_equal(stat->facts[i].name, mst_span_text("paused"))) {
+            return mst_span_equal(stat->facts[i].text, mst_span_text(side)) ||
+                   mst_span_equal(stat->facts[i].text, mst_span_text("both"));
+        }
+    }
+    return false;
+}
+
+static int64_t connected_getters(const struct mst_reply *stat)
+{
+    int64_t count = 0;
+
+    for (size_t i = 0; i < stat->who_count; i++) {
+        count += stat->who[i].connected && mst_span_equal(stat->who[i].role, mst_span_text("gets"));
+    }
+    return count;
+}
+
+static void check_queue(const struct mst_reply *stat)
+{
+    int64_t ready = number_of(stat, "ready");
+    int64_t kept = ready + number_of(stat, "delayed") + number_of(stat, "leased");
+    int64_t left = 0;
+
+    for (int i = 0; i < MST_TALLY_COUNT; i++) {
+        left += number_of(stat, mst_tally_names[i]);
+    }
+    assert_int_equal(number_of(stat, "kept"), kept);
+    assert_true(number_of(stat, "unfinished") >= kept);
+    assert_int_equal(number_of(stat, "puts"), left + number_of(stat, "unfinished"));
+    assert_true(ready == 0 || is_paused(stat, "get") || connected_getters(stat) == 0);
+    assert_true(kept > 0 || is_paused(stat, "put") || number_of(stat, "waiting_putters") == 0);
+    assert_true(number_of(stat, "unfinished") > 0 || number_of(stat, "waiting_joiners") == 0);
+    assert_true(number_of(stat, "shutdown") == 0 || number_of(stat, "waiting_putters") == 0);
+}
+
+static const struct mst_reply *look(struct mix *m, const char *object)
+{
+    char command[64];
+    const struct mst_reply *stat;
+
+    snprintf(command, sizeof(command), "stat %s", object);
+    stat = ask(m->world, command);
+    return stat->status == MST_OK ? stat : NULL; /* somebody may have removed it */
+}
+
+void mix_check(struct mix *m)
+{
+    static const char *const queues[MIX_QUEUES] = {"q0", "q1", "q2"};
+    const struct mst_reply *stat;
+
+    for (size_t i = 0; i < MIX_QUEUES; i++) {
+        stat = look(m, queues[i]);
+        if (stat != NULL) {
+            check_queue(stat);
+        }
+    }
+    stat = look(m, "go");
+    assert_true(stat == NULL || number_of(stat, "set") == 0 || number_of(stat, "waiting") == 0);
+    stat = look(m, "gate");
+    if (stat != NULL) {
+        assert_true(number_of(stat, "broken") == 0 || number_of(stat, "waiting") == 0);
+        assert_true(number_of(stat, "n_waiting") <= number_of(stat, "parties"));
+    }
+}
