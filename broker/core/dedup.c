@@ -1,28 +1,39 @@
 /* dedup.c - which keys a queue has seen within its window: put at most once per key.
  *
- * Notes are forgotten from the oldest on, when a put looks; a full memory refuses with LIMIT rather
- * than forget early. The window is counted on the deadline line, so replay forgets the same. */
+ * Notes are forgotten from the oldest on, some whenever one is added; a full memory refuses with
+ * LIMIT rather than forget early. The window is counted on the deadline line, so replay forgets the
+ * same. Notes are charged to the broker's memory.
+ * Invariant: a key has at most one note. */
 #include "broker/core/internal.h"
 
-static void drop_note(struct queue *queue, struct dedup_note *note)
+#define FORGET_AT_ONCE 16 /* so that a crowd of old notes never holds up the put that finds them */
+#define NOTE_OVERHEAD  (sizeof(struct dedup_note) + sizeof(struct mst_blob) + 24)
+
+void dedup_note_free(struct core *core, struct dedup_note *note)
 {
-    strmap_remove(&queue->dedup, &note->node);
+    core->memory -= NOTE_OVERHEAD + note->key->len;
     list_remove(&note->in_order);
     mst_blob_unref(&note->key);
     free(note);
 }
 
-static void forget_old(struct queue *queue, int64_t now_ns)
+static void drop_note(struct core *core, struct queue *queue, struct dedup_note *note)
+{
+    strmap_remove(&queue->dedup, &note->node);
+    dedup_note_free(core, note);
+}
+
+static void forget_old(struct core *core, struct queue *queue, int64_t now_ns)
 {
     int64_t window_ns = setting(&queue->object, SETTING_DEDUP_WINDOW);
 
-    while (!list_empty(&queue->dedup_order)) {
+    for (int i = 0; i < FORGET_AT_ONCE && !list_empty(&queue->dedup_order); i++) {
         struct dedup_note *note = OWNER(queue->dedup_order.next, struct dedup_note, in_order);
 
         if (time_after(note->at_ns, window_ns) > now_ns) {
             return;
         }
-        drop_note(queue, note);
+        drop_note(core, queue, note);
     }
 }
 
@@ -53,24 +64,19 @@ bool dedup_full(const struct queue *queue, int64_t now_ns)
 void dedup_add(struct core *core, struct queue *queue, struct mst_blob *key, uint64_t message,
                int64_t now_ns)
 {
-    struct dedup_note *note;
+    struct strmap_node *same = strmap_find(&queue->dedup, mst_blob_span(key));
+    struct dedup_note *note = calloc(1, sizeof(*note));
 
-    (void)core;
-    forget_old(queue, now_ns);
-    note = calloc(1, sizeof(*note));
     must(note != NULL);
+    if (same != NULL) { /* past its window, and not forgotten yet */
+        drop_note(core, queue, OWNER(same, struct dedup_note, node));
+    }
+    forget_old(core, queue, now_ns);
     note->key = mst_blob_ref(key);
     note->node.key = mst_blob_span(note->key);
     note->message = message;
     note->at_ns = now_ns;
+    core->memory += NOTE_OVERHEAD + key->len;
     list_insert(&queue->dedup_order, &note->in_order);
     must(strmap_insert(&queue->dedup, &note->node));
-}
-
-void dedup_clear(struct queue *queue)
-{
-    while (!list_empty(&queue->dedup_order)) {
-        drop_note(queue, OWNER(queue->dedup_order.next, struct dedup_note, in_order));
-    }
-    strmap_clear(&queue->dedup);
 }

@@ -291,7 +291,7 @@ struct dedup_note *dedup_find(struct step *step, struct queue *queue, struct mst
 bool dedup_full(const struct queue *queue, int64_t now_ns);
 void dedup_add(struct core *core, struct queue *queue, struct mst_blob *key, uint64_t message,
                int64_t now_ns);
-void dedup_clear(struct queue *queue);
+void dedup_note_free(struct core *core, struct dedup_note *note); /* of a queue that is gone */
 
 /* ---- event.c, barrier.c, barrier_state.c ---- */
 

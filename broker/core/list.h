@@ -34,6 +34,18 @@ static inline void list_insert(struct link *before, struct link *link)
     before->prev = link;
 }
 
+/* Moves all of one list to the end of another. */
+static inline void list_move_all(struct link *to, struct link *from)
+{
+    if (!list_empty(from)) {
+        from->next->prev = to->prev;
+        from->prev->next = to;
+        to->prev->next = from->next;
+        to->prev = from->prev;
+        list_init(from);
+    }
+}
+
 static inline void list_remove(struct link *link)
 {
     link->prev->next = link->next;

@@ -188,6 +188,7 @@ uint64_t queue_discard(struct core *core, struct queue *queue)
     uint64_t count = queue->ready.count + queue->delayed;
 
     must(discarded != NULL);
+    list_init(&discarded->notes);
     discarded->messages = queue->messages;
     discarded->next = core->discarded;
     core->discarded = discarded;
@@ -205,24 +206,35 @@ uint64_t queue_discard(struct core *core, struct queue *queue)
     return count;
 }
 
+/* Frees a little of it; returns how much, 0: nothing is left. */
+static size_t discard_some(struct core *core, struct discarded *discarded)
+{
+    void *values[IDMAP_PAGE];
+    size_t n = idmap_take_page(&discarded->messages, &discarded->at, values);
+
+    for (size_t i = 0; i < n; i++) {
+        message_release(core, values[i]);
+    }
+    if (n == 0 && !list_empty(&discarded->notes)) {
+        dedup_note_free(core, OWNER(discarded->notes.next, struct dedup_note, in_order));
+        n = 1;
+    }
+    return n;
+}
+
 void discard_slice(struct core *core)
 {
-    struct discarded *discarded = core->discarded;
-    void *values[IDMAP_PAGE];
     size_t freed = 0;
 
-    while (discarded != NULL && freed < DISCARD_SLICE) {
-        size_t n = idmap_take_page(&discarded->messages, &discarded->at, values);
+    while (core->discarded != NULL && freed < DISCARD_SLICE) {
+        struct discarded *discarded = core->discarded;
+        size_t n = discard_some(core, discarded);
 
-        for (size_t i = 0; i < n; i++) {
-            message_release(core, values[i]);
-        }
         freed += n;
         if (n == 0) {
             core->discarded = discarded->next;
             idmap_clear(&discarded->messages);
             free(discarded);
-            discarded = core->discarded;
         }
     }
 }
@@ -241,6 +253,8 @@ void queue_free(struct core *core, struct queue *queue)
     }
     queue->leased = 0;
     queue_discard(core, queue);
+    list_move_all(&core->discarded->notes, &queue->dedup_order);
+    strmap_clear(&queue->dedup);
     while (!list_empty(&queue->accounts)) {
         struct account *account = OWNER(queue->accounts.next, struct account, in_queue);
 
@@ -251,7 +265,6 @@ void queue_free(struct core *core, struct queue *queue)
     if (queue->next_id > core->next_message) {
         core->next_message = queue->next_id;
     }
-    dedup_clear(queue);
     pile_clear(&queue->ready);
     idmap_clear(&queue->messages);
     line_clear(&queue->getters);

@@ -372,10 +372,11 @@ struct barrier {
 
 /* ---- the whole ---- */
 
-struct discarded { /* messages cut off in O(1), freed in slices */
+struct discarded { /* messages and notes cut off in O(1), freed in slices */
     struct discarded *next;
     struct idmap messages;
-    size_t at; /* pages before this are freed */
+    size_t at;         /* pages before this are freed */
+    struct link notes; /* struct dedup_note */
 };
 
 struct core {

@@ -3,7 +3,7 @@
 #include "tests/unit/cmocka_all.h"
 #include "tests/unit/core_queue.h"
 
-#include <string.h>
+#include <stdio.h>
 
 static const struct mst_fact in_memory = {.name = {(const uint8_t *)"durable", 7}, .number = 0};
 
@@ -292,6 +292,67 @@ static void a_blocked_put_that_can_no_longer_fit_ends_and_lets_others_through(vo
     world_close(&w);
 }
 
+/* ---- keys ---- */
+
+static uint64_t put_key(struct world *w, const char *key)
+{
+    struct mst_request *put = world_request(w, "a", MST_OP_PUT, "q");
+    struct mst_span body = mst_span_text("x");
+    struct mst_span text = mst_span_text(key);
+
+    put->bodies = &body;
+    put->bodies_count = 1;
+    put->dedup = mst_arena_copy(&w->arena, text);
+    return world_send(w);
+}
+
+static void keys_are_charged_to_memory_and_forgotten_with_their_queue(void **state)
+{
+    struct world w;
+    uint64_t memory;
+
+    (void)state;
+    world_open(&w, WORLD_MEMORY);
+    world_hello(&w, "a");
+    put_key(&w, "a key that is remembered");
+    world_do(&w, "a", MST_OP_PURGE, "q");
+    world_advance(&w, 0);
+    memory = core_figures(w.core).memory;
+    assert_in_range(memory, 24, 500);
+    put_key(&w, "a key");
+    assert_true(core_figures(w.core).memory > memory);
+    world_do(&w, "a", MST_OP_REMOVE, "q");
+    world_advance(&w, 0);
+    assert_int_equal(core_figures(w.core).memory, 0);
+    world_close(&w);
+}
+
+/* Old keys are forgotten a few at a time: those that are still there must not count. */
+static void a_key_past_its_window_is_new_and_remembered_anew(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open(&w, WORLD_DURABLE);
+    world_hello(&w, "a");
+    for (int i = 0; i < 100; i++) {
+        char key[8];
+
+        snprintf(key, sizeof(key), "k%d", i);
+        put_key(&w, key);
+    }
+    world_advance(&w, 300 * SECOND);
+    assert_int_equal(expect_reply(&w, "a", put_key(&w, "k99"), MST_OK)->duplicate, 0);
+    for (int i = 0; i < 20; i++) { /* the table of keys grows, and turns its chains round */
+        char key[8];
+
+        snprintf(key, sizeof(key), "n%d", i);
+        put_key(&w, key);
+    }
+    assert_int_equal(expect_reply(&w, "a", put_key(&w, "k99"), MST_OK)->duplicate, 101);
+    world_close(&w);
+}
+
 /* ---- time ---- */
 
 static void a_shorter_time_of_idleness_counts_at_once(void **state)
@@ -325,6 +386,8 @@ int main(void)
         cmocka_unit_test(nothing_is_dropped_for_bytes_that_do_not_fit_even_so),
         cmocka_unit_test(as_many_as_fit_when_others_make_way),
         cmocka_unit_test(a_blocked_put_that_can_no_longer_fit_ends_and_lets_others_through),
+        cmocka_unit_test(keys_are_charged_to_memory_and_forgotten_with_their_queue),
+        cmocka_unit_test(a_key_past_its_window_is_new_and_remembered_anew),
         cmocka_unit_test(a_shorter_time_of_idleness_counts_at_once),
     };
 
