@@ -56,6 +56,7 @@ struct wire {
 /* A call that a program made and whose outcome it has not seen. */
 struct errand {
     struct errand *next;
+    struct errand **at; /* what points to it */
     struct mst_call *call;
     char label[LABEL_MAX];
 };
@@ -103,7 +104,7 @@ struct world {
     bool unchecked; /* no comparison with the follower: for crowds */
     /* Sees every outcome before it is written down. */
     void (*watch)(struct world *w, const struct program *program, const struct errand *errand);
-    const void *watcher;     /* for those who watch */
+    void *watcher;           /* for those who watch */
     struct mst_reply *asked; /* what `ask` returned last */
 };
 
