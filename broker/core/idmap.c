@@ -33,13 +33,10 @@ static size_t home(const struct idmap *map, uint64_t number)
     return (size_t)((number * 0x9e3779b97f4a7c15ull) >> 20) & (map->places - 1);
 }
 
-static struct idmap_page *find_page(struct idmap *map, uint64_t number)
+static struct idmap_page *look_up(struct idmap *map, uint64_t number)
 {
     size_t at;
 
-    if (map->last != NULL && map->last->number == number) {
-        return map->last;
-    }
     if (map->places == 0) {
         return NULL;
     }
@@ -50,6 +47,11 @@ static struct idmap_page *find_page(struct idmap *map, uint64_t number)
         }
     }
     return NULL;
+}
+
+static inline struct idmap_page *find_page(struct idmap *map, uint64_t number)
+{
+    return map->last != NULL && map->last->number == number ? map->last : look_up(map, number);
 }
 
 static void insert_page(struct idmap *map, struct idmap_page *page)
@@ -136,22 +138,17 @@ static void drop_page(struct idmap *map, struct idmap_page *page)
     }
 }
 
-bool idmap_reserve(struct idmap *map, uint64_t key)
-{
-    uint64_t number = key / IDMAP_PAGE;
-
-    return find_page(map, number) != NULL || make_page(map, number) != NULL;
-}
-
 bool idmap_set(struct idmap *map, uint64_t key, void *value)
 {
-    struct idmap_page *page;
+    struct idmap_page *page = find_page(map, key / IDMAP_PAGE);
 
     assert(value != NULL);
-    if (!idmap_reserve(map, key)) {
+    if (page == NULL) {
+        page = make_page(map, key / IDMAP_PAGE);
+    }
+    if (page == NULL) {
         return false;
     }
-    page = find_page(map, key / IDMAP_PAGE);
     if (page->values[key % IDMAP_PAGE] == NULL) {
         page->used++;
         map->count++;

@@ -25,9 +25,8 @@ struct idmap {
 
 void idmap_init(struct idmap *map);
 void idmap_clear(struct idmap *map);
-bool idmap_reserve(struct idmap *map, uint64_t key); /* so that the next set of key cannot fail */
-bool idmap_set(struct idmap *map, uint64_t key,
-               void *value);                         /* value is not NULL; false: no memory */
+/* value is not NULL; false: no memory */
+bool idmap_set(struct idmap *map, uint64_t key, void *value);
 void *idmap_get(struct idmap *map, uint64_t key);    /* NULL: not set */
 void *idmap_remove(struct idmap *map, uint64_t key); /* what was there, or NULL */
 

@@ -202,7 +202,6 @@ void decide_kill(struct step *step, struct session *session, const struct mst_re
 
 void pile_init(struct pile *pile, enum mst_kind kind);
 void pile_clear(struct pile *pile);
-bool pile_reserve(struct pile *pile, uint32_t more);
 void pile_arrive(struct pile *pile, struct message *message); /* the latest id so far */
 void pile_return(struct pile *pile, struct message *message); /* takes its own place */
 void pile_remove(struct pile *pile, struct message *message);

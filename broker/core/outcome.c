@@ -101,6 +101,17 @@ void apply_outcome(struct core *core, const struct record *record)
     }
 }
 
+/* The requests behind the one that was answered last ended as it did: its reply answers them too. */
+static void answer_alike(struct step *step, uint64_t more)
+{
+    struct mst_reply *reply = &step->effects->items[step->effects->count - 1].reply;
+
+    reply->answered += more;
+    if (reply->op == MST_OP_PUT) {
+        reply->taken += more;
+    }
+}
+
 void outcome_record(struct step *step, struct session *session, struct object *object, uint64_t id,
                     uint64_t count, enum mst_op op, enum mst_status status, struct mst_span cause,
                     struct mst_span value, const uint64_t *numbers, size_t numbers_count)
@@ -122,8 +133,9 @@ void outcome_record(struct step *step, struct session *session, struct object *o
     } else {
         step_record(step, &record, false);
     }
-    for (uint64_t i = 0; i < count; i++) {
-        answer_entry(step, session, entry_find(session, id + i));
+    answer_entry(step, session, entry_find(session, id));
+    if (count > 1 && session->conn != 0) {
+        answer_alike(step, count - 1);
     }
 }
 

@@ -60,11 +60,6 @@ void pile_clear(struct pile *pile)
     pile->bytes = 0;
 }
 
-bool pile_reserve(struct pile *pile, uint32_t more)
-{
-    return heap_reserve(&pile->by_order, more) && heap_reserve(&pile->by_age, more);
-}
-
 void pile_return(struct pile *pile, struct message *message)
 {
     must(heap_push(&pile->by_order, &message->by_order) &&

@@ -98,31 +98,46 @@ static const char *delivery_problem(enum mst_status status)
 
 /* ---- done ---- */
 
-void apply_done(struct core *core, const struct record *record)
+static void finish_one(struct core *core, struct queue *queue, struct session *session, uint64_t id,
+                       uint64_t number)
 {
-    struct queue *queue = (struct queue *)object_find(core, record->object);
-    struct session *session = session_find(core, record->session);
-    struct message *message = queue == NULL ? NULL : idmap_get(&queue->messages, record->message);
+    struct message *message = idmap_get(&queue->messages, id);
 
     if (message == NULL) {
-        return;
+        return; /* only a journal that is not ours can say so */
     }
     lease_to_message(core, queue, message);
     message_free(core, queue, message);
     queue_finish(core, queue, MST_TALLY_DONE, 1);
-    queue->object.seq = record->seq;
-    queue->object.version++;
     if (session != NULL) {
-        session_remember_done(session, record->object, record->message, record->number);
+        session_remember_done(session, queue->object.id, id, number);
     }
 }
 
-/* Outcomes of neighbouring requests that ended alike, gathered into one record. */
+void apply_done(struct core *core, const struct record *record)
+{
+    struct queue *queue = (struct queue *)object_find(core, record->object);
+    struct session *session = session_find(core, record->session);
+
+    if (queue == NULL) {
+        return;
+    }
+    for (uint64_t i = 0; i < record->count; i++) {
+        finish_one(core, queue, session, record->message + i, record->number);
+    }
+    queue->object.seq = record->seq;
+    queue->object.version++;
+}
+
+/* Neighbouring requests that end alike, gathered: they finish deliveries of consecutive messages, or
+ * were finished before, or fail. */
 struct done_run {
     uint64_t id;
     uint64_t count;
     enum mst_status status;
     bool already;
+    uint64_t message;
+    uint64_t number;
 };
 
 static void flush_run(struct step *step, struct session *session, struct queue *queue,
@@ -130,31 +145,40 @@ static void flush_run(struct step *step, struct session *session, struct queue *
 {
     uint64_t numbers[2] = {run->already ? 1 : 0, object_is_durable(&queue->object) ? 1 : 0};
 
-    if (run->count > 0) {
-        outcome_record(step, session, &queue->object, run->id, run->count, MST_OP_DONE, run->status,
-                       mst_span_text(delivery_problem(run->status)), MST_SPAN_NONE, numbers, 2);
+    if (run->count == 0) {
+        return;
     }
+    if (run->status == MST_OK && !run->already) {
+        struct record record = record_of(step, RECORD_DONE);
+
+        record.message = run->message;
+        record.count = run->count;
+        record.number = run->number;
+        record.session = session->id;
+        object_record(step, &queue->object, &record);
+    }
+    outcome_record(step, session, &queue->object, run->id, run->count, MST_OP_DONE, run->status,
+                   mst_span_text(delivery_problem(run->status)), MST_SPAN_NONE, numbers, 2);
     run->id += run->count;
     run->count = 0;
 }
 
+/* The deliveries of a run differ in their messages, so that each can be judged before those in
+ * front of it are finished. */
 static void done_one(struct step *step, struct session *session, struct queue *queue, uint64_t id,
                      uint64_t number, struct done_run *run)
 {
     struct named named = find_delivery(session, queue, id, number);
+    bool finishes = named.status == MST_OK && !named.already;
 
-    if (named.status != run->status || named.already != run->already) {
+    if (named.status != run->status || named.already != run->already ||
+        (finishes && (id != run->message + run->count || number != run->number))) {
         flush_run(step, session, queue, run);
+        named = find_delivery(session, queue, id, number); /* it may have been in the run */
         run->status = named.status;
         run->already = named.already;
-    }
-    if (named.message != NULL && named.status == MST_OK) {
-        struct record record = record_of(step, RECORD_DONE);
-
-        record.message = id;
-        record.number = number;
-        record.session = session->id;
-        object_record(step, &queue->object, &record);
+        run->message = id;
+        run->number = number;
     }
     run->count++;
 }
@@ -163,7 +187,7 @@ void decide_done(struct step *step, struct session *session, const struct mst_re
 {
     struct queue *queue = (struct queue *)handle_object(step, session, request, request->handle,
                                                         QUEUE_KINDS, MST_KIND_NONE);
-    struct done_run run = {request->id, 0, MST_OK, false};
+    struct done_run run = {.id = request->id, .status = MST_OK};
 
     if (queue == NULL) {
         return;

@@ -23,7 +23,7 @@ enum record_kind {
     RECORD_PUT,      /* object, message = first id, put */
     RECORD_GRANT,    /* object, session, request, count = requests, list = messages, mode, lease_ns,
                         detached */
-    RECORD_DONE,     /* object, message, number, session (0: not by its holder) */
+    RECORD_DONE,     /* object, message, count = consecutive ones, number, session */
     RECORD_TASKDONE, /* object, session, count */
     RECORD_RETURN,   /* object, message, counted, ready_ns (0: at once) */
     RECORD_BURY,     /* object, message, target = dead letters' queue, new_id, cause */

@@ -120,6 +120,38 @@ static void duplicates_are_counted_across_a_restart(void **state)
     world_close(&w);
 }
 
+/* ---- finishing ---- */
+
+static void each_delivery_of_a_frame_is_finished_once(void **state)
+{
+    struct mst_run runs[] = {{1, 1, 2}, {2, 1, 1}, {9, 1, 1}, {3, 1, 1}, {4, 2, 1}, {4, 1, 1}};
+    static const enum mst_status statuses[] = {MST_OK, MST_OK,        MST_OK, MST_NOT_FOUND,
+                                               MST_OK, MST_NOT_FOUND, MST_OK};
+    struct mst_request *done;
+    struct world w;
+    uint64_t id;
+
+    (void)state;
+    world_open(&w, WORLD_DURABLE);
+    world_hello(&w, "a");
+    queue_put_all(&w, "a", "q", 5);
+    queue_got(&w, "a", queue_get(&w, "a", "q", 5));
+    done = world_request(&w, "a", MST_OP_DONE, "q");
+    done->runs = runs;
+    done->runs_count = sizeof(runs) / sizeof(runs[0]);
+    id = world_send(&w);
+    for (uint64_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
+        assert_int_equal(expect_reply(&w, "a", id + i, statuses[i])->already, i == 2);
+    }
+    assert_int_equal(world_stat(&w, "a", "q", "done"), 4);
+    assert_int_equal(world_stat(&w, "a", "q", "unfinished"), 1);
+    world_restart(&w);
+    world_resume(&w, "a");
+    assert_true(expect_reply(&w, "a", queue_done(&w, "a", "q", 3, 1), MST_OK)->already);
+    assert_false(expect_reply(&w, "a", queue_done(&w, "a", "q", 5, 1), MST_OK)->already);
+    world_close(&w);
+}
+
 /* ---- what fits a frame ---- */
 
 #define FRAME (256u << 10)
@@ -380,6 +412,7 @@ int main(void)
         cmocka_unit_test(a_queue_declared_to_be_in_memory_after_its_first_use_does_not_come_back),
         cmocka_unit_test(a_removal_that_was_answered_is_not_carried_out_again),
         cmocka_unit_test(duplicates_are_counted_across_a_restart),
+        cmocka_unit_test(each_delivery_of_a_frame_is_finished_once),
         cmocka_unit_test(a_get_of_many_takes_as_many_as_fit_a_frame),
         cmocka_unit_test(headers_count_towards_the_frame),
         cmocka_unit_test(nothing_is_dropped_for_a_put_that_does_not_fit_even_so),
