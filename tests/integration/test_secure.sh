@@ -153,6 +153,21 @@ url=muster://$key@127.0.0.1:$port
 expect "the server's key is the same" 0 as mill ping
 expect "anonymous may come" 0 "$MUSTER" --url "$url" ping
 expect "and do nothing" 77 "$MUSTER" --url "$url" put jobs/a x
+
+# ---- a broker that was killed: the client makes a new channel, and goes on ----
+
+echo "allow mill * **" >> "$keys/permissions"
+reload "more is allowed" "read again"
+background waiter as mill get jobs/c --timeout 60
+waiter=$pid
+until_true "it waits" bash -c "\"\$MUSTER\" --url $url --key $folder/mill.key stat jobs/c | grep -q gets" &&
+    ok "it waits"
+kill -KILL "$broker"
+wait "$broker" 2> /dev/null
+start_broker --listen "0.0.0.0:$port" --keys-dir "$keys"
+expect "put by way of a new broker" 0 as mill put jobs/c back
+ends_with "who waited goes on" 0 "$waiter"
+same "and gets it" back "$(cat "$folder/waiter.out")"
 kill -TERM "$broker"
 ends "it ends well again" 0
 chmod 640 "$keys/server.key"
