@@ -267,6 +267,7 @@ void mix_open(struct mix *m, uint64_t seed)
     w->random = m->random;
     w->watch = mix_watch;
     w->watcher = m;
+    w->unchecked = true; /* but in mix_check */
     for (int i = 0; i < MIX_QUEUES; i++) {
         tellf(w, "z declare q%d %s maxsize=%d max-deliveries=%d full=%s", i, kinds[i],
               (int)below(m, 6), (int)below(m, 4), full[below(m, 5) % 3]);

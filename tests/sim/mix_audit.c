@@ -180,6 +180,9 @@ void mix_check(struct mix *m)
     static const char *const queues[MIX_QUEUES] = {"q0", "q1", "q2"};
     const struct mst_reply *stat;
 
+    m->world->unchecked = false;
+    world_settle(m->world);
+    m->world->unchecked = true;
     for (size_t i = 0; i < MIX_QUEUES; i++) {
         stat = look(m, queues[i]);
         if (stat != NULL) {

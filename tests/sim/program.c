@@ -134,6 +134,10 @@ void program_submit(struct program *p, const struct mst_request *request, const 
     assert_non_null(errand->call);
     snprintf(errand->label, sizeof(errand->label), "%s", label);
     errand->next = p->errands;
+    errand->at = &p->errands;
+    if (p->errands != NULL) {
+        p->errands->at = &errand->next;
+    }
     p->errands = errand;
     mst_client_submit(p->machine, errand->call, p->world->now_ns);
 }
@@ -148,15 +152,14 @@ struct errand *program_find(const struct program *p, const char *label)
     return errand;
 }
 
-static void errand_free(struct program *p, struct errand *errand)
+static void errand_free(struct errand *errand)
 {
-    struct errand **at = &p->errands;
     bool delivers = errand->call->op == MST_OP_GET || errand->call->op == MST_OP_PEEK;
 
-    while (*at != errand) {
-        at = &(*at)->next;
+    *errand->at = errand->next;
+    if (errand->next != NULL) {
+        errand->next->at = errand->at;
     }
-    *at = errand->next;
     while (delivers && errand->call->outcome.messages != NULL) {
         struct muster_message *message = errand->call->outcome.messages;
 
@@ -178,7 +181,7 @@ static void finish(struct program *p, struct errand *errand)
         w->asked = errand->call->outcome.reply == NULL
                        ? NULL
                        : mst_reply_copy(errand->call->outcome.reply);
-        errand_free(p, errand);
+        errand_free(errand);
         return;
     }
     w->counts[errand->call->status]++;
@@ -192,7 +195,7 @@ static void finish(struct program *p, struct errand *errand)
              (const char *)mst_buf_span(&text).data);
         mst_buf_clear(&text);
     }
-    errand_free(p, errand);
+    errand_free(errand);
 }
 
 /* Looks at every call that may have an outcome. */
@@ -367,7 +370,7 @@ void program_die(struct program **owner)
         }
     }
     while (p->errands != NULL) {
-        errand_free(p, p->errands);
+        errand_free(p->errands);
     }
     while (p->handles_count > 0) {
         mst_handle_unref(p->handles[--p->handles_count]);

@@ -68,7 +68,7 @@ static bool matches(const char *pattern, const char *text)
 void expect_transcript(struct world *w, const char *text, const char *file, int line)
 {
     if (!matches(text, transcript(w))) {
-        print_error("expected: %s\nhappened: %s\n", text, transcript(w));
+        fprintf(stderr, "expected: %s\nhappened: %s\n", text, transcript(w));
         _fail(file, line);
     }
     forget_transcript(w);

