@@ -290,6 +290,7 @@ static bool put_wait(struct step *step, struct session *session, struct queue *q
     if (wait == NULL) {
         put_list_free(core, &put);
         account_drop_if_idle(core, account);
+        object_mark_dirty(core, &queue->object); /* a smaller one behind it may fit */
         outcome_volatile(step, session, id, request->op, refusal,
                          mst_span_text("the broker has no room for another blocked put"), NULL, 0);
         return true;

@@ -44,7 +44,7 @@ struct play *play_new(uint64_t seed, enum world_storage storage)
     play->random = seed * 0x9e3779b97f4a7c15u + 1;
     play->storage = storage;
     world_open(&play->w, storage);
-    play->w.config.memory_max = 100000;
+    play->w.config.memory_max = seed % 3 == 0 ? 5000 : 100000;
     play->w.config.put_credit = 8;
     play->w.config.put_credit_bytes = 1000;
     play->w.config.waits_max = 40;
@@ -164,6 +164,8 @@ static void split(struct world_client *client, uint64_t id, uint64_t i, struct m
     if (one.op == MST_OP_PUT && one.mode == MST_PUT_EACH) {
         one.bodies += i;
         one.bodies_count = 1;
+        one.priorities_count = one.priorities_count > 0 ? 1 : 0;
+        one.priorities += one.priorities_count > 0 ? i : 0;
     } else if (one.op == MST_OP_GET) {
         one.count = 1;
     } else if (one.op == MST_OP_DONE) {

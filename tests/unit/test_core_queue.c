@@ -324,6 +324,35 @@ static void a_blocked_put_that_can_no_longer_fit_ends_and_lets_others_through(vo
     world_close(&w);
 }
 
+/* The first of the two would have to wait, and there is no memory for that. */
+static void a_put_does_not_wait_behind_one_that_was_refused(void **state)
+{
+    static const char text[900];
+    struct mst_span bodies[2] = {mst_span_of(text, 900)};
+    struct mst_request *put;
+    struct world w;
+    uint64_t id;
+
+    (void)state;
+    world_open(&w, WORLD_MEMORY);
+    w.config.memory_max = 1600;
+    core_configure(w.core, &w.config);
+    world_hello(&w, "a");
+    queue_get(&w, "a", "q", 1);
+    set(&w, "max-bytes", 1000);
+    for (size_t i = 0; i < 2; i++) {
+        put = world_request(&w, "a", MST_OP_PUT, "q");
+        put->bodies = bodies;
+        put->bodies_count = i + 1;
+        id = world_send(&w);
+        bodies[0] = mst_span_of(text, 500);
+        bodies[1] = mst_span_of(text, 50);
+    }
+    expect_reply(&w, "a", id, MST_NO_MEMORY);
+    expect_reply(&w, "a", id + 1, MST_OK);
+    world_close(&w);
+}
+
 /* ---- keys ---- */
 
 static uint64_t put_key(struct world *w, const char *key)
@@ -419,6 +448,7 @@ int main(void)
         cmocka_unit_test(nothing_is_dropped_for_bytes_that_do_not_fit_even_so),
         cmocka_unit_test(as_many_as_fit_when_others_make_way),
         cmocka_unit_test(a_blocked_put_that_can_no_longer_fit_ends_and_lets_others_through),
+        cmocka_unit_test(a_put_does_not_wait_behind_one_that_was_refused),
         cmocka_unit_test(keys_are_charged_to_memory_and_forgotten_with_their_queue),
         cmocka_unit_test(a_key_past_its_window_is_new_and_remembered_anew),
         cmocka_unit_test(a_shorter_time_of_idleness_counts_at_once),

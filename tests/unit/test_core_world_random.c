@@ -23,10 +23,17 @@ static void ask_put(struct play *play, const char *who)
     put->mode = play_draw(play, 4) % 3;
     put->timeout_ns = play_timeout(play);
     put->priority = strcmp(name, "priority") == 0 ? (int64_t)play_draw(play, 3) - 1 : 0;
+    if (put->priority > 0) {
+        put->priorities_count = put->bodies_count;
+        put->priorities = mst_arena_take(&play->w.arena, put->bodies_count * sizeof(int64_t));
+        assert_non_null(put->priorities);
+        put->priorities[0] = INT64_MIN;
+    }
     put->delay_ns = play_draw(play, 5) == 0 ? (int64_t)play_draw(play, 3) * SECOND : 0;
     put->ttl_ns = play_draw(play, 5) == 0 ? 1 + (int64_t)play_draw(play, 4) * SECOND : MST_FOREVER;
     if (play_draw(play, 6) == 0) {
         put->bodies_count = 1;
+        put->priorities_count = put->priorities_count > 0 ? 1 : 0;
         put->dedup = mst_span_text(keys[play_draw(play, 4)]);
     }
     if (play_draw(play, 6) == 0) {
@@ -231,6 +238,7 @@ static void play_once(struct play *play)
     case 0: play_lose(play, who); break;
     case 1: play_leave(play, who); break;
     case 2: world_advance(&play->w, (int64_t)play_draw(play, 3) * SECOND); break;
+    case 5: play->w.now_ns += SECOND; break; /* requests come before what time brings */
     case 3: play_come_back(play); break;
     case 4: play_come_back(play); break;
     default:
