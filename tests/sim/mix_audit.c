@@ -1,4 +1,4 @@
-/* mix_audit.c - what must be true of a mix: of the broker at rest, and of what it told. See mix.h. */
+/* mix_audit.c - what must be true of a mix: of the broker at rest, and of what it told. */
 #include "tests/sim/mix.h"
 
 #include <stdio.h>

@@ -1,4 +1,5 @@
 /* test_crowd.c - very many: nothing here may cost more than its number. */
+#include "broker/core/core.h"
 #include "tests/sim/world.h"
 
 #define WAITERS_EACH 2000
@@ -91,6 +92,26 @@ STORY_IN(WORLD_MEMORY, ten_thousand_leases_come_back_to_their_places_when_their_
     expect(w, "c get OK 1.2 x, 2.2 x, 3.2 x");
 }
 
+STORY_IN(WORLD_MEMORY, very_many_are_cut_off_at_once_and_freed_in_slices)
+{
+    uint64_t before;
+
+    tell(w, "a put jobs first");
+    before = core_figures(engine_core(w->engine)).memory;
+    w->quiet = true;
+    for (int i = 0; i < 20; i++) {
+        tell(w, "a put jobs x times=1000");
+    }
+    w->quiet = false;
+    assert_true(core_figures(engine_core(w->engine)).memory > before + 20000);
+    forget_transcript(w);
+    tell(w, "b remove jobs");
+    tell(w, "b put jobs y");
+    expect(w, "b remove OK; b put OK 20002");
+    assert_true(core_figures(engine_core(w->engine)).memory <= before);
+    assert_int_equal(core_figures(engine_core(w->engine)).messages, 1);
+}
+
 STORY_IN(WORLD_MEMORY, a_thousand_queues_and_a_get_from_sixty_of_them)
 {
     w->quiet = true;
@@ -114,6 +135,7 @@ int main(void)
         UNIT(a_release_of_a_hundred_thousand_is_answered),
         UNIT(ten_thousand_messages_with_delay_ttl_and_priority),
         UNIT(ten_thousand_leases_come_back_to_their_places_when_their_holder_dies),
+        UNIT(very_many_are_cut_off_at_once_and_freed_in_slices),
         UNIT(a_thousand_queues_and_a_get_from_sixty_of_them),
     };
 

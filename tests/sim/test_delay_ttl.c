@@ -74,16 +74,19 @@ STORY(a_delay_longer_than_its_ttl_never_ends)
     expect(w, "a put OK 1; a join OK expired=1");
 }
 
-STORY(the_age_of_a_message_is_told)
+STORY(a_delivery_brings_priority_headers_and_age)
 {
     const struct mst_call *call;
 
-    tell(w, "a put jobs x");
+    tell(w, "a declare jobs priority");
+    tell(w, "a put jobs x priority=-7 headers=h");
     pass(w, 7 * SECOND);
     tell(w, "b hold");
     tell(w, "b get jobs");
     call = program_of(w, "b")->errands->call;
     assert_int_equal(call->outcome.messages->age_ns, 7 * SECOND);
+    assert_int_equal(call->outcome.messages->priority, -7);
+    assert_true(mst_span_equal(call->outcome.messages->headers, mst_span_text("h")));
     assert_int_equal(fact(w, "jobs", "leased"), 1);
 }
 
@@ -190,7 +193,7 @@ int main(void)
         UNIT(a_message_that_expires_makes_room_and_counts_as_finished),
         UNIT(a_held_message_may_be_finished_after_its_time_but_expires_when_it_comes_back),
         UNIT(a_delay_longer_than_its_ttl_never_ends),
-        UNIT(the_age_of_a_message_is_told),
+        UNIT(a_delivery_brings_priority_headers_and_age),
         UNIT(zero_is_try_once_and_forever_never_ends),
         UNIT(other_negative_times_are_value),
         UNIT(stepping_the_wall_clock_changes_nothing),

@@ -60,6 +60,18 @@ STORY(the_generation_rises_with_every_change_from_clear_to_set)
     }
 }
 
+STORY(the_flag_carries_the_objects_version)
+{
+    uint64_t before;
+
+    tell(w, "a set go");
+    before = ask(w, "is_set go")->object_version;
+    tell(w, "a set go");
+    assert_int_equal(ask(w, "is_set go")->object_version, before);
+    tell(w, "a clear go");
+    assert_true(ask(w, "is_set go")->object_version > before);
+}
+
 STORY(a_waiter_that_is_away_finds_the_answer_when_it_comes_back)
 {
     tell(w, "a wait go");
@@ -172,6 +184,7 @@ int main(void)
         UNIT(wait_answers_timeout_when_its_time_is_up_with_0_too),
         UNIT(every_waiter_in_line_is_released_even_if_clear_follows_at_once),
         UNIT(the_generation_rises_with_every_change_from_clear_to_set),
+        UNIT(the_flag_carries_the_objects_version),
         UNIT(a_waiter_that_is_away_finds_the_answer_when_it_comes_back),
         UNIT(a_lost_answer_is_given_again),
         UNIT(a_waiter_whose_session_ended_does_not_miss_a_set_then_clear),

@@ -236,6 +236,27 @@ STORY(a_memory_limit_refuses_puts_and_lets_consumers_go_on)
     expect(w, "a put OK *");
 }
 
+STORY(a_blocked_put_is_charged_to_the_memory_limit)
+{
+    tell(w, "a declare jobs fifo maxsize=1");
+    tell(w, "a put jobs x");
+    w->config.memory_max = 5000;
+    world_configure(w);
+    w->quiet = true;
+    for (int i = 0; i < 20; i++) {
+        tellf(w, "b put jobs %0400d", i);
+    }
+    assert_true(w->counts[MST_NO_MEMORY] > 5);
+    assert_true(fact(w, "jobs", "waiting_putters") > 5);
+    tell(w, "b die");
+    pass(w, 10 * SECOND);
+    w->quiet = false;
+    tell(w, "a get jobs auto"); /* what the dead one had blocked is free again */
+    pass(w, MS);
+    tellf(w, "a put jobs %04000d", 1);
+    expect(w, "*; *; a get OK 1.1 x; a put OK 2");
+}
+
 #define UNIT(name) cmocka_unit_test(name)
 
 int main(void)
@@ -257,6 +278,7 @@ int main(void)
         UNIT(one_full_queue_never_blocks_another),
         UNIT(puts_that_were_held_back_keep_their_order),
         UNIT(the_credit_counts_bytes_but_one_put_alone_may_be_larger),
+        UNIT(a_blocked_put_is_charged_to_the_memory_limit),
         UNIT(a_memory_limit_refuses_puts_and_lets_consumers_go_on),
     };
 

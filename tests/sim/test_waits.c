@@ -268,18 +268,19 @@ STORY(a_put_in_flight_ends_with_unknown_when_the_session_has_ended)
     assert_int_equal(fact(w, "jobs", "kept"), 1); /* was not enqueued */
 }
 
-STORY(a_nack_in_flight_ends_with_unknown_when_the_session_has_ended)
+STORY(a_nack_or_task_done_in_flight_ends_with_unknown_when_the_session_has_ended)
 {
     tell(w, "a put jobs x");
     tell(w, "a get jobs");
     pass(w, MS);
     program_of(w, "a")->wire->up.swallows = true;
     tell(w, "a nack jobs 1.1");
+    tell(w, "a task_done jobs");
     tell(w, "a get jobs auto as=more");
     forget_transcript(w);
     tell(w, "a vanish");
     pass(w, 10 * SECOND);
-    expect(w, "a nack UNKNOWN");
+    expect(w, "a nack UNKNOWN; a task_done UNKNOWN");
     pass(w, 10 * SECOND);
     tell(w, "a back"); /* a get is simply made again */
     expect(w, "a lost its session; a more OK 1.2 x");
@@ -357,7 +358,7 @@ int main(void)
         UNIT(an_event_wait_and_a_join_do_so_too),
         UNIT(a_late_grant_returns_uncounted),
         UNIT(a_put_in_flight_ends_with_unknown_when_the_session_has_ended),
-        UNIT(a_nack_in_flight_ends_with_unknown_when_the_session_has_ended),
+        UNIT(a_nack_or_task_done_in_flight_ends_with_unknown_when_the_session_has_ended),
         UNIT(a_put_returns_when_its_program_is_back),
         UNIT(a_wait_keeps_its_deadline_across_a_lost_connection),
         UNIT(removal_ends_every_wait_with_gone),
