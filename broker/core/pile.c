@@ -133,31 +133,63 @@ struct message *pile_oldest(const struct pile *pile)
     return back->id < in_list->id ? back : in_list;
 }
 
-/* The smallest members of the heap behind `after`, by insertion into a sorted window of max. */
+/* The first messages so far, in order. */
+struct window {
+    struct message **items;
+    size_t count;
+    size_t max;
+};
+
+/* false: it comes behind all of a full window. */
+static bool window_add(const struct pile *pile, struct window *window, struct message *message)
+{
+    struct message **items = window->items;
+    size_t at = window->count;
+
+    if (at == window->max && !goes_before(pile, message, items[at - 1])) {
+        return false;
+    }
+    if (at == window->max) {
+        at = --window->count;
+    }
+    while (at > 0 && goes_before(pile, message, items[at - 1])) {
+        at--;
+    }
+    memmove(items + at + 1, items + at, (window->count - at) * sizeof(struct message *));
+    items[at] = message;
+    window->count++;
+    return true;
+}
+
+/* The smallest members of the heap behind `after`. Level by level, and not below a member that comes
+ * too late: what is below comes later still. So it costs as much as is skipped and shown, not as
+ * much as is there. */
 static size_t heap_look(const struct pile *pile, const struct message *after, struct message **out,
                         size_t max)
 {
-    size_t n = 0;
+    uint32_t count = pile->by_order.count;
+    struct window window = {out, 0, max};
+    uint32_t *queue = malloc((count + 1u) * sizeof(*queue)); /* touched only as far as needed */
+    size_t end = 0;
 
-    for (uint32_t i = 0; i < pile->by_order.count; i++) {
-        struct message *message = OWNER(pile->by_order.items[i], struct message, by_order);
-        size_t at = n;
+    if (queue == NULL) {
+        return 0;
+    }
+    queue[end++] = 0;
+    for (size_t i = 0; i < end && queue[i] < count; i++) {
+        uint32_t at = queue[i];
+        struct message *message = OWNER(pile->by_order.items[at], struct message, by_order);
+        bool shown = after == NULL || goes_before(pile, after, message);
 
-        if ((after != NULL && !goes_before(pile, after, message)) ||
-            (n == max && !goes_before(pile, message, out[n - 1]))) {
+        if (shown && !window_add(pile, &window, message)) {
             continue;
         }
-        if (n == max) {
-            at = --n;
+        for (uint32_t child = 2 * at + 1; child <= 2 * at + 2 && child < count; child++) {
+            queue[end++] = child;
         }
-        while (at > 0 && goes_before(pile, message, out[at - 1])) {
-            at--;
-        }
-        memmove(out + at + 1, out + at, (n - at) * sizeof(struct message *));
-        out[at] = message;
-        n++;
     }
-    return n;
+    free(queue);
+    return window.count;
 }
 
 /* Where the list goes on behind `after`: right there if it stands in the list itself. */

@@ -104,9 +104,14 @@ static void use_room(uint64_t *room, const struct message *message)
     *room -= bytes < *room ? bytes : *room;
 }
 
-/* Ids of the first ready messages, the first of them in any case, then as many as max and the room
- * in the frame allow; the caller's array. Only a plain list can be read ahead cheaply: a heap gives
- * one at a time. */
+/* Only a plain list can be read ahead cheaply: a heap gives one at a time. */
+static uint64_t ahead_max(const struct pile *pile, uint64_t max)
+{
+    return pile->by_order.count > 0 ? 1 : max < pile->count ? max : pile->count;
+}
+
+/* Ids of the first ready messages, the first of them in any case, then as many as max (ahead_max)
+ * and the room in the frame allow; the caller's array. */
 static size_t look_ahead(struct step *step, struct queue *queue, uint64_t *ids, size_t max,
                          uint64_t *room)
 {
@@ -115,7 +120,7 @@ static size_t look_ahead(struct step *step, struct queue *queue, uint64_t *ids, 
     struct link *link = lifo ? pile->arrived.prev : pile->arrived.next;
     size_t n = 0;
 
-    if (pile->by_order.count > 0 || max == 1) {
+    if (max == 1) {
         use_room(room, pile_first(pile));
         ids[0] = pile_first(pile)->id;
         return 1;
@@ -139,10 +144,9 @@ static size_t grant(struct step *step, struct queue *queue, const struct taker *
                     uint64_t requests, uint64_t max, uint64_t *room)
 {
     struct record record = record_of(step, RECORD_GRANT);
-    uint64_t want = requests > 1 ? requests : max;
+    uint64_t want = ahead_max(&queue->ready, requests > 1 ? requests : max);
     uint64_t *ids;
 
-    want = want < queue->ready.count ? want : queue->ready.count;
     ids = mst_arena_take(&step->effects->arena, want * sizeof(*ids));
     must(ids != NULL);
     record.list_count = look_ahead(step, queue, ids, want, room);
@@ -175,8 +179,7 @@ static void grant_many(struct step *step, struct queue *queue, const struct take
         if (taken > 0 && message_frame_bytes(head) > room) {
             break;
         }
-        taken += grant(step, queue, taker, id, 1, queue->ready.by_order.count > 0 ? 1 : max - taken,
-                       &room);
+        taken += grant(step, queue, taker, id, 1, max - taken, &room);
     }
 }
 
