@@ -1,6 +1,7 @@
 /* main.c - musterd: reads the command line, then serves. */
 #include "broker/io/io.h"
 
+#include <malloc.h>
 #include <stdio.h>
 
 #define HELP_BYTES_MAX 8192
@@ -8,6 +9,13 @@
 static int tell(const char *text)
 {
     return fputs(text, stdout) < 0 || fflush(stdout) != 0 ? CONFIG_EXIT_FAILED : 0;
+}
+
+/* By default glibc keeps small pieces that were freed apart and joins them all at once later: after
+ * a purge of two million messages that halts the loop for 70 ms. Joined at once they cost no more. */
+static void set_up_memory(void)
+{
+    mallopt(M_MXFAST, 0);
 }
 
 int main(int argc, char *argv[])
@@ -26,5 +34,6 @@ int main(int argc, char *argv[])
     if (config.show_version) {
         return tell("musterd " MUSTERD_VERSION "\n");
     }
+    set_up_memory();
     return io_run(&config);
 }

@@ -81,7 +81,7 @@ static void defaults_are_those_of_the_headers(void **state)
 static void values_are_read(void **state)
 {
     struct config config = must_read("--silence 250ms --max-ttl=1h --max-memory 3G --max-output "
-                                     "65536 --max-frame=512K --strict --max-connections=7 "
+                                     "65536 --max-frame=2M --strict --max-connections=7 "
                                      "--log-level debug --ready-fd 5 --insecure-listen");
 
     (void)state;
@@ -89,7 +89,7 @@ static void values_are_read(void **state)
     assert_int_equal(config.engine.ttl_max_ns, 3600000000000);
     assert_int_equal(config.engine.memory_max, 3ull << 30);
     assert_int_equal(config.engine.output_bytes_max, 65536);
-    assert_int_equal(config.engine.frame_bytes_max, 512 << 10);
+    assert_int_equal(config.engine.frame_bytes_max, 2 << 20);
     assert_int_equal(config.engine.connections_max, 7);
     assert_true(config.engine.strict);
     assert_true(config.insecure_listen);
