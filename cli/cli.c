@@ -131,25 +131,13 @@ int64_t cli_timeout(const struct cli *cli, int64_t otherwise)
                                         : option_number(&cli->options, OPTION_TIMEOUT, otherwise);
 }
 
-int cli_connect_watched(struct cli *cli, int64_t ttl_ns,
-                        void (*on_notice)(muster_client *, const muster_notice_info *, void *),
-                        void *user)
+int cli_connect_with(struct cli *cli, muster_client_options *options)
 {
     char name[64];
     snprintf(name, sizeof(name), "muster %s", cli->command->words);
-    muster_client_options options = MUSTER_CLIENT_OPTIONS;
-    options.url = cli->options.text[OPTION_URL];
-    options.server_key = cli->options.text[OPTION_SERVER_KEY];
-    options.key_file = cli->options.text[OPTION_KEY];
-    options.token_file = cli->options.text[OPTION_TOKEN_FILE];
-    options.name = name;
-    options.ttl_ns = ttl_ns;
-    options.on_notice = on_notice;
-    options.user = user;
-    enum muster_status status = muster_connect(&options, &cli->client);
-    if (status == MUSTER_OK) {
-        return EXIT_OK;
-    }
+    options->url = cli->options.text[OPTION_URL];
+    options->name = name;
+    enum muster_status status = muster_connect(options, &cli->client);
     /* A URL that cannot be one is a wrong command line, not a wrong value in the broker's eyes. */
     int code = cli_status(cli, status, NULL);
     return status == MUSTER_VALUE ? EXIT_USAGE : code;
@@ -157,7 +145,9 @@ int cli_connect_watched(struct cli *cli, int64_t ttl_ns,
 
 int cli_connect(struct cli *cli, int64_t ttl_ns)
 {
-    return cli_connect_watched(cli, ttl_ns, NULL, NULL);
+    muster_client_options options = MUSTER_CLIENT_OPTIONS;
+    options.ttl_ns = ttl_ns;
+    return cli_connect_with(cli, &options);
 }
 
 int cli_open_queue(struct cli *cli, int64_t ttl_ns)

@@ -1,15 +1,22 @@
 /* ping.c - `muster ping, version`: is the broker there, and who speaks with whom. */
 #include "cli/cli.h"
 
+#define ANSWER_WITHIN (5 * MUSTER_SECOND)
+
 int command_ping(struct cli *cli)
 {
-    int code = cli_connect(cli, 0);
+    /* Told a time, it waits that long for a broker to come up; else it looks once. */
+    muster_client_options options = MUSTER_CLIENT_OPTIONS;
+    options.ttl_ns = 0;
+    int64_t patience_ns = option_number(&cli->options, OPTION_TIMEOUT, 0);
+    options.connect_timeout_ns = patience_ns;
+    int code = cli_connect_with(cli, &options);
     if (code != EXIT_OK) {
         return code;
     }
     int64_t round_trip_ns = 0;
-    int64_t timeout_ns = option_number(&cli->options, OPTION_TIMEOUT, 5 * MUSTER_SECOND);
-    enum muster_status status = muster_ping(cli->client, timeout_ns, &round_trip_ns);
+    enum muster_status status =
+        muster_ping(cli->client, patience_ns > 0 ? patience_ns : ANSWER_WITHIN, &round_trip_ns);
     if (status != MUSTER_OK) {
         return cli_status(cli, status, NULL);
     }

@@ -325,7 +325,11 @@ int command_run(struct cli *cli)
     if (worker.cancel == NULL || worker.wake_fd < 0 || signal_fd < 0) {
         code = cli_fail(cli, EXIT_OTHER, "cannot start: %s; see what is used up", strerror(errno));
     } else {
-        code = cli_connect_watched(cli, TTL_DEFAULT, on_notice, &worker);
+        muster_client_options options = MUSTER_CLIENT_OPTIONS;
+        options.ttl_ns = TTL_DEFAULT;
+        options.on_notice = on_notice;
+        options.user = &worker;
+        code = cli_connect_with(cli, &options);
     }
     if (code == EXIT_OK) {
         code = cli_status(cli, muster_queue_open(cli->client, cli->subject, &cli->queue), NULL);
