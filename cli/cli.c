@@ -136,6 +136,9 @@ int cli_connect_with(struct cli *cli, muster_client_options *options)
     char name[64];
     snprintf(name, sizeof(name), "muster %s", cli->command->words);
     options->url = cli->options.text[OPTION_URL];
+    options->server_key = cli->options.text[OPTION_SERVER_KEY];
+    options->key_file = cli->options.text[OPTION_KEY];
+    options->token_file = cli->options.text[OPTION_TOKEN_FILE];
     options->name = name;
     enum muster_status status = muster_connect(options, &cli->client);
     /* A URL that cannot be one is a wrong command line, not a wrong value in the broker's eyes. */

@@ -45,7 +45,7 @@ int64_t cli_timeout(const struct cli *cli, int64_t otherwise);
 #define TTL_DEFAULT (10 * MUSTER_SECOND)
 /* ttl_ns 0: for what only looks, or can be done again. */
 int cli_connect(struct cli *cli, int64_t ttl_ns);
-/* The same with more options; URL and name are filled in. */
+/* The same with more options; URL, keys and name are filled in. */
 int cli_connect_with(struct cli *cli, muster_client_options *options);
 /* Connects and opens the queue that the first operand names, as cli->queue. */
 int cli_open_queue(struct cli *cli, int64_t ttl_ns);
