@@ -20,6 +20,8 @@ void engine_config_init(struct engine_config *config)
     core_config_init(&core);
     *config = (struct engine_config){
         .connections_max = 10000,
+        .unauthenticated_max = 4096,
+        .per_address_max = 1024,
         .sessions_max = core.sessions_max,
         .objects_max = core.objects_max,
         .waits_max = core.waits_max,
@@ -77,6 +79,7 @@ struct engine *engine_new(const struct engine_config *config, const struct engin
     effects_init(&engine->effects);
     mst_arena_init(&engine->scratch);
     mst_buf_init(&engine->batch);
+    idmap_init(&engine->origins);
     list_init(&engine->greeting);
     list_init(&engine->heard);
     list_init(&engine->closing);
@@ -104,6 +107,7 @@ void engine_free(struct engine **owner)
             member_finish(engine, engine->places[i].member);
         }
     }
+    idmap_clear(&engine->origins);
     core_free(&engine->core);
     access_free(&engine->access);
     sodium_memzero(engine->secret, sizeof(engine->secret));
@@ -175,12 +179,38 @@ bool limiter_allows(struct limiter *limiter, int64_t now_ns, uint64_t *missed_ou
 
 /* ---- what comes in ---- */
 
+/* Who has a session already is not touched by any of this. */
+static bool is_crowded(struct engine *engine, const struct engine_peer *peer)
+{
+    bool here = peer->source != 0 &&
+                member_new_from(engine, peer->source) >= engine->config.per_address_max;
+    uint64_t missed;
+
+    if (!here && engine->new_count < engine->config.unauthenticated_max) {
+        return false;
+    }
+    if (limiter_allows(&engine->crowded, engine->now_ns, &missed)) {
+        engine_log(engine, ENGINE_WARNING,
+                   "connection from %s refused: %llu connections %shave no session yet (and %llu "
+                   "refused before); if they are wanted, raise %s",
+                   peer->address,
+                   (unsigned long long)(here ? engine->config.per_address_max
+                                             : engine->config.unauthenticated_max),
+                   here ? "from there " : "", (unsigned long long)missed,
+                   here ? "--max-per-address" : "--max-unauthenticated");
+    }
+    return true;
+}
+
 uint64_t engine_accept(struct engine *engine, const struct engine_peer *peer)
 {
     struct member *member;
     uint64_t missed;
 
     engine_look_at_clock(engine);
+    if (is_crowded(engine, peer)) {
+        return 0;
+    }
     if (engine->members_count >= engine->config.connections_max) {
         if (limiter_allows(&engine->full, engine->now_ns, &missed)) {
             engine_log(engine, ENGINE_WARNING,
@@ -191,7 +221,7 @@ uint64_t engine_accept(struct engine *engine, const struct engine_peer *peer)
         }
         return 0;
     }
-    member = member_new(engine, peer->address);
+    member = member_new(engine, peer);
     if (member == NULL) {
         return 0;
     }
@@ -205,10 +235,28 @@ uint64_t engine_accept(struct engine *engine, const struct engine_peer *peer)
     return member->number;
 }
 
+bool engine_takes(const struct engine *engine, uint64_t conn)
+{
+    const struct member *member = member_find(engine, conn);
+
+    return engine->handshakes < ENGINE_HANDSHAKES || member == NULL || !member_is_securing(member);
+}
+
+/* What was not authentic cost as much as what was. */
+static void count_handshake(struct engine *engine, const struct member *member, bool was_securing)
+{
+    const struct connection *connection = &member->connection;
+
+    if (was_securing && connection->channel != NULL && connection->phase == CONNECTION_CLOSING) {
+        engine->handshakes++;
+    }
+}
+
 void engine_receive(struct engine *engine, uint64_t conn, struct mst_span bytes)
 {
     struct member *member = member_find(engine, conn);
     struct connection_input input;
+    bool securing;
 
     engine->input_seen = true;
     if (member == NULL) {
@@ -216,12 +264,16 @@ void engine_receive(struct engine *engine, uint64_t conn, struct mst_span bytes)
     }
     engine_look_at_clock(engine);
     member_heard(engine, member);
+    securing = member_is_securing(member);
     while (connection_next(&member->connection, &bytes, &engine->scratch, &input)) {
         if (input.news == CONNECTION_ASKS) {
+            engine->handshakes++;
             member_answer(engine, member);
             continue;
         }
         if (input.news == CONNECTION_SECURED) {
+            engine->handshakes++;
+            securing = false;
             member_identify(engine, member);
             continue;
         }
@@ -232,6 +284,7 @@ void engine_receive(struct engine *engine, uint64_t conn, struct mst_span bytes)
             step_request(engine, member, &input.request);
         }
     }
+    count_handshake(engine, member, securing);
     member_settle(engine, member);
 }
 

@@ -29,6 +29,7 @@ struct journal;
 #define ENGINE_PAUSE_NS           1000000000LL /* longer without a turn: input goes first */
 #define ENGINE_HEARTBEATS         3            /* signs of life within the silence time */
 #define ENGINE_PEER_TEXT_MAX      64
+#define ENGINE_HANDSHAKES         16 /* steps of handshakes that a turn may do */
 #define ENGINE_CONNECTIONS_LIMIT  1000000
 #define ENGINE_BODY_PER_FRAME_MAX 2 /* a body has at most this part of a frame */
 
@@ -37,6 +38,8 @@ enum engine_log_level { ENGINE_ERROR, ENGINE_WARNING, ENGINE_INFO, ENGINE_DEBUG 
 struct engine_config {
     bool strict;
     uint64_t connections_max;
+    uint64_t unauthenticated_max; /* connections without a session, and those of one address */
+    uint64_t per_address_max;
     uint64_t sessions_max;
     uint64_t objects_max;
     uint64_t waits_max;
@@ -71,6 +74,7 @@ struct engine_peer {
     const char *address; /* as text */
     bool is_unix;
     uint32_t uid;       /* Unix sockets */
+    uint64_t source;    /* stands for its address; 0: no limit per address, as on Unix sockets */
     bool clear_refused; /* it must come through the encrypted channel */
 };
 
@@ -90,7 +94,7 @@ void engine_free(struct engine **engine);
  * MST_PROTOCOL: these are no records of ours. */
 enum mst_status engine_recover(struct engine *engine, struct mst_span records, uint64_t seq);
 
-/* A number for a new connection, 0 when the limit is reached: then close it. Numbers are never used
+/* A number for a new connection, 0 when a limit is reached: then close it. Numbers are never used
  * twice; engine_slot of those in use are distinct, to index a table by: a slot that was never in
  * use before is given only when all smaller ones are in use. */
 uint64_t engine_accept(struct engine *engine, const struct engine_peer *peer);
@@ -98,6 +102,9 @@ static inline uint32_t engine_slot(uint64_t conn)
 {
     return (uint32_t)conn;
 }
+/* false: it wants a step of a handshake, and this turn did as many as it may. Its bytes are to be
+ * left in the system's buffer, and offered again in the next turn. */
+bool engine_takes(const struct engine *engine, uint64_t conn);
 void engine_receive(struct engine *engine, uint64_t conn, struct mst_span bytes);
 void engine_closed(struct engine *engine, uint64_t conn); /* by the peer; port close follows */
 void engine_writable(struct engine *engine, uint64_t conn);

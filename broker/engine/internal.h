@@ -10,6 +10,7 @@
 #define ENGINE_INTERNAL_H
 
 #include "broker/core/core.h"
+#include "broker/core/idmap.h"
 #include "broker/core/list.h"
 #include "broker/engine/engine.h"
 #include "broker/journal/journal.h"
@@ -32,6 +33,8 @@ struct member {
     struct link leaving; /* in engine->leaving: closing, and the core is to be told */
     bool blocked;        /* the system takes no more until engine_writable */
     bool ends;           /* its connection is closing, and that was logged */
+    bool is_new;         /* no session was there yet: it counts among the unauthenticated */
+    uint64_t source;     /* of engine_peer */
     bool is_secured;     /* who is what its channel proved */
     struct access_who who;
     struct grant *grants; /* what it may do, by name, as far as it was asked; or NULL */
@@ -63,6 +66,9 @@ struct engine {
     uint32_t places_count;
     uint32_t free_place; /* first of the free ones; places_count: none */
     size_t members_count;
+    size_t new_count;     /* of members that are new */
+    struct idmap origins; /* of those, by source: struct origin */
+    unsigned handshakes;  /* steps done in this turn */
     struct link greeting, heard, closing;
     struct link beat, dirty, holding, leaving;
 
@@ -78,7 +84,7 @@ struct engine {
     unsigned catch_up; /* turns that may still go to reading after a pause; 0: time is judged */
     bool draining;
     int64_t drain_until_ns;
-    struct limiter full, faults, denied;
+    struct limiter full, crowded, faults, denied;
 
     struct access *access;  /* NULL: local is welcome, and may do everything */
     uint64_t access_number; /* rises with each reload */
@@ -96,7 +102,9 @@ bool limiter_allows(struct limiter *limiter, int64_t now_ns, uint64_t *missed_ou
 
 /* ---- member.c: the table, and each member's way through the lists ---- */
 
-struct member *member_new(struct engine *engine, const char *peer); /* NULL: out of memory */
+/* NULL: out of memory */
+struct member *member_new(struct engine *engine, const struct engine_peer *peer);
+size_t member_new_from(struct engine *engine, uint64_t source); /* new ones, of one address */
 struct member *member_find(const struct engine *engine, uint64_t number);
 void member_finish(struct engine *engine, struct member *member); /* port close, then freed */
 void member_mark_dirty(struct engine *engine, struct member *member);
@@ -112,6 +120,8 @@ void member_reply(struct engine *engine, struct member *member, const struct mst
 /* ---- secure.c: who a member is, and what it may do ---- */
 
 void member_offer(struct engine *engine, struct member *member, bool clear_refused);
+/* Does it want a step of a handshake? */
+bool member_is_securing(const struct member *member);
 void member_answer(struct engine *engine, struct member *member);
 void member_identify(struct engine *engine, struct member *member);
 struct core_permit member_permit(struct member *member);

@@ -29,14 +29,66 @@ static bool places_grow(struct engine *engine)
     return true;
 }
 
-struct member *member_new(struct engine *engine, const char *peer)
+/* ---- the new ones: no session was there yet ---- */
+
+/* Who does not end what it began is limited by where it comes from. */
+struct origin {
+    size_t count;
+};
+
+size_t member_new_from(struct engine *engine, uint64_t source)
+{
+    struct origin *origin = idmap_get(&engine->origins, source);
+
+    return origin == NULL ? 0 : origin->count;
+}
+
+static bool begin_new(struct engine *engine, struct member *member, uint64_t source)
+{
+    struct origin *origin = source == 0 ? NULL : idmap_get(&engine->origins, source);
+
+    if (source != 0 && origin == NULL) {
+        origin = calloc(1, sizeof(*origin));
+        if (origin == NULL || !idmap_set(&engine->origins, source, origin)) {
+            free(origin);
+            return false;
+        }
+    }
+    if (origin != NULL) {
+        origin->count++;
+    }
+    member->source = source;
+    member->is_new = true;
+    engine->new_count++;
+    return true;
+}
+
+static void end_new(struct engine *engine, struct member *member)
+{
+    struct origin *origin;
+
+    if (!member->is_new) {
+        return;
+    }
+    member->is_new = false;
+    engine->new_count--;
+    origin = member->source == 0 ? NULL : idmap_get(&engine->origins, member->source);
+    if (origin != NULL && --origin->count == 0) {
+        free(idmap_remove(&engine->origins, member->source));
+    }
+}
+
+/* ---- made and freed ---- */
+
+struct member *member_new(struct engine *engine, const struct engine_peer *peer)
 {
     struct connection_limits limits = {(size_t)engine->config.frame_bytes_max,
                                        (size_t)engine->config.output_bytes_max};
     struct member *member = calloc(1, sizeof(*member));
     uint32_t slot;
 
-    if (member == NULL || (engine->free_place == engine->places_count && !places_grow(engine))) {
+    if (member == NULL || (engine->free_place == engine->places_count && !places_grow(engine)) ||
+        !begin_new(engine, member, peer->source)) {
         free(member);
         return NULL;
     }
@@ -50,7 +102,7 @@ struct member *member_new(struct engine *engine, const char *peer)
     member->number = (uint64_t)engine->places[slot].generation << 32 | slot;
     member->timed_ns = member->sent_ns = engine->now_ns;
     list_insert(&engine->greeting, &member->timed);
-    snprintf(member->peer, sizeof(member->peer), "%s", peer == NULL ? "?" : peer);
+    snprintf(member->peer, sizeof(member->peer), "%s", peer->address);
     return member;
 }
 
@@ -76,6 +128,7 @@ void member_finish(struct engine *engine, struct member *member)
     uint32_t slot = engine_slot(member->number);
 
     engine->ports.close(engine->ports.user, member->number);
+    end_new(engine, member);
     leave(&member->timed);
     leave(&member->beat);
     leave(&member->dirty);
@@ -123,6 +176,7 @@ void member_sent(struct engine *engine, struct member *member)
 void member_welcomed(struct engine *engine, struct member *member, uint64_t session)
 {
     member->session = session;
+    end_new(engine, member);
     stamp(&engine->heard, &member->timed, &member->timed_ns, engine->now_ns);
     stamp(&engine->beat, &member->beat, &member->sent_ns, engine->now_ns);
 }

@@ -31,6 +31,13 @@ void member_offer(struct engine *engine, struct member *member, bool clear_refus
     access_local(&member->who);
 }
 
+bool member_is_securing(const struct member *member)
+{
+    enum connection_phase phase = member->connection.phase;
+
+    return phase == CONNECTION_PREAMBLE || phase == CONNECTION_SECURING;
+}
+
 void member_answer(struct engine *engine, struct member *member)
 {
     static const uint8_t none[MST_TOKEN_ID];

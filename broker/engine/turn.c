@@ -169,6 +169,7 @@ static void send_all(struct engine *engine)
 void engine_turn(struct engine *engine)
 {
     engine_look_at_clock(engine);
+    engine->handshakes = 0;
     if (!is_catching_up(engine)) {
         expire(engine);
     }

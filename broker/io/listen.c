@@ -58,6 +58,22 @@ void listen_address_text(const struct sockaddr_storage *address, char *out, size
     }
 }
 
+uint64_t listen_address_source(const struct sockaddr_storage *address)
+{
+    uint64_t source = 0;
+
+    if (address->ss_family == AF_INET6) {
+        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)(const void *)address;
+
+        for (int i = 0; i < 8; i++) {
+            source = source << 8 | v6->sin6_addr.s6_addr[i];
+        }
+        return source == 0 ? 1 : source; /* ::1 */
+    }
+    source = ntohl(((const struct sockaddr_in *)(const void *)address)->sin_addr.s_addr);
+    return source | 1ull << 32; /* no network of IPv6 begins so */
+}
+
 static bool is_loopback(const struct sockaddr *address)
 {
     if (address->sa_family == AF_INET) {

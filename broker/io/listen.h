@@ -36,5 +36,7 @@ void listeners_close(struct listeners *listeners);
 
 /* "127.0.0.1:6878", "[::1]:6878" */
 void listen_address_text(const struct sockaddr_storage *address, char *out, size_t cap);
+/* The address as a number that is not 0; of IPv6 its network, of which a host has all addresses. */
+uint64_t listen_address_source(const struct sockaddr_storage *address);
 
 #endif

@@ -117,9 +117,13 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
     struct wire *wire = arg;
     struct io *io = wire->io;
-    ssize_t n = read(fd, io->buffer, READ_BYTES);
+    ssize_t n;
 
     (void)what;
+    if (!engine_takes(io->engine, wire->conn)) {
+        return; /* it stays readable, so it comes again in the next turn, in the order of arrival */
+    }
+    n = read(fd, io->buffer, READ_BYTES);
     if (n > 0) {
         engine_receive(io->engine, wire->conn, mst_span_of(io->buffer, (size_t)n));
     } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
@@ -234,6 +238,7 @@ static void take_in(struct acceptor *acceptor, int fd, const struct sockaddr_sto
     } else {
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
         listen_address_text(address, text, sizeof(text));
+        peer.source = listen_address_source(address);
     }
     if (!may || !admit(acceptor->io, fd, &peer)) {
         close(fd);

@@ -8,7 +8,7 @@
 #include "broker/engine/engine.h"
 #include "broker/journal/memory.h"
 
-#define CLIENTS_MAX 16
+#define CLIENTS_MAX 32
 #define SECOND      1000000000LL
 #define MS          1000000LL
 

@@ -266,6 +266,85 @@ static void who_does_not_finish_the_handshake_is_gone_after_five_seconds(void **
     end(&peer);
 }
 
+/* ---- how many ---- */
+
+static uint64_t accept_from(struct pipes *pipes, uint64_t source)
+{
+    struct client *client = &pipes->clients[pipes->clients_count];
+    struct engine_peer from = {.address = "far away", .source = source};
+
+    client->room = SIZE_MAX;
+    client->conn = engine_accept(pipes->engine, &from);
+    pipes->clients_count += client->conn == 0 ? 0 : 1;
+    return client->conn;
+}
+
+static void who_has_no_session_is_limited_in_all_and_by_address(void **state)
+{
+    struct pipes *pipes = *state;
+    struct client *local;
+
+    pipes->config.unauthenticated_max = 5;
+    pipes->config.per_address_max = 2;
+    engine_configure(pipes->engine, &pipes->config);
+    assert_true(accept_from(pipes, 7) != 0);
+    assert_true(accept_from(pipes, 7) != 0);
+    assert_int_equal(accept_from(pipes, 7), 0);
+    assert_non_null(strstr(pipes->log, "raise --max-per-address"));
+    assert_true(accept_from(pipes, 8) != 0);
+    local = pipes_client(pipes); /* who has a session does not count, and has no source */
+    assert_true(accept_from(pipes, 0) != 0);
+    assert_true(accept_from(pipes, 0) != 0);
+    pipes_pass(pipes, SECOND);
+    assert_int_equal(accept_from(pipes, 0), 0);
+    assert_int_equal(accept_from(pipes, 9), 0);
+    assert_non_null(strstr(pipes->log, "raise --max-unauthenticated"));
+    pipes_put(pipes, local, 1, "x");
+    pipes_pass(pipes, 5 * SECOND); /* they are gone, and others have room */
+    assert_read(local, "PUT#1 OK HEARTBEAT#0 OK ");
+    assert_true(accept_from(pipes, 7) != 0);
+    assert_true(accept_from(pipes, 7) != 0);
+    assert_int_equal(accept_from(pipes, 7), 0);
+}
+
+/* One more than a turn may do wait, each with its first message; one of them with a false one. */
+static void a_turn_does_some_handshakes_and_serves_everybody_else(void **state)
+{
+    static struct peer waiting[ENGINE_HANDSHAKES + 1];
+    struct pipes *pipes = *state;
+    struct peer old;
+
+    secure(pipes, "a", NULL, false);
+    come(pipes, &old, 'a', SIZE_MAX);
+    assert_heard(&old, "HELLO#0 OK PUT#1 OK ");
+    for (size_t i = 0; i <= ENGINE_HANDSHAKES; i++) {
+        struct peer *peer = &waiting[i];
+        struct mst_span first;
+
+        begin(pipes, peer, 'a');
+        first = mst_buf_span(&peer->channel.output);
+        assert_true(mst_buf_append(&peer->wire, first.data, first.len));
+        peer->wire.data[peer->wire.len - 1] ^= i == 0 ? 1 : 0;
+        mst_buf_consume(&peer->channel.output, first.len);
+        assert_int_equal(engine_takes(pipes->engine, peer->client->conn), i < ENGINE_HANDSHAKES);
+        if (i < ENGINE_HANDSHAKES) {
+            engine_receive(pipes->engine, peer->client->conn, mst_buf_span(&peer->wire));
+        }
+    }
+    assert_true(engine_takes(pipes->engine, old.client->conn));
+    say_put(&old, 2);
+    flush(pipes, &old, SIZE_MAX); /* with a turn */
+    receive(&old, false);
+    assert_heard(&old, "PUT#2 OK ");
+    assert_true(engine_takes(pipes->engine, waiting[ENGINE_HANDSHAKES].client->conn));
+    assert_true(waiting[0].client->closed);
+    assert_false(waiting[1].client->closed);
+    for (size_t i = 0; i <= ENGINE_HANDSHAKES; i++) {
+        end(&waiting[i]);
+    }
+    end(&old);
+}
+
 /* ---- what ---- */
 
 static void permissions_hold_and_a_reload_changes_them(void **state)
@@ -357,6 +436,8 @@ int main(void)
         TEST(clear_text_is_refused_where_it_must_not_be),
         TEST(a_flipped_bit_gets_no_session),
         TEST(who_does_not_finish_the_handshake_is_gone_after_five_seconds),
+        TEST(who_has_no_session_is_limited_in_all_and_by_address),
+        TEST(a_turn_does_some_handshakes_and_serves_everybody_else),
         TEST(permissions_hold_and_a_reload_changes_them),
         TEST(whose_key_is_removed_is_closed),
         TEST(anonymous_may_come_and_do_nothing),
