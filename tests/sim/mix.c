@@ -169,7 +169,7 @@ static void do_something(struct mix *m, const char *who)
 
 static void come_back(struct mix *m, struct program *p)
 {
-    p->stopped = false;
+    tellf(m->world, "%s go", p->name);
     p->holds = false;
     for (int i = 0; i < 20; i++) {
         program_take(p);
@@ -177,7 +177,7 @@ static void come_back(struct mix *m, struct program *p)
     if (p->wire != NULL) {
         p->wire->up.stalled = p->wire->down.stalled = false;
     } else {
-        program_connect(p);
+        tellf(m->world, "%s back", p->name);
     }
     world_settle(m->world);
 }
@@ -188,10 +188,10 @@ static void suffer(struct mix *m)
     struct program *p = program_of(m->world, m->programs[i]);
 
     switch (below(m, 8)) {
-    case 0: program_cut(p); break;
-    case 1: program_vanish(p); break;
-    case 2: p->stopped = true; break;
-    case 3: p->holds = true; break;
+    case 0: tellf(m->world, "%s cut", p->name); break;
+    case 1: tellf(m->world, "%s vanish", p->name); break;
+    case 2: tellf(m->world, "%s stop", p->name); break;
+    case 3: tellf(m->world, "%s hold", p->name); break;
     case 4:
         if (p->wire != NULL) {
             p->wire->down.stalled = true;
@@ -209,12 +209,9 @@ static void suffer(struct mix *m)
         break;
     default:
         if (one_in(m, 2)) {
-            program_die(&p);
-        } else {
-            mst_client_bye(p->machine, m->world->now_ns);
-            world_settle(m->world);
-            program_die(&p);
+            tellf(m->world, "%s bye", p->name);
         }
+        tellf(m->world, "%s die", m->programs[i]);
         new_program(m, i);
         break;
     }
@@ -252,7 +249,7 @@ void mix_step(struct mix *m)
 
 /* ---- beginning and end ---- */
 
-void mix_open(struct mix *m, uint64_t seed)
+void mix_open(struct mix *m, uint64_t seed, bool aloud)
 {
     static const char *const kinds[] = {"fifo", "lifo", "priority"};
     static const char *const full[] = {"block", "reject", "drop-oldest"};
@@ -261,6 +258,7 @@ void mix_open(struct mix *m, uint64_t seed)
 
     memset(m, 0, sizeof(*m));
     m->world = w;
+    w->aloud = aloud;
     m->random = seed * 0x9e3779b97f4a7c15u + 1;
     m->failures = seed % 4 != 0;
     w->piece_max = seed % 5 < 2 ? 0 : below(m, 9);

@@ -50,7 +50,7 @@ struct mix {
     size_t messages_cap;
 };
 
-void mix_open(struct mix *m, uint64_t seed);
+void mix_open(struct mix *m, uint64_t seed, bool aloud); /* aloud: tells all that happens */
 void mix_step(struct mix *m);  /* somebody does something, or something happens */
 void mix_check(struct mix *m); /* what must be true of the broker now */
 void mix_leave(struct mix *m); /* everybody leaves, then nothing is left */

@@ -8,6 +8,13 @@
 
 /* ---- the transcript ---- */
 
+static void say_aloud(const struct world *w, const char *text)
+{
+    if (w->aloud) {
+        fprintf(stderr, "%12.6f %s\n", (double)(w->now_ns - WORLD_START_NS) / 1e9, text);
+    }
+}
+
 void note(struct world *w, const char *format, ...)
 {
     char text[4096];
@@ -19,13 +26,14 @@ void note(struct world *w, const char *format, ...)
     }
     if (w->stamps) {
         n = snprintf(text, sizeof(text), "[%lld] ",
-                     (long long)((w->now_ns - 1000 * SECOND) / SECOND));
+                     (long long)((w->now_ns - WORLD_START_NS) / SECOND));
         assert_true(mst_buf_append(&w->transcript, text, (size_t)n));
     }
     va_start(arguments, format);
     n = vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
     n = n < (int)sizeof(text) ? n : (int)sizeof(text) - 1;
+    say_aloud(w, text);
     for (int i = 0; i < n; i++) {
         text[i] = text[i] == ';' ? ',' : text[i]; /* which ends an entry */
     }
@@ -83,6 +91,9 @@ static void say(struct world *w, const char *command)
     char *rest;
 
     assert_true(strlen(command) < sizeof(line));
+    if (command[0] != '?') {
+        say_aloud(w, command);
+    }
     strcpy(line, command);
     rest = strchr(line, ' ');
     assert_non_null(rest);

@@ -9,7 +9,6 @@
 #include "broker/core/core.h"
 #include "broker/journal/memory.h"
 
-#define START_NS   (1000 * SECOND)
 #define WALL_NS    INT64_C(1700000000000000000)
 #define ROUNDS_MAX 100000
 
@@ -140,7 +139,7 @@ struct world *world_open(enum world_storage storage)
 
     assert_non_null(w);
     w->storage = storage;
-    w->now_ns = START_NS;
+    w->now_ns = WORLD_START_NS;
     w->random = 1;
     engine_config_init(&w->config);
     w->config.version = "sim";
@@ -382,7 +381,7 @@ void pass(struct world *w, int64_t ns)
 
 void at(struct world *w, int64_t seconds, const char *command)
 {
-    int64_t moment = START_NS + seconds * SECOND;
+    int64_t moment = WORLD_START_NS + seconds * SECOND;
 
     assert_true(moment >= w->now_ns);
     w->stamps = true;

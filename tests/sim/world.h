@@ -28,6 +28,8 @@
 #define MS     INT64_C(1000000)
 #define SECOND INT64_C(1000000000)
 
+#define WORLD_START_NS (1000 * SECOND)
+
 #define WORLD_PROGRAMS 128
 #define PROGRAM_NAME   24
 #define LABEL_MAX      24
@@ -100,6 +102,7 @@ struct world {
     struct mst_buf transcript;
     bool stamps; /* entries begin with the seconds since the start: "[5] " */
     bool quiet;  /* outcomes are only counted */
+    bool aloud;  /* commands and outcomes are printed as they happen */
     uint64_t counts[MST_UNKNOWN + 1];
     bool unchecked; /* no comparison with the follower: for crowds */
     /* Sees every outcome before it is written down. */
