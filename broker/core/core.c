@@ -3,6 +3,8 @@
 
 #include <assert.h>
 
+#define DRAIN_SLICE 1000 /* and the rest of a session's waits */
+
 void core_config_init(struct core_config *config)
 {
     memset(config, 0, sizeof(*config));
@@ -204,6 +206,28 @@ void core_settle(struct step *step)
     }
 }
 
+/* The broker goes away: every wait ends, a crowd of them in slices. */
+static void drain_slice(struct step *step)
+{
+    struct link *sessions = &step->core->sessions_order;
+    int ended = 0;
+
+    for (struct link *s = sessions->next; s != sessions && ended < DRAIN_SLICE; s = s->next) {
+        struct session *session = OWNER(s, struct session, in_core);
+
+        while (!list_empty(&session->waits)) {
+            wait_end(step, OWNER(session->waits.next, struct wait, in_session), MST_UNAVAILABLE,
+                     mst_span_text("the broker is going away"));
+            ended++;
+        }
+    }
+}
+
+static bool is_draining(const struct core *core)
+{
+    return core->draining && core->waits_count > 0;
+}
+
 /* What was cut off or ended earlier is worked off in slices, one per tick. */
 static void do_slices(struct step *step)
 {
@@ -215,20 +239,8 @@ static void do_slices(struct step *step)
     if (!list_empty(&core->ending)) {
         session_teardown(step, OWNER(core->ending.next, struct session, in_core));
     }
-}
-
-static void drain(struct step *step)
-{
-    struct core *core = step->core;
-
-    core->draining = true;
-    for (struct link *s = core->sessions_order.next; s != &core->sessions_order; s = s->next) {
-        struct session *session = OWNER(s, struct session, in_core);
-
-        while (!list_empty(&session->waits)) {
-            wait_end(step, OWNER(session->waits.next, struct wait, in_session), MST_UNAVAILABLE,
-                     mst_span_text("the broker is going away"));
-        }
+    if (is_draining(core)) {
+        drain_slice(step);
     }
 }
 
@@ -283,7 +295,10 @@ void core_step(struct core *core, const struct event *event, struct effects *eff
         do_slices(&step);
         timers_run(&step);
         break;
-    case EVENT_DRAIN: drain(&step); break;
+    case EVENT_DRAIN:
+        core->draining = true;
+        drain_slice(&step);
+        break;
     }
     core_settle(&step);
 }
@@ -292,7 +307,8 @@ int64_t core_next_deadline_ns(const struct core *core)
 {
     const struct heap_node *first = heap_first(&core->timers);
 
-    if (core->discarded != NULL || !list_empty(&core->ending) || core->recovered) {
+    if (core->discarded != NULL || !list_empty(&core->ending) || core->recovered ||
+        is_draining(core)) {
         return 0;
     }
     return first == NULL ? MST_FOREVER : OWNER_CONST(first, struct timer, node)->at_ns;

@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#define EFFECTS_KEPT_MAX 1024
+
 void effects_init(struct effects *effects)
 {
     memset(effects, 0, sizeof(*effects));
@@ -19,8 +21,14 @@ void effects_clear(struct effects *effects)
     memset(effects, 0, sizeof(*effects));
 }
 
+/* After a step that told a crowd, its memory is not kept. */
 void effects_reset(struct effects *effects)
 {
+    if (effects->cap > EFFECTS_KEPT_MAX) {
+        free(effects->items);
+        effects->items = NULL;
+        effects->cap = 0;
+    }
     effects->count = 0;
     effects->records_seq = 0;
     effects->out_of_memory = false;

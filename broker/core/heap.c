@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#define SHRINK_MIN 4096u
+
 void heap_init(struct heap *heap, heap_before *before)
 {
     *heap = (struct heap){NULL, 0, 0, before};
@@ -79,6 +81,22 @@ bool heap_push(struct heap *heap, struct heap_node *node)
     return true;
 }
 
+/* What a crowd needed is given back when it is gone; failing to do so does no harm. */
+static void shrink(struct heap *heap)
+{
+    uint32_t cap = heap->cap / 2;
+    struct heap_node **items;
+
+    if (heap->cap < SHRINK_MIN || heap->count > heap->cap / 4) {
+        return;
+    }
+    items = realloc(heap->items, (size_t)cap * sizeof(*items));
+    if (items != NULL) {
+        heap->items = items;
+        heap->cap = cap;
+    }
+}
+
 void heap_remove(struct heap *heap, struct heap_node *node)
 {
     uint32_t place = node->place;
@@ -89,6 +107,7 @@ void heap_remove(struct heap *heap, struct heap_node *node)
     heap->count--;
     node->place = 0;
     if (last == node) {
+        shrink(heap);
         return;
     }
     if (place > 1 && heap->before(last, heap->items[place / 2 - 1])) {
@@ -96,4 +115,5 @@ void heap_remove(struct heap *heap, struct heap_node *node)
     } else {
         sift_down(heap, place, last);
     }
+    shrink(heap);
 }

@@ -55,6 +55,7 @@ static struct put_list *put_list_new(struct core *core, const struct mst_request
             put->priorities[i] = request->priorities[from + i];
         }
     }
+    put->charge = put->bytes + count * MESSAGE_COST + request->dedup.len + request->headers.len;
     if (!ok) {
         put_list_free(core, &put);
     }
@@ -217,10 +218,9 @@ static bool make_room(struct step *step, struct queue *queue, uint64_t messages,
     return true;
 }
 
-static bool memory_allows(const struct core *core, uint64_t messages, uint64_t bytes)
+static bool memory_allows(const struct core *core, uint64_t charge)
 {
-    return core->config.memory_max == 0 ||
-           core->memory + bytes + messages * MESSAGE_COST <= core->config.memory_max;
+    return core->config.memory_max == 0 || core->memory + charge <= core->config.memory_max;
 }
 
 static void refuse_ids(struct step *step, struct session *session,
@@ -246,7 +246,7 @@ static bool put_now(struct step *step, struct session *session, struct queue *qu
     for (size_t i = 0; i < count; i++) {
         bytes += request->bodies[from + i].len;
     }
-    if (memory_allows(core, count, bytes)) {
+    if (memory_allows(core, bytes + count * (MESSAGE_COST + request->headers.len))) {
         put = put_list_new(core, request, from, count);
     }
     if (put == NULL) {
@@ -284,7 +284,7 @@ static bool put_wait(struct step *step, struct session *session, struct queue *q
         effects_close(step, session->conn, "more blocked puts than its credit");
         return false;
     }
-    if (put != NULL && memory_allows(core, count, put->bytes)) {
+    if (put != NULL && memory_allows(core, put->charge)) {
         wait = wait_new(step, session, request, id, WAIT_PUT, request->timeout_ns, &refusal);
     }
     if (wait == NULL) {
@@ -298,7 +298,7 @@ static bool put_wait(struct step *step, struct session *session, struct queue *q
     wait->put = put;
     account->blocked += put->count;
     account->blocked_bytes += put->bytes;
-    core->memory += put->bytes;
+    core->memory += put->charge;
     wait->place.object = &queue->object;
     line_enter(core, &queue->putters, &wait->place);
     return true;
@@ -436,7 +436,7 @@ static struct put_list *take_put(struct step *step, struct wait *wait)
     wait->put = NULL;
     account->blocked -= put->count;
     account->blocked_bytes -= put->bytes;
-    step->core->memory -= put->bytes;
+    step->core->memory -= put->charge;
     account_drop_if_idle(step->core, account);
     return put;
 }

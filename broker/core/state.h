@@ -98,7 +98,8 @@ struct wait {
 /* Messages to be put as one: a blocked put, or one record. */
 struct put_list {
     size_t count;
-    uint64_t bytes;
+    uint64_t bytes;  /* of the bodies */
+    uint64_t charge; /* against the memory limit while it waits */
     struct mst_blob **bodies;
     int64_t *priorities; /* one per body, or NULL: `priority` for all */
     int64_t priority;

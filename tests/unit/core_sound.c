@@ -165,7 +165,7 @@ static void check_wait(const struct wait *wait, struct sums *sums)
 {
     assert_non_null(wait_object(wait));
     if (wait->put != NULL) {
-        sums->memory += wait->put->bytes;
+        sums->memory += wait->put->charge;
     }
 }
 

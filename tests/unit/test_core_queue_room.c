@@ -130,6 +130,29 @@ static void a_put_does_not_wait_behind_one_that_was_refused(void **state)
     world_close(&w);
 }
 
+static void headers_of_a_put_that_waits_count_as_memory(void **state)
+{
+    static const char headers[50000];
+    struct mst_span body = mst_span_text("x");
+    struct mst_request *put;
+    struct world w;
+    uint64_t before;
+
+    (void)state;
+    world_open(&w, WORLD_MEMORY);
+    world_hello(&w, "a");
+    queue_put(&w, "a", "q", "x");
+    set(&w, "maxsize", 1);
+    before = core_figures(w.core).memory;
+    put = world_request(&w, "a", MST_OP_PUT, "q");
+    put->bodies = &body;
+    put->bodies_count = 1;
+    put->headers = mst_span_of(headers, sizeof(headers));
+    world_send(&w);
+    assert_true(core_figures(w.core).memory > before + sizeof(headers));
+    world_close(&w);
+}
+
 /* ---- keys ---- */
 
 static uint64_t put_key(struct world *w, const char *key)
@@ -219,6 +242,7 @@ int main(void)
         cmocka_unit_test(as_many_as_fit_when_others_make_way),
         cmocka_unit_test(a_blocked_put_that_can_no_longer_fit_ends_and_lets_others_through),
         cmocka_unit_test(a_put_does_not_wait_behind_one_that_was_refused),
+        cmocka_unit_test(headers_of_a_put_that_waits_count_as_memory),
         cmocka_unit_test(keys_are_charged_to_memory_and_forgotten_with_their_queue),
         cmocka_unit_test(a_key_past_its_window_is_new_and_remembered_anew),
         cmocka_unit_test(a_shorter_time_of_idleness_counts_at_once),

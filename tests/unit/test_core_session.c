@@ -165,6 +165,37 @@ static void receipts_of_a_displaced_connection_are_not_heard(void **state)
     world_close(&w);
 }
 
+static uint64_t wait_often(struct world *w, const char *who)
+{
+    world_request(w, who, MST_OP_GET, "q")->count = 1500;
+    return world_send(w);
+}
+
+/* A crowd is told in slices, and nobody is left out. */
+static void all_waits_end_when_the_broker_goes_away(void **state)
+{
+    struct world w;
+    uint64_t of_a;
+    uint64_t of_b;
+
+    (void)state;
+    world_open(&w, WORLD_MEMORY);
+    world_hello(&w, "a");
+    world_hello(&w, "b");
+    of_a = wait_often(&w, "a");
+    of_b = wait_often(&w, "b");
+    world_drain(&w);
+    assert_int_equal(core_figures(w.core).waits, 1500);
+    assert_int_equal(core_next_deadline_ns(w.core), 0);
+    world_advance(&w, 0);
+    for (uint64_t i = 0; i < 1500; i++) {
+        expect_reply(&w, "a", of_a + i, MST_UNAVAILABLE);
+        expect_reply(&w, "b", of_b + i, MST_UNAVAILABLE);
+    }
+    assert_true(core_next_deadline_ns(w.core) > 0);
+    world_close(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -174,6 +205,7 @@ int main(void)
         cmocka_unit_test(a_get_whose_delivery_is_over_says_so_when_asked_again),
         cmocka_unit_test(ids_sent_again_together_with_new_ones_count_as_in_flight),
         cmocka_unit_test(ids_do_not_run_past_the_last_number),
+        cmocka_unit_test(all_waits_end_when_the_broker_goes_away),
         cmocka_unit_test(receipts_of_a_displaced_connection_are_not_heard),
     };
 
