@@ -12,7 +12,8 @@ static int tell(const char *text)
 }
 
 /* By default glibc keeps small pieces that were freed apart and joins them all at once later: after
- * a purge of two million messages that halts the loop for 70 ms. Joined at once they cost no more. */
+ * a purge of two million messages that halts the loop for 70 ms. Joined at once they cost no
+ * more. */
 static void set_up_memory(void)
 {
     mallopt(M_MXFAST, 0);

@@ -101,7 +101,7 @@ void apply_outcome(struct core *core, const struct record *record)
     }
 }
 
-/* The requests behind the one that was answered last ended as it did: its reply answers them too. */
+/* The requests behind the one answered last ended as it did: its reply answers them too. */
 static void answer_alike(struct step *step, uint64_t more)
 {
     struct mst_reply *reply = &step->effects->items[step->effects->count - 1].reply;

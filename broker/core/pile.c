@@ -161,9 +161,9 @@ static bool window_add(const struct pile *pile, struct window *window, struct me
     return true;
 }
 
-/* The smallest members of the heap behind `after`. Level by level, and not below a member that comes
- * too late: what is below comes later still. So it costs as much as is skipped and shown, not as
- * much as is there. */
+/* The smallest members of the heap behind `after`. Level by level, and not below a member that
+ * comes too late: what is below comes later still. So it costs as much as is skipped and shown, not
+ * as much as is there. */
 static size_t heap_look(const struct pile *pile, const struct message *after, struct message **out,
                         size_t max)
 {

@@ -129,8 +129,8 @@ void apply_done(struct core *core, const struct record *record)
     queue->object.version++;
 }
 
-/* Neighbouring requests that end alike, gathered: they finish deliveries of consecutive messages, or
- * were finished before, or fail. */
+/* Neighbouring requests that end alike, gathered: they finish deliveries of consecutive messages,
+ * or were finished before, or fail. */
 struct done_run {
     uint64_t id;
     uint64_t count;

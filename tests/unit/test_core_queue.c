@@ -1,5 +1,5 @@
-/* test_core_queue.c - queues: what is on disk and what is not, finishing, order, and replies that fit
- * a frame. */
+/* test_core_queue.c - queues: what is on disk and what is not, finishing, order, and replies that
+ * fit a frame. */
 #include "tests/unit/cmocka_all.h"
 #include "tests/unit/core_queue.h"
 
