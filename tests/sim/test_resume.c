@@ -131,6 +131,44 @@ static void script_of_windows(struct world *w)
     finish(w);
 }
 
+static void script_of_the_rest(struct world *w)
+{
+    static const char *const commands[] = {
+        "a put jobs x dedup=k",
+        "a put jobs x dedup=k as=again",
+        "a get jobs detached lease=900s",
+        "a extend jobs 1.1 lease=800s",
+        "a nack jobs 1.1 dead value=v",
+        "a redrive jobs",
+        "a pause jobs get",
+        "a unpause jobs get",
+        "a update jobs maxsize=3",
+        "a put jobs y z",
+        "a delete jobs 3",
+        "a peek jobs 9",
+        "a purge jobs",
+        "a declare act barrier parties=2 action=1",
+        "a set go",
+        "a clear go",
+        "a is_set go",
+    };
+
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        say_and_wait(w, commands[i]);
+    }
+    tell(w, "b barrier act");
+    tell(w, "a barrier act");
+    for (int i = 0; i < 100 && program_of(w, "a")->errands != NULL; i++) {
+        pass(w, SECOND);
+    }
+    say_and_wait(w, "a report act value=v");
+    say_and_wait(w, "a abort act");
+    say_and_wait(w, "a barrier act as=broken");
+    say_and_wait(w, "a reset act");
+    say_and_wait(w, "a shutdown jobs");
+    say_and_wait(w, "a remove act");
+}
+
 /* ---- trials ---- */
 
 static struct world *begin(const struct trial *trial)
@@ -251,6 +289,13 @@ static void a_window_of_gets_loses_and_doubles_nothing_when_the_connection_is_lo
     (void)state;
     run_trial(WORLD_MEMORY, script_of_windows);
     run_trial(WORLD_JOURNAL, script_of_windows);
+}
+
+static void everything_else_is_done_once_when_the_connection_is_lost_at_any_byte(void **state)
+{
+    (void)state;
+    run_trial(WORLD_MEMORY, script_of_the_rest);
+    run_trial(WORLD_JOURNAL, script_of_the_rest);
 }
 
 /* Every connection breaks after so many bytes, until it is done: progress is made all the same. */
@@ -398,6 +443,7 @@ int main(void)
         UNIT(work_goes_on_when_the_connection_is_lost_at_any_byte),
         UNIT(waits_go_on_when_the_connection_is_lost_at_any_byte),
         UNIT(a_window_of_gets_loses_and_doubles_nothing_when_the_connection_is_lost),
+        UNIT(everything_else_is_done_once_when_the_connection_is_lost_at_any_byte),
         UNIT(a_line_that_breaks_again_and_again_only_costs_time),
         UNIT(a_broker_that_restarts_at_any_moment_changes_nothing),
         UNIT(unanswered_requests_are_sent_again_in_their_order_before_anything_new),
