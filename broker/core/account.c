@@ -30,33 +30,33 @@ void account_drop_if_idle(struct core *core, struct account *account)
 
 /* The memory of finished deliveries is a ring that grows to its full size only when it is needed.
  */
-void session_remember_done(struct session *session, uint64_t object, uint64_t message,
+void session_remember_done(struct session *session, const struct object *object, uint64_t message,
                            uint64_t number)
 {
-    if (session->finished_count == session->finished_cap &&
-        session->finished_cap < MST_FINISHED_REMEMBERED) {
-        size_t cap = session->finished_cap == 0 ? 16 : session->finished_cap * 2;
-        struct finished *grown = realloc(session->finished, cap * sizeof(*grown));
+    struct finished_ring *ring = &session->finished[object_is_durable(object)];
+
+    if (ring->count == ring->cap && ring->cap < MST_FINISHED_REMEMBERED) {
+        size_t cap = ring->cap == 0 ? 16 : ring->cap * 2;
+        struct finished *grown = realloc(ring->items, cap * sizeof(*grown));
 
         must(grown != NULL);
-        session->finished = grown;
-        session->finished_cap = cap;
+        ring->items = grown;
+        ring->cap = cap;
     }
-    session->finished[session->finished_count % session->finished_cap] =
-        (struct finished){object, message, number};
-    session->finished_count++;
+    ring->items[ring->count % ring->cap] = (struct finished){object->id, message, number};
+    ring->count++;
 }
 
-bool session_has_done(const struct session *session, uint64_t object, uint64_t message,
+bool session_has_done(const struct session *session, const struct object *object, uint64_t message,
                       uint64_t number)
 {
-    size_t n = session->finished_count < session->finished_cap ? session->finished_count
-                                                               : session->finished_cap;
+    const struct finished_ring *ring = &session->finished[object_is_durable(object)];
+    size_t n = ring->count < ring->cap ? ring->count : ring->cap;
 
     for (size_t i = 0; i < n; i++) {
-        const struct finished *f = &session->finished[i];
+        const struct finished *f = &ring->items[i];
 
-        if (f->message == message && f->object == object && f->number == number) {
+        if (f->message == message && f->object == object->id && f->number == number) {
             return true;
         }
     }

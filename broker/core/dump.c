@@ -141,13 +141,12 @@ static void say_accounts(struct dump *dump, const struct session *session)
     free(accounts);
 }
 
-static void say_finished(struct dump *dump, const struct session *session)
+static void say_finished(struct dump *dump, const struct finished_ring *ring)
 {
-    size_t kept = session->finished_count < session->finished_cap ? session->finished_count
-                                                                  : session->finished_cap;
+    size_t kept = ring->count < ring->cap ? ring->count : ring->cap;
 
-    for (size_t n = session->finished_count - kept; n < session->finished_count; n++) {
-        const struct finished *finished = &session->finished[n % session->finished_cap];
+    for (size_t n = ring->count - kept; n < ring->count; n++) {
+        const struct finished *finished = &ring->items[n % ring->cap];
 
         if (is_dumped(dump, object_find(dump->core, finished->object))) {
             say(dump, "  finished %llu/%llu.%llu\n", u(finished->object), u(finished->message),
@@ -167,7 +166,8 @@ static void say_session(struct dump *dump, const struct session *session)
     say(dump, "\n");
     say_entries(dump, session);
     say_accounts(dump, session);
-    say_finished(dump, session);
+    say_finished(dump, &session->finished[0]);
+    say_finished(dump, &session->finished[1]);
 }
 
 static void say_sessions(struct dump *dump)

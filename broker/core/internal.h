@@ -188,9 +188,9 @@ void apply_abandon(struct core *core, const struct record *record);
 
 struct account *session_account(struct core *core, struct session *session, struct queue *queue);
 void account_drop_if_idle(struct core *core, struct account *account);
-void session_remember_done(struct session *session, uint64_t object, uint64_t message,
+void session_remember_done(struct session *session, const struct object *object, uint64_t message,
                            uint64_t number);
-bool session_has_done(const struct session *session, uint64_t object, uint64_t message,
+bool session_has_done(const struct session *session, const struct object *object, uint64_t message,
                       uint64_t number);
 
 /* ---- who.c: sessions as others see them ---- */

@@ -77,7 +77,7 @@ static struct named find_delivery(const struct session *session, struct queue *q
 
         return (struct named){message, ours ? MST_OK : MST_NOT_OWNER, false};
     }
-    if (session_has_done(session, queue->object.id, id, number)) {
+    if (session_has_done(session, &queue->object, id, number)) {
         return (struct named){NULL, MST_OK, true};
     }
     if (number > 0 && given && id >= queue->first_id && id < queue->next_id) {
@@ -110,7 +110,7 @@ static void finish_one(struct core *core, struct queue *queue, struct session *s
     message_free(core, queue, message);
     queue_finish(core, queue, MST_TALLY_DONE, 1);
     if (session != NULL) {
-        session_remember_done(session, queue->object.id, id, number);
+        session_remember_done(session, &queue->object, id, number);
     }
 }
 

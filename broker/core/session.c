@@ -189,7 +189,8 @@ void session_free(struct core *core, struct session *session)
     mst_blob_unref(&session->host);
     mst_blob_unref(&session->identity);
     mst_blob_unref(&session->label);
-    free(session->finished);
+    free(session->finished[0].items);
+    free(session->finished[1].items);
     free(session);
 }
 

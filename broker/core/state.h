@@ -155,6 +155,12 @@ struct finished { /* a delivery this session finished */
     uint64_t number;
 };
 
+struct finished_ring { /* the last ones */
+    struct finished *items;
+    size_t count; /* all that ever were */
+    size_t cap;
+};
+
 struct session {
     uint64_t id;
     uint8_t secret_hash[32];
@@ -176,11 +182,9 @@ struct session {
     struct link leases;
     size_t leases_count;
     size_t waits_count;
-    struct idmap accounts; /* by object id */
-    struct finished *finished;
-    size_t finished_count; /* all that ever were; the ring holds the last ones */
-    size_t finished_cap;
-    struct barrier_party *parties; /* its arrivals at barriers, the latest first */
+    struct idmap accounts;            /* by object id */
+    struct finished_ring finished[2]; /* of objects in memory, of durable ones: as after a replay */
+    struct barrier_party *parties;    /* its arrivals at barriers, the latest first */
 };
 
 /* ---- names, handles, objects ---- */

@@ -150,6 +150,41 @@ static void each_delivery_of_a_frame_is_finished_once(void **state)
     world_close(&w);
 }
 
+static void finish_many(struct world *w, const char *queue, uint64_t count)
+{
+    struct mst_run run = {1, 1, count};
+    struct mst_request *done;
+    uint64_t id = queue_put_all(w, "a", queue, count);
+
+    world_confirm(w, "a", id, 1);
+    id = queue_get(w, "a", queue, count);
+    world_confirm(w, "a", id, count);
+    done = world_request(w, "a", MST_OP_DONE, queue);
+    run.first = queue_got(w, "a", id)->id;
+    done->runs = &run;
+    done->runs_count = 1;
+    id = world_send(w);
+    expect_reply(w, "a", id + count - 1, MST_OK);
+    world_confirm(w, "a", id, count);
+}
+
+/* world_close compares what a restart would remember. */
+static void what_was_finished_in_memory_drives_out_nothing_that_is_on_disk(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open(&w, WORLD_DURABLE);
+    world_hello(&w, "a");
+    world_declare(&w, "a", "m", MST_KIND_FIFO, &in_memory, 1);
+    finish_many(&w, "q", 800);
+    finish_many(&w, "m", 800);
+    assert_true(expect_reply(&w, "a", queue_done(&w, "a", "q", 1, 1), MST_OK)->already);
+    finish_many(&w, "q", 800);
+    expect_reply(&w, "a", queue_done(&w, "a", "q", 1, 1), MST_LOST);
+    world_close(&w);
+}
+
 /* ---- order ---- */
 
 #define MANY 2500
@@ -284,6 +319,7 @@ int main(void)
         cmocka_unit_test(a_removal_that_was_answered_is_not_carried_out_again),
         cmocka_unit_test(duplicates_are_counted_across_a_restart),
         cmocka_unit_test(each_delivery_of_a_frame_is_finished_once),
+        cmocka_unit_test(what_was_finished_in_memory_drives_out_nothing_that_is_on_disk),
         cmocka_unit_test(the_pages_of_a_peek_show_the_order_of_delivery),
         cmocka_unit_test(a_get_of_many_takes_as_many_as_fit_a_frame),
         cmocka_unit_test(headers_count_towards_the_frame),
