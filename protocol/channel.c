@@ -13,7 +13,7 @@ enum {
     MESSAGE_1 = MST_NOISE_KEY + MST_TOKEN_ID + MST_NOISE_TAG,
     MESSAGE_2 = MST_NOISE_KEY + MST_NOISE_TAG,
     MESSAGE_3 = MST_NOISE_KEY + 2 * MST_NOISE_TAG,
-    IDLE_BYTES_MAX = 4096, /* that an idle buffer may keep */
+    KEPT_BYTES_MAX = 128 << 10, /* memory that an empty input keeps; the owner may take it */
 };
 
 static const size_t message_bytes[] = {MESSAGE_1, MESSAGE_2, MESSAGE_3};
@@ -128,6 +128,9 @@ bool mst_channel_seal(struct mst_secure_channel *channel, struct mst_span plain)
     if (!may_seal(channel)) {
         return false;
     }
+    /* The room for all is made at once, for growing copies. A failure is found below. */
+    mst_buf_reserve(&channel->output, plain.len + (plain.len / MST_CHANNEL_PLAIN + 1) *
+                                                      (MST_CHANNEL_HEADER + MST_NOISE_TAG));
     while (plain.len > 0) {
         size_t n = plain.len < MST_CHANNEL_PLAIN ? plain.len : MST_CHANNEL_PLAIN;
 
@@ -313,6 +316,7 @@ enum mst_channel_state mst_channel_receive(struct mst_secure_channel *channel, s
                                            struct mst_buf *plain)
 {
     enum mst_channel_state before = channel->state;
+    size_t had = mst_buf_size(plain);
     struct mst_span next;
     size_t used;
 
@@ -322,7 +326,9 @@ enum mst_channel_state mst_channel_receive(struct mst_secure_channel *channel, s
     if (before != MST_CHANNEL_WAITS && before != MST_CHANNEL_OPEN) {
         return before;
     }
-    while (channel->state == before && cut(channel, in, &next, &used)) {
+    /* A long record is used while it is in the processor's cache, and plain stays small. */
+    while (channel->state == before && mst_buf_size(plain) - had < MST_CHANNEL_CHUNK &&
+           cut(channel, in, &next, &used)) {
         if (before == MST_CHANNEL_WAITS) {
             take_message(channel, next);
         } else {
@@ -332,7 +338,7 @@ enum mst_channel_state mst_channel_receive(struct mst_secure_channel *channel, s
             mst_buf_consume(&channel->input, used);
         }
     }
-    mst_buf_shrink(&channel->input, IDLE_BYTES_MAX);
+    mst_buf_shrink(&channel->input, KEPT_BYTES_MAX);
     return channel->state;
 }
 

@@ -28,6 +28,7 @@
 #define MST_CHANNEL_PROLOGUE (2 * MST_PREAMBLE_BYTES)
 #define MST_CHANNEL_HEADER   2
 #define MST_CHANNEL_PLAIN    (MST_NOISE_MESSAGE - MST_NOISE_TAG) /* most of one record */
+#define MST_CHANNEL_CHUNK    (32u << 10) /* of plaintext: as much is delivered at once, or more */
 #define MST_CHANNEL_REKEY    65536u
 #define MST_TOKEN_ID         8
 
@@ -68,8 +69,9 @@ void mst_channel_accept(struct mst_secure_channel *channel, const uint8_t secret
                         const uint8_t public_key[MST_NOISE_KEY]);
 void mst_channel_clear(struct mst_secure_channel *channel); /* wipes, frees */
 
-/* Takes bytes from *in and appends what was in them to plain, until all are taken or the state
- * changes; call again while bytes are left and the state is WAITS or OPEN. */
+/* Takes bytes from *in and appends what was in them to plain, until all are taken, plain has
+ * MST_CHANNEL_CHUNK more or the state changes; call again while bytes are left and the
+ * state is WAITS or OPEN. */
 enum mst_channel_state mst_channel_receive(struct mst_secure_channel *channel, struct mst_span *in,
                                            struct mst_buf *plain);
 /* ASKED: answers with the token that token_id names; zeros if that is zeros; fresh random bytes if

@@ -46,6 +46,7 @@ void secure_rest(struct connection *connection)
 {
     if (connection->channel != NULL) {
         mst_buf_shrink(&connection->channel->output, 0);
+        mst_buf_shrink(&connection->channel->input, 0);
     }
     if (connection->pending.len == 0) {
         mst_buf_clear(&connection->plain);
