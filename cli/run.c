@@ -44,10 +44,20 @@ void worker_fail(struct worker *worker, int code)
     pthread_mutex_unlock(&worker->lock);
 }
 
+/* A signal that was sent before a command ended must count before the next one begins, also when
+ * nobody has looked at it yet: it is still pending, or `told` was set while the lock was held. */
+static bool signal_is_pending(void)
+{
+    sigset_t pending;
+    return sigpending(&pending) == 0 &&
+           (sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1 ||
+            sigismember(&pending, SIGHUP) == 1);
+}
+
 bool worker_is_stopping(struct worker *worker)
 {
     pthread_mutex_lock(&worker->lock);
-    bool stopping = worker->stopping;
+    bool stopping = worker->stopping || worker->told || signal_is_pending();
     pthread_mutex_unlock(&worker->lock);
     return stopping;
 }
@@ -219,6 +229,15 @@ static int wait_ms(int64_t until, int64_t now)
     return until == MUSTER_FOREVER ? -1 : ms > INT_MAX ? INT_MAX : (int)ms;
 }
 
+static bool take_signal(struct worker *worker, int signal_fd, struct signalfd_siginfo *info)
+{
+    pthread_mutex_lock(&worker->lock);
+    bool taken = read(signal_fd, info, sizeof(*info)) == (ssize_t)sizeof(*info);
+    worker->told = worker->told || taken;
+    pthread_mutex_unlock(&worker->lock);
+    return taken;
+}
+
 /* Until the last slot has ended. A broker that cannot be reached must not hold up a worker that was
  * told twice to go: its session will end without it. */
 static void watch(struct worker *worker, int signal_fd)
@@ -240,7 +259,7 @@ static void watch(struct worker *worker, int signal_fd)
         poll(fds, 2, wait_ms(until, now));
         struct signalfd_siginfo info;
         uint64_t woken;
-        if (read(signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+        if (take_signal(worker, signal_fd, &info)) {
             on_signal(worker, ++signals);
             leave_at = signals == 2 ? cli_now_ns() + LEAVE_AFTER : leave_at;
         }

@@ -30,6 +30,7 @@ struct worker {
     int wake_fd;           /* the watching thread looks again */
     pthread_mutex_t lock;  /* over all that follows, and the slots */
     bool stopping;         /* no further messages */
+    bool told;             /* a signal was taken; what it means is being carried out */
     bool killed;           /* what ran was killed: everything is given back */
     int code;
     int live; /* slots whose threads still run */
