@@ -218,7 +218,10 @@ static struct barrier *barrier_to_wait_at(struct step *step, struct session *ses
 
 static void join_in(struct step *step, struct barrier *barrier, struct wait *wait)
 {
-    const struct barrier_party *party = barrier_party_find(wait->session, barrier, wait->entry->id);
+    const struct barrier_party *party =
+        wait->session->has_recovered_parties
+            ? barrier_party_find(wait->session, barrier, wait->entry->id)
+            : NULL;
 
     wait->index = NOT_COUNTED;
     if (party != NULL) { /* it arrived before a restart */

@@ -74,6 +74,7 @@ static void party_add(struct core *core, struct barrier *barrier, const struct r
     if (session != NULL) {
         party->next_of_session = session->parties;
         session->parties = party;
+        session->has_recovered_parties |= core->recovered;
     }
 }
 

@@ -185,6 +185,7 @@ struct session {
     struct idmap accounts;            /* by object id */
     struct finished_ring finished[2]; /* of objects in memory, of durable ones: as after a replay */
     struct barrier_party *parties;    /* its arrivals at barriers, the latest first */
+    bool has_recovered_parties;       /* some arrived before a restart: they will wait again */
 };
 
 /* ---- names, handles, objects ---- */
