@@ -68,8 +68,10 @@ struct mst_span mst_client_output(struct mst_client *client)
         return mst_buf_span(&client->out);
     }
     if (mst_buf_size(&channel->output) == 0 && mst_buf_size(&client->out) > 0 &&
-        channel->state == MST_CHANNEL_OPEN) {
-        if (!mst_channel_seal(channel, mst_buf_span(&client->out))) {
+        channel->state == MST_CHANNEL_OPEN && !channel->finished) {
+        /* Nothing follows BYE: the end behind it tells the broker that this was no cut. */
+        if (!mst_channel_seal(channel, mst_buf_span(&client->out)) ||
+            (client->leaving && !mst_channel_finish(channel))) {
             client->renewing = true; /* out of memory: a new connection sends it again */
         }
         mst_buf_reset(&client->out);
