@@ -314,6 +314,22 @@ STORY(resume_needs_the_sessions_secret)
     raw_close(&r);
 }
 
+STORY(a_wait_that_is_not_named_on_the_way_back_is_withdrawn)
+{
+    struct raw r;
+
+    begin(&r, w);
+    raw_ask(&r, MST_OP_GET, 1);
+    raw_send(&r);
+    assert_int_equal(fact(w, "jobs", "waiting_getters"), 1);
+    come_back(&r, w, NULL, 0);
+    assert_int_equal(fact(w, "jobs", "waiting_getters"), 0);
+    tell(w, "z put jobs x");
+    tell(w, "z qsize jobs");
+    expect(w, "r RESUME OK; z put OK 1; z qsize OK ready=1 kept=1");
+    raw_close(&r);
+}
+
 STORY(what_is_pipelined_behind_a_refused_resume_is_discarded)
 {
     struct raw r;
@@ -475,6 +491,7 @@ int main(void)
         UNIT(a_handle_may_be_given_another_name),
         UNIT(a_cancel_of_what_does_not_wait_changes_nothing),
         UNIT(resume_needs_the_sessions_secret),
+        UNIT(a_wait_that_is_not_named_on_the_way_back_is_withdrawn),
         UNIT(what_is_pipelined_behind_a_refused_resume_is_discarded),
         UNIT(open_put_and_resume_pipeline),
         UNIT(a_put_beyond_the_credit_that_would_have_to_wait_is_limit_and_closes),
