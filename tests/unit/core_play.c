@@ -286,14 +286,20 @@ static void remove_all(struct play *play)
 
 void play_clear_up(struct play *play)
 {
-    for (size_t i = 0; i < play->w.clients_count; i++) {
+    size_t players = play->w.clients_count;
+
+    play->named = WORLD_CLIENTS;
+    world_hello_ttl(&play->w, "end", 0);
+    if (play_draw(play, 2) == 0) {
+        world_drain(&play->w);
+        assert_int_equal(core_figures(play->w.core).waits, 0);
+    }
+    for (size_t i = 0; i < players; i++) {
         if (play->w.clients[i].conn != 0 && is_alive(play, play->w.clients[i].name)) {
             play_lose(play, play->w.clients[i].name);
         }
     }
     world_advance(&play->w, DAY);
-    play->named = WORLD_CLIENTS;
-    world_hello_ttl(&play->w, "end", 0);
     remove_all(play);
     world_bye(&play->w, "end");
     world_advance(&play->w, DAY);
