@@ -169,3 +169,30 @@ void raw_read(struct raw *r)
         note(r->world, "%s closed", r->name);
     }
 }
+
+/* ---- how stories begin ---- */
+
+void raw_begin(struct raw *r, struct world *w)
+{
+    raw_open(r, w, "r");
+    raw_hello(r, 10 * SECOND);
+    raw_name(r, 0, "jobs");
+    expect(w, "r HELLO OK");
+}
+
+void raw_come_back(struct raw *r, struct mst_range *pending, size_t count)
+{
+    struct world *w = r->world;
+    struct raw old = *r;
+    struct mst_request *resume;
+
+    raw_close(r);
+    raw_open(r, w, "r");
+    memcpy(r->secret, old.secret, sizeof(r->secret));
+    resume = raw_ask(r, MST_OP_RESUME, 0);
+    resume->session = old.session;
+    resume->secret = mst_span_of(r->secret, sizeof(r->secret));
+    resume->pending = pending;
+    resume->pending_count = count;
+    raw_send(r);
+}

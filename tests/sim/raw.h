@@ -42,4 +42,9 @@ void raw_send(struct raw *r);
 void raw_bytes(struct raw *r, const void *bytes, size_t len);
 void raw_read(struct raw *r);
 
+/* Opens a session of 10 s that knows the queue jobs by handle 0. */
+void raw_begin(struct raw *r, struct world *w);
+/* Comes back to the session of r, on a new connection. */
+void raw_come_back(struct raw *r, struct mst_range *pending, size_t count);
+
 #endif
