@@ -122,6 +122,111 @@ static void step_request(struct world *w, const char *who, struct mst_request *r
     core_step(w->core, &event, &w->effects);
 }
 
+/* ---- frames that are sent again as they were, although parts of them are known ---- */
+
+static void send_again(struct world *w, const char *who, uint64_t id, size_t count)
+{
+    struct world_client *client = world_client(w, who);
+    struct event event = {.kind = EVENT_REQUEST, .session = client->session};
+
+    for (size_t i = 0; i < count; i++) {
+        world_request_of(w, who, id + i)->reply = NULL;
+    }
+    world_reconnect(w, who);
+    event.now_ns = w->now_ns;
+    event.conn = client->conn;
+    event.request = &world_request_of(w, who, id)->request;
+    core_step(w->core, &event, &w->effects);
+}
+
+static void expect_answers(const struct world *w, size_t replies, uint64_t answered)
+{
+    uint64_t n = 0;
+
+    assert_int_equal(w->effects.count, replies);
+    for (size_t i = 0; i < replies; i++) {
+        assert_int_equal(w->effects.items[i].reply.status, MST_OK);
+        n += w->effects.items[i].reply.answered;
+    }
+    assert_int_equal(n, answered);
+}
+
+static void a_frame_of_gets_brings_the_same_again_and_goes_on_waiting(void **state)
+{
+    struct world w;
+    uint64_t id;
+
+    (void)state;
+    world_open(&w, WORLD_DURABLE);
+    world_hello(&w, "a");
+    world_hello(&w, "b");
+    queue_put_all(&w, "b", "q", 2);
+    world_request(&w, "a", MST_OP_GET, "q")->count = 4;
+    id = world_send(&w);
+    world_lose(&w, "a");
+    send_again(&w, "a", id, 4);
+    expect_answers(&w, 1, 2);
+    assert_int_equal(w.effects.items[0].reply.deliveries[1].id, 2);
+    assert_int_equal(w.effects.items[0].reply.deliveries[1].number, 1);
+    assert_int_equal(core_figures(w.core).waits, 2);
+    queue_put_all(&w, "b", "q", 2);
+    assert_int_equal(queue_got(&w, "a", id + 3)->id, 4);
+    world_close(&w);
+}
+
+static void a_frame_of_puts_of_which_some_are_on_disk_puts_the_others(void **state)
+{
+    struct mst_span bodies[4];
+    struct mst_request *put;
+    struct world w;
+    uint64_t id;
+
+    (void)state;
+    world_open(&w, WORLD_DURABLE);
+    world_hello(&w, "a");
+    queue_get(&w, "a", "q", 1);
+    expect_reply(&w, "a", queue_update(&w, "a", "q", "maxsize", 2), MST_OK);
+    put = world_request(&w, "a", MST_OP_PUT, "q");
+    for (size_t i = 0; i < 4; i++) {
+        bodies[i] = mst_span_text(i < 2 ? "early" : "late");
+    }
+    put->bodies = bodies;
+    put->bodies_count = 4;
+    id = world_send(&w);
+    world_restart(&w); /* two are in, two stood in line */
+    send_again(&w, "a", id, 4);
+    expect_answers(&w, 1, 2);
+    assert_int_equal(world_stat(&w, "a", "q", "puts"), 2);
+    expect_reply(&w, "a", queue_update(&w, "a", "q", "maxsize", 4), MST_OK);
+    assert_int_equal(world_stat(&w, "a", "q", "puts"), 4);
+    expect_reply(&w, "a", id + 3, MST_OK);
+    world_close(&w);
+}
+
+static void a_frame_of_dones_finishes_nothing_twice(void **state)
+{
+    struct mst_request *done;
+    struct mst_run run = {1, 1, 3};
+    struct world w;
+    uint64_t id;
+
+    (void)state;
+    world_open(&w, WORLD_DURABLE);
+    world_hello(&w, "a");
+    queue_put_all(&w, "a", "q", 3);
+    queue_got(&w, "a", queue_get(&w, "a", "q", 3));
+    done = world_request(&w, "a", MST_OP_DONE, "q");
+    done->runs = &run;
+    done->runs_count = 1;
+    id = world_send(&w);
+    world_restart(&w);
+    send_again(&w, "a", id, 3);
+    expect_answers(&w, 1, 3);
+    assert_false(w.effects.items[0].reply.already); /* its first outcome */
+    assert_int_equal(world_stat(&w, "a", "q", "done"), 3);
+    world_close(&w);
+}
+
 static void ids_do_not_run_past_the_last_number(void **state)
 {
     struct world w;
@@ -204,6 +309,9 @@ int main(void)
         cmocka_unit_test(a_lease_gets_its_full_time_anew_after_a_restart),
         cmocka_unit_test(a_get_whose_delivery_is_over_says_so_when_asked_again),
         cmocka_unit_test(ids_sent_again_together_with_new_ones_count_as_in_flight),
+        cmocka_unit_test(a_frame_of_gets_brings_the_same_again_and_goes_on_waiting),
+        cmocka_unit_test(a_frame_of_puts_of_which_some_are_on_disk_puts_the_others),
+        cmocka_unit_test(a_frame_of_dones_finishes_nothing_twice),
         cmocka_unit_test(ids_do_not_run_past_the_last_number),
         cmocka_unit_test(all_waits_end_when_the_broker_goes_away),
         cmocka_unit_test(receipts_of_a_displaced_connection_are_not_heard),
