@@ -1,41 +1,7 @@
 /* test_core_barrier_away.c - what a barrier promises to parties that are away, and after a restart
  * of the broker (SEMANTICS 1.7 and 4). */
 #include "tests/unit/cmocka_all.h"
-#include "tests/unit/core_world.h"
-
-/* A world with a barrier "gate" for 3 and the clients a, b, c, and d who only looks on. */
-static void open_gate(struct world *w, enum world_storage storage)
-{
-    world_open(w, storage);
-    world_hello(w, "a");
-    world_hello(w, "b");
-    world_hello(w, "c");
-    world_hello(w, "d");
-}
-
-static uint64_t arrive_for(struct world *w, const char *who, int64_t timeout_ns)
-{
-    struct mst_request *request = world_request(w, who, MST_OP_BARRIER_WAIT, "gate");
-
-    request->parties = 3;
-    request->timeout_ns = timeout_ns;
-    return world_send(w);
-}
-
-static uint64_t arrive(struct world *w, const char *who)
-{
-    return arrive_for(w, who, MST_DEFAULT_TIMEOUT);
-}
-
-static void expect_passed(struct world *w, const char *who, uint64_t id, uint64_t index,
-                          uint64_t generation)
-{
-    const struct mst_reply *reply = expect_reply(w, who, id, MST_OK);
-
-    assert_int_equal(reply->index, index);
-    assert_int_equal(reply->generation, generation);
-    assert_false(reply->leader);
-}
+#include "tests/unit/core_gate.h"
 
 static void arrivals_survive_a_restart_and_waits_are_made_again(void **state)
 {
@@ -45,20 +11,20 @@ static void arrivals_survive_a_restart_and_waits_are_made_again(void **state)
     uint64_t c;
 
     (void)state;
-    open_gate(&w, WORLD_DURABLE);
-    a = arrive(&w, "a");
-    b = arrive(&w, "b");
+    gate_open(&w, WORLD_DURABLE);
+    a = gate_arrive(&w, "a");
+    b = gate_arrive(&w, "b");
     world_restart(&w);
     world_resume(&w, "b");
     world_resume(&w, "c");
-    c = arrive(&w, "c");
+    c = gate_arrive(&w, "c");
     expect_waiting(&w, "b", b); /* a is still away */
     world_reconnect(&w, "a");
     expect_waiting(&w, "c", c); /* connected, but not waiting again yet */
     world_resend(&w, "a");
-    expect_passed(&w, "a", a, 0, 0);
-    expect_passed(&w, "b", b, 1, 0);
-    expect_passed(&w, "c", c, 2, 0);
+    gate_expect_passed(&w, "a", a, 0, 0);
+    gate_expect_passed(&w, "b", b, 1, 0);
+    gate_expect_passed(&w, "c", c, 2, 0);
     world_close(&w);
 }
 
@@ -68,8 +34,8 @@ static void a_party_that_was_away_at_the_break_finds_its_outcome(void **state)
     uint64_t a;
 
     (void)state;
-    open_gate(&w, WORLD_DURABLE);
-    a = arrive(&w, "a");
+    gate_open(&w, WORLD_DURABLE);
+    a = gate_arrive(&w, "a");
     world_restart(&w);
     world_resume(&w, "d");
     world_do(&w, "d", MST_OP_BARRIER_ABORT, "gate");
@@ -87,9 +53,9 @@ static void who_comes_back_from_a_restart_without_its_wait_breaks_it(void **stat
     uint64_t b;
 
     (void)state;
-    open_gate(&w, WORLD_DURABLE);
-    a = arrive(&w, "a");
-    b = arrive(&w, "b");
+    gate_open(&w, WORLD_DURABLE);
+    a = gate_arrive(&w, "a");
+    b = gate_arrive(&w, "b");
     world_restart(&w);
     world_resume(&w, "b");
     world_give_up(&w, "a", a);
@@ -105,9 +71,9 @@ static void who_gives_up_while_it_is_away_breaks_it(void **state)
     uint64_t b;
 
     (void)state;
-    open_gate(&w, WORLD_DURABLE);
-    a = arrive(&w, "a");
-    b = arrive(&w, "b");
+    gate_open(&w, WORLD_DURABLE);
+    a = gate_arrive(&w, "a");
+    b = gate_arrive(&w, "b");
     world_lose(&w, "a");
     world_give_up(&w, "a", a);
     world_resume(&w, "a");
@@ -122,14 +88,14 @@ static void a_trip_is_kept_for_a_party_that_lost_its_connection_right_after(void
     uint64_t a;
 
     (void)state;
-    open_gate(&w, WORLD_DURABLE);
-    a = arrive(&w, "a");
-    arrive(&w, "b");
-    arrive(&w, "c");
+    gate_open(&w, WORLD_DURABLE);
+    a = gate_arrive(&w, "a");
+    gate_arrive(&w, "b");
+    gate_arrive(&w, "c");
     world_request_of(&w, "a", a)->reply = NULL; /* it was on its way when the connection broke */
     world_restart(&w);
     world_resume(&w, "a");
-    expect_passed(&w, "a", a, 0, 0);
+    gate_expect_passed(&w, "a", a, 0, 0);
     world_close(&w);
 }
 
@@ -139,12 +105,12 @@ static void a_broker_that_goes_away_breaks_no_barrier(void **state)
     uint64_t a;
 
     (void)state;
-    open_gate(&w, WORLD_DURABLE);
-    a = arrive(&w, "a");
+    gate_open(&w, WORLD_DURABLE);
+    a = gate_arrive(&w, "a");
     world_drain(&w);
     expect_reply(&w, "a", a, MST_UNAVAILABLE);
     assert_int_equal(world_stat(&w, "d", "gate", "broken"), 0);
-    expect_reply(&w, "b", arrive(&w, "b"), MST_UNAVAILABLE);
+    expect_reply(&w, "b", gate_arrive(&w, "b"), MST_UNAVAILABLE);
     world_confirm(&w, "a", a, 1);
     world_do(&w, "d", MST_OP_BARRIER_ABORT, "gate");
     expect_replies(&w, "a", a, 1); /* it was answered, and is not told twice */
