@@ -1,24 +1,69 @@
 /* blob.h - counted bytes: a message body is stored once, whoever refers to it.
  *
- * Not atomic: all references are counted within one thread. A blob never changes once made. */
+ * A near blob has its bytes in itself. A far blob is the body of a durable message: its bytes are
+ * apart, and once it has a place in the journal they can be given back; then it is away: it has a
+ * length and a place, and whoever wants its bytes reads them there.
+ * Not atomic: all references are counted within one thread. The bytes never change once made. */
 #ifndef MST_BLOB_H
 #define MST_BLOB_H
 
 #include "protocol/span.h"
 
+#define MST_BLOB_BYTES_MAX (UINT32_MAX >> 1)
+
 struct mst_blob {
     uint32_t references;
-    uint32_t len;
+    uint32_t len : 31;
+    uint32_t is_far : 1; /* `bytes` hold a struct mst_blob_far */
     uint8_t bytes[];
 };
 
-struct mst_blob *mst_blob_new(struct mst_span content); /* one reference; NULL: out of memory */
+struct mst_blob_far {
+    uint64_t place; /* in the journal; 0: not known */
+    uint8_t *bytes; /* owned; NULL: they are away, or there are none */
+};
+
+/* One reference each; NULL: out of memory, or more than MST_BLOB_BYTES_MAX. */
+struct mst_blob *mst_blob_new(struct mst_span content);
+struct mst_blob *mst_blob_new_far(struct mst_span content, uint64_t place);
+struct mst_blob *mst_blob_new_away(size_t len, uint64_t place);
 struct mst_blob *mst_blob_ref(struct mst_blob *blob);
 void mst_blob_unref(struct mst_blob **blob); /* nulls the caller's pointer; NULL is fine */
 
+/* Of far blobs only. */
+void mst_blob_set_place(struct mst_blob *blob, uint64_t place);
+/* Gives its bytes back if it is far, has a place, and they are here. Returns how many these were. */
+size_t mst_blob_send_away(struct mst_blob *blob);
+
+static inline const struct mst_blob_far *mst_blob_far(const struct mst_blob *blob)
+{
+    return (const struct mst_blob_far *)(const void *)blob->bytes;
+}
+
+/* Are its bytes elsewhere, in the journal? */
+static inline bool mst_blob_is_away(const struct mst_blob *blob)
+{
+    return blob->is_far && blob->len > 0 && mst_blob_far(blob)->bytes == NULL;
+}
+
+static inline uint64_t mst_blob_place(const struct mst_blob *blob) /* 0: none */
+{
+    return blob->is_far ? mst_blob_far(blob)->place : 0;
+}
+
+/* Bytes of it that are in memory. */
+static inline size_t mst_blob_here(const struct mst_blob *blob)
+{
+    return mst_blob_is_away(blob) ? 0 : blob->len;
+}
+
+/* NULL: none. Of a blob that is away: its length, and no data. */
 static inline struct mst_span mst_blob_span(const struct mst_blob *blob)
 {
-    return blob == NULL ? MST_SPAN_NONE : mst_span_of(blob->bytes, blob->len);
+    if (blob == NULL) {
+        return MST_SPAN_NONE;
+    }
+    return mst_span_of(blob->is_far ? mst_blob_far(blob)->bytes : blob->bytes, blob->len);
 }
 
 #endif

@@ -70,6 +70,7 @@ struct mst_delivery {
     uint64_t id;
     uint64_t number; /* first delivery = 1; peek: deliveries counted so far */
     struct mst_span body;
+    uint64_t place; /* not on the wire. body has no data yet: it stands there in the journal */
     int64_t priority;
     int64_t age_ns;
     struct mst_span headers; /* opaque to the broker; data == NULL: none */
@@ -87,17 +88,18 @@ struct mst_fact {
 
 /* Who holds or waits. Wire: [role, name, host, pid, session, since_ns, connected, detail]. */
 struct mst_party {
-    struct mst_span role; /* "holds", "gets", "puts", "joins", "waits", "leads" */
+    struct mst_span role; /* "holds", "took", "gets", "puts", "joins", "waits", "leads" */
     struct mst_span name;
     struct mst_span host;
     uint64_t pid;
     uint64_t session;
-    int64_t since_ns; /* how long ago it began */
+    int64_t since_ns; /* how long ago it began; -1: not known */
     bool connected;
-    struct mst_span detail; /* for holders "ID.N" of the delivery; may be empty */
+    struct mst_span detail; /* "holds": ID.N of the delivery; "took": how many; may be empty */
 };
 
-/* A row of LIST. Wire: [name, kind, ready, unfinished, waiting]. For events ready is the flag; for
+/* A row of LIST. Wire: [name, kind, ready, unfinished, waiting, leased, delayed, puts, gets,
+ * oldest_age_ns]; what comes after waiting is of queues only. For events ready is the flag; for
  * barriers ready is how many arrived and unfinished is parties. */
 struct mst_entry {
     struct mst_span name;
@@ -105,6 +107,11 @@ struct mst_entry {
     uint64_t ready;
     uint64_t unfinished;
     uint64_t waiting;
+    uint64_t leased;
+    uint64_t delayed;
+    uint64_t puts; /* since the queue was made; so are gets, which count deliveries */
+    uint64_t gets;
+    int64_t oldest_age_ns; /* of the ready messages; 0: there is none */
 };
 
 /* A row of SESSIONS. Wire: [id, name, host, pid, age_ns, connected, leases, waits]. */

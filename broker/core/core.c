@@ -314,11 +314,12 @@ int64_t core_next_deadline_ns(const struct core *core)
     return first == NULL ? MST_FOREVER : OWNER_CONST(first, struct timer, node)->at_ns;
 }
 
-enum mst_status core_recover(struct core *core, struct mst_span records)
+enum mst_status core_recover(struct core *core, struct mst_span records, uint64_t place)
 {
     struct mst_arena arena;
     enum mst_status status = MST_OK;
 
+    (void)place;
     core->recovered = true;
     mst_arena_init(&arena);
     while (records.len > 0 && status == MST_OK) {

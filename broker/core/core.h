@@ -17,6 +17,8 @@ struct core_config {
     bool strict;         /* nothing is created by use, only by DECLARE */
     bool has_storage;    /* durable objects may exist, and are the default */
     uint64_t memory_max; /* bytes charged for messages and waits; 0 = no limit */
+    uint64_t
+        bodies_max; /* recovery leaves bodies in the journal beyond so much memory; 0 = never */
     uint64_t objects_max;
     uint64_t sessions_max;
     uint64_t waits_max;
@@ -61,6 +63,7 @@ struct event {
     struct mst_span secret;   /* HELLO: MST_SECRET_BYTES fresh random bytes */
     struct mst_span identity; /* who the channel says it is; clear text: empty */
     struct core_permit permit;
+    bool storage_full; /* what would add to durable objects is refused with NO_SPACE, or waits */
 };
 
 enum effect_kind {
@@ -77,6 +80,12 @@ struct effect {
     const char *why;
 };
 
+/* A body in the encoded records. */
+struct core_body {
+    struct mst_blob *blob; /* far; it gets its place in the journal from whoever has written it */
+    size_t offset;         /* of its hash (protocol/body.h), in the records */
+};
+
 /* What a step wants done. Everything in it borrows from the core or from the arena, and is valid
  * until the next core_step. A reply to HELLO or RESUME with status OK carries the session that conn
  * now belongs to; another connection that had it gets EFFECT_CLOSE in the same step. */
@@ -85,9 +94,12 @@ struct effects {
     size_t count;
     size_t cap;
     struct mst_arena arena;
-    struct mst_buf records; /* durable records, encoded, for the journal: one atomic batch */
-    uint64_t records_seq;   /* number of the last of them */
-    bool out_of_memory;     /* an effect could not be stored: the engine must stop the process */
+    struct mst_buf records;   /* durable records, encoded, for the journal: one atomic batch */
+    uint64_t records_seq;     /* number of the last of them */
+    struct core_body *bodies; /* in records; borrowed: take a reference to keep a blob */
+    size_t bodies_count;
+    size_t bodies_cap;
+    bool out_of_memory; /* an effect could not be stored: the engine must stop the process */
 };
 
 void effects_init(struct effects *effects);
@@ -102,8 +114,37 @@ void core_step(struct core *core, const struct event *event, struct effects *eff
 /* When the next EVENT_TICK is wanted: a time on the deadline line, 0 = now, MST_FOREVER = never. */
 int64_t core_next_deadline_ns(const struct core *core);
 
-/* Recovery: applies the encoded records of one batch. Returns MST_OK or MST_PROTOCOL (not ours). */
-enum mst_status core_recover(struct core *core, struct mst_span records);
+/* Recovery: applies the encoded records of one batch, which stand at `place` in the journal: a body
+ * in them has the place plus its offset. 0: they stand nowhere, bodies stay in memory. Returns
+ * MST_OK or MST_PROTOCOL (not ours). */
+enum mst_status core_recover(struct core *core, struct mst_span records, uint64_t place);
+/* Where the time of the last record left off; core_step takes nothing earlier. */
+int64_t core_now_ns(const struct core *core);
+
+/* The durable state, written down as records: core_recover of all pieces makes an empty core equal
+ * to this one, but for what no record tells (core_dump). Changes nothing. */
+struct core_snapshot_body {
+    size_t offset; /* of its hash, in the records */
+    uint64_t from; /* its place before */
+};
+struct core_snapshot_port {
+    void *user;
+    /* Is the body that stands at place to be written into the snapshot? true: *bytes are its bytes
+     * until the next call. false: its place goes into the snapshot. Not asked for bodies without a
+     * place, which are always written. */
+    bool (*moves)(void *user, uint64_t place, size_t len, struct mst_span *bytes);
+    /* About 256 KiB of records, to be applied as a whole. bodies: those that moves gave. false:
+     * the snapshot ends. */
+    bool (*put)(void *user, struct mst_span records, const struct core_snapshot_body *bodies,
+                size_t bodies_count);
+};
+/* false: put said so, or out of memory. */
+bool core_snapshot(const struct core *core, const struct core_snapshot_port *port);
+/* Number of the last durable record. */
+uint64_t core_record_seq(const struct core *core);
+
+/* Bodies were sent away (mst_blob_send_away): so many bytes are not in memory any more. */
+void core_relieved(struct core *core, uint64_t bytes);
 
 /* A canonical text of the state that records make: equal texts, equal states. */
 bool core_dump(const struct core *core, bool durable_only, struct mst_buf *out);
@@ -111,6 +152,8 @@ bool core_dump(const struct core *core, bool durable_only, struct mst_buf *out);
 /* Figures for logs and metrics. */
 struct core_figures {
     uint64_t objects, sessions, connected, waits, messages, memory;
+    uint64_t durable_messages;
+    uint64_t durable_bytes; /* about what core_snapshot would write, bodies included */
 };
 struct core_figures core_figures(const struct core *core);
 

@@ -122,7 +122,7 @@ void engine_free(struct engine **owner)
 enum mst_status engine_recover(struct engine *engine, struct mst_span records, uint64_t seq)
 {
     engine->flight_seq = engine->durable_seq = seq;
-    return core_recover(engine->core, records);
+    return core_recover(engine->core, records, 0);
 }
 
 void engine_configure(struct engine *engine, const struct engine_config *config)

@@ -111,16 +111,21 @@ static bool batch_can_go(const struct engine *engine)
 
 static void hand_over_batch(struct engine *engine)
 {
-    uint64_t durable_seq;
+    const struct journal_table *journal;
+    struct core_figures figures;
+    struct journal_batch batch;
 
     if (!batch_can_go(engine)) {
         return;
     }
+    journal = engine->journal->table;
+    figures = core_figures(engine->core);
+    batch = (struct journal_batch){&engine->batch, engine->batch_seq, figures.durable_bytes,
+                                   figures.durable_messages};
     engine->flight_seq = engine->batch_seq;
-    durable_seq = journal_append(engine->journal, mst_buf_span(&engine->batch), engine->batch_seq);
-    mst_buf_reset(&engine->batch);
+    journal->append(engine->journal, &batch);
     mst_buf_shrink(&engine->batch, BATCH_IDLE_BYTES);
-    engine_durable(engine, durable_seq);
+    engine_durable(engine, journal->durable(engine->journal));
 }
 
 static void send_output(struct engine *engine, struct member *member)

@@ -1,21 +1,70 @@
-/* journal.h - which records are durable: what the engine needs of a journal.
+/* journal.h - which records are durable, and bodies that are not in memory: what the engine needs
+ * of a journal.
  *
  * The engine hands over one batch of encoded records at a time, and the next only when that one is
- * durable; records that come meanwhile wait for the next batch (group commit). A journal that
- * writes in the background returns from append at once, and its owner tells the engine later with
- * engine_durable. Must not know: what the records say, who waits for them. */
+ * durable; records that come meanwhile wait for the next batch (group commit). Nothing calls back:
+ * after any `done` of a job (job.h) the engine's turn looks what has become durable, which bodies
+ * have been read. Must not know: what the records say, who waits for them. */
 #ifndef JOURNAL_H
 #define JOURNAL_H
 
+#include "protocol/buf.h"
 #include "protocol/span.h"
 
 struct journal;
 
+/* A place is where bytes stand in the journal: the number of the file and the offset in it. 0 is
+ * nowhere. Adding an offset within a batch to the batch's place gives the place of a part of it. */
+#define JOURNAL_PLACE_OFFSET_BITS 40
+#define JOURNAL_FILE_BYTES_MAX    (UINT64_C(1) << JOURNAL_PLACE_OFFSET_BITS)
+#define JOURNAL_FILES_MAX         (UINT64_C(1) << 24) /* numbers that a data directory may use up */
+
+struct journal_batch {
+    struct mst_buf *records; /* taken: empty afterwards, with other memory or none */
+    uint64_t seq;            /* number of the last of them */
+    uint64_t live_bytes;     /* about what the durable state takes in records */
+    uint64_t kept;           /* durable messages: consuming each must stay possible */
+};
+
+/* A body that is to be read back. The memory is the caller's and stays until it comes back out of
+ * journal_fetched. A body stands in the journal as its hash (protocol/body.h) and its bytes; place is that of
+ * the hash. */
+struct journal_fetch {
+    uint64_t place;
+    size_t len;   /* of the body */
+    uint8_t *out; /* len bytes */
+    void *user;   /* the caller's */
+    struct journal_fetch *next;
+};
+
+/* The figures of a journal, for logs and metrics. */
+struct journal_figures {
+    uint64_t files, file_bytes, live_bytes, batches, records_bytes, compactions, syncs;
+    int64_t sync_ns_last; /* how long the last write and sync took; 0: none since last asked */
+};
+
 struct journal_table {
-    /* Takes a batch that is applied as a whole or not at all; seq is the number of its last record.
-     * records is borrowed during the call. Returns the number up to which all is durable now: seq
-     * for a journal that writes at once. Failure to write ends the process (DESIGN 6). */
-    uint64_t (*append)(struct journal *journal, struct mst_span records, uint64_t seq);
+    /* Takes a batch that is applied as a whole or not at all. Returns the place of the first byte
+     * of the records; 0: bodies cannot be read back from here. */
+    uint64_t (*append)(struct journal *journal, const struct journal_batch *batch);
+    /* The number up to which all is durable now. */
+    uint64_t (*durable)(const struct journal *journal);
+    /* Little room is left: what puts more in is to be refused, what takes out goes on. */
+    bool (*is_full)(const struct journal *journal);
+    /* A write or a sync failed: nothing may be acknowledged any more, the broker is to end with
+     * this message. NULL: all is well. */
+    const char *(*failure)(const struct journal *journal);
+    void (*fetch)(struct journal *journal, struct journal_fetch *fetch);
+    struct journal_fetch *(*fetched)(struct journal *journal); /* one that is there, or NULL */
+    /* Once a turn, also when nothing is to be written: closing batches, compaction. */
+    void (*turn)(struct journal *journal, int64_t now_ns);
+    int64_t (*next_deadline_ns)(const struct journal *journal); /* when turn is wanted */
+    /* A backup. begin: false: one is being made already. size: 0: not ready yet; then the bytes of
+     * the file, which are read with fetch_raw (no hash), offset from 0. */
+    bool (*backup_begin)(struct journal *journal);
+    uint64_t (*backup_size)(const struct journal *journal);
+    void (*backup_read)(struct journal *journal, uint64_t offset, struct journal_fetch *fetch);
+    void (*backup_end)(struct journal *journal);
     void (*free)(struct journal *journal);
 };
 
@@ -24,13 +73,7 @@ struct journal {
     const struct journal_table *table;
 };
 
-static inline uint64_t journal_append(struct journal *journal, struct mst_span records,
-                                      uint64_t seq)
-{
-    return journal->table->append(journal, records, seq);
-}
-
-/* Nulls the caller's pointer; NULL is fine. */
+/* Nulls the caller's pointer; NULL is fine. No job of it may be under way. */
 static inline void journal_free(struct journal **journal)
 {
     if (*journal != NULL) {

@@ -15,6 +15,7 @@ struct batch {
 struct memory_journal {
     struct journal journal; /* first */
     bool at_once;
+    bool full;
     struct batch *batches;
     size_t count;
     size_t cap;
@@ -39,12 +40,13 @@ static void must(bool ok)
     }
 }
 
-static uint64_t memory_append(struct journal *journal, struct mst_span records, uint64_t seq)
+static uint64_t memory_append(struct journal *journal, const struct journal_batch *given)
 {
     struct memory_journal *memory = memory_of(journal);
-    struct batch batch = {malloc(records.len + 1), records.len, seq};
+    struct mst_span records = mst_buf_span(given->records);
+    struct batch batch = {malloc(records.len + 1), records.len, given->seq};
 
-    assert(memory->count == 0 || memory->batches[memory->count - 1].seq < seq);
+    assert(memory->count == 0 || memory->batches[memory->count - 1].seq < given->seq);
     if (memory->count == memory->cap) {
         memory->cap = memory->cap == 0 ? 16 : memory->cap * 2;
         memory->batches = realloc(memory->batches, memory->cap * sizeof(*memory->batches));
@@ -52,7 +54,11 @@ static uint64_t memory_append(struct journal *journal, struct mst_span records, 
     must(batch.bytes != NULL && memory->batches != NULL);
     memcpy(batch.bytes, records.data, records.len);
     memory->batches[memory->count++] = batch;
-    return memory->at_once ? journal_memory_sync(journal) : journal_memory_durable(journal);
+    mst_buf_reset(given->records);
+    if (memory->at_once) {
+        journal_memory_sync(journal);
+    }
+    return 0;
 }
 
 static void memory_free(struct journal *journal)
@@ -66,7 +72,82 @@ static void memory_free(struct journal *journal)
     free(memory);
 }
 
-static const struct journal_table memory_table = {memory_append, memory_free};
+static bool memory_is_full(const struct journal *journal)
+{
+    return memory_of_const(journal)->full;
+}
+
+static const char *memory_failure(const struct journal *journal)
+{
+    (void)journal;
+    return NULL;
+}
+
+/* Nothing has a place, so nothing is fetched, and there is nothing to back up. */
+static void memory_fetch(struct journal *journal, struct journal_fetch *fetch)
+{
+    (void)journal;
+    (void)fetch;
+    must(false);
+}
+
+static struct journal_fetch *memory_fetched(struct journal *journal)
+{
+    (void)journal;
+    return NULL;
+}
+
+static void memory_turn(struct journal *journal, int64_t now_ns)
+{
+    (void)journal;
+    (void)now_ns;
+}
+
+static int64_t memory_next_deadline_ns(const struct journal *journal)
+{
+    (void)journal;
+    return INT64_MAX;
+}
+
+static bool memory_backup_begin(struct journal *journal)
+{
+    (void)journal;
+    return false;
+}
+
+static uint64_t memory_backup_size(const struct journal *journal)
+{
+    (void)journal;
+    return 0;
+}
+
+static void memory_backup_read(struct journal *journal, uint64_t offset,
+                               struct journal_fetch *fetch)
+{
+    (void)offset;
+    memory_fetch(journal, fetch);
+}
+
+static void memory_backup_end(struct journal *journal)
+{
+    (void)journal;
+}
+
+static const struct journal_table memory_table = {
+    .append = memory_append,
+    .durable = journal_memory_durable,
+    .is_full = memory_is_full,
+    .failure = memory_failure,
+    .fetch = memory_fetch,
+    .fetched = memory_fetched,
+    .turn = memory_turn,
+    .next_deadline_ns = memory_next_deadline_ns,
+    .backup_begin = memory_backup_begin,
+    .backup_size = memory_backup_size,
+    .backup_read = memory_backup_read,
+    .backup_end = memory_backup_end,
+    .free = memory_free,
+};
 
 struct journal *journal_memory_new(bool at_once)
 {
@@ -112,4 +193,9 @@ uint64_t journal_memory_durable(const struct journal *journal)
     const struct memory_journal *memory = memory_of_const(journal);
 
     return memory->durable_count == 0 ? 0 : memory->batches[memory->durable_count - 1].seq;
+}
+
+void journal_memory_fill(struct journal *journal, bool full)
+{
+    memory_of(journal)->full = full;
 }

@@ -16,4 +16,7 @@ size_t journal_memory_batches(const struct journal *journal);
 struct mst_span journal_memory_batch(const struct journal *journal, size_t i);
 uint64_t journal_memory_durable(const struct journal *journal);
 
+/* Little room is left, says the test; or not any more. */
+void journal_memory_fill(struct journal *journal, bool full);
+
 #endif

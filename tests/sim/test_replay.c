@@ -85,7 +85,7 @@ static void check_recovery(const struct world *w)
     core = core_new(&config);
     assert_non_null(core);
     for (size_t i = 0; i < journal_memory_batches(w->journal); i++) {
-        assert_int_equal(core_recover(core, journal_memory_batch(w->journal, i)), MST_OK);
+        assert_int_equal(core_recover(core, journal_memory_batch(w->journal, i), 0), MST_OK);
     }
     made = dump(core);
     assert_string_equal(live, made);
@@ -176,7 +176,7 @@ static void records_that_are_not_ours_are_refused(void **state)
     core = core_new(&config);
     assert_non_null(core);
     memset(bytes, 0xee, sizeof(bytes));
-    assert_int_equal(core_recover(core, mst_span_of(bytes, sizeof(bytes))), MST_PROTOCOL);
+    assert_int_equal(core_recover(core, mst_span_of(bytes, sizeof(bytes)), 0), MST_PROTOCOL);
     core_free(&core);
 }
 

@@ -311,8 +311,9 @@ static void check_follower(struct world *w)
     struct mst_buf made;
 
     while (w->followed < journal_memory_batches(w->journal)) {
-        assert_int_equal(core_recover(w->follower, journal_memory_batch(w->journal, w->followed++)),
-                         MST_OK);
+        struct mst_span batch = journal_memory_batch(w->journal, w->followed++);
+
+        assert_int_equal(core_recover(w->follower, batch, 0), MST_OK);
     }
     if (w->unchecked || w->engine == NULL) {
         return;

@@ -124,7 +124,7 @@ void expect_replay_is_equal(struct world *w)
     char *live = dump_text(w->core);
     char *replayed;
 
-    assert_int_equal(core_recover(again, mst_buf_span(&w->journal)), MST_OK);
+    assert_int_equal(core_recover(again, mst_buf_span(&w->journal), 0), MST_OK);
     replayed = dump_text(again);
     if (w->config.has_storage) {
         assert_string_equal(live, replayed);
@@ -152,7 +152,7 @@ void world_restart(struct world *w)
     core_free(&w->core);
     w->config.boot[0]++;
     w->core = new_core(w);
-    assert_int_equal(core_recover(w->core, mst_buf_span(&w->journal)), MST_OK);
+    assert_int_equal(core_recover(w->core, mst_buf_span(&w->journal), 0), MST_OK);
     for (size_t i = 0; i < w->clients_count; i++) {
         w->clients[i].conn = 0;
     }

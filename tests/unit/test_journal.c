@@ -5,7 +5,15 @@
 
 static void append(struct journal *journal, const char *text, uint64_t seq, uint64_t durable)
 {
-    assert_int_equal(journal_append(journal, mst_span_text(text), seq), durable);
+    struct mst_buf records;
+    struct journal_batch batch = {.records = &records, .seq = seq};
+
+    mst_buf_init(&records);
+    assert_true(mst_buf_append(&records, text, strlen(text)));
+    assert_int_equal(journal->table->append(journal, &batch), 0);
+    assert_int_equal(journal->table->durable(journal), durable);
+    assert_int_equal(mst_buf_size(&records), 0);
+    mst_buf_clear(&records);
 }
 
 static void batches_are_durable_when_synced(void **state)
