@@ -85,7 +85,11 @@ static void party_json(struct out *out, const muster_party *party)
     json_text(out, "host", party->host);
     json_count(out, "pid", party->pid);
     json_count(out, "session", party->session);
-    json_seconds(out, "since", party->since_ns);
+    if (party->since_ns >= 0) {
+        json_seconds(out, "since", party->since_ns);
+    } else {
+        json_text(out, "since", NULL);
+    }
     json_bool(out, "connected", party->connected);
     json_text(out, "detail", party->detail);
     json_close(out);
@@ -144,7 +148,11 @@ static void parties_table(struct cli *cli, const muster_stat *stat)
         table_cell(&table, "%s", party->role);
         table_cell(&table, "%s@%s:%llu", party->name, party->host, (unsigned long long)party->pid);
         table_cell(&table, "%llu", (unsigned long long)party->session);
-        table_age(&table, party->since_ns);
+        if (party->since_ns >= 0) {
+            table_age(&table, party->since_ns);
+        } else {
+            table_cell(&table, "-");
+        }
         table_cell(&table, "%s", party->connected ? "connected" : "away");
         table_cell(&table, "%s", party->detail != NULL ? party->detail : "");
     }

@@ -134,8 +134,16 @@ static bool show_entries(const struct mst_reply *reply,
 {
     for (size_t i = 0; i < reply->entries_count; i++) {
         const struct mst_entry *from = &reply->entries[i];
-        muster_entry entry = {text_of(from->name), (enum muster_kind)from->kind, from->ready,
-                              from->unfinished, from->waiting};
+        muster_entry entry = {.name = text_of(from->name),
+                              .kind = (enum muster_kind)from->kind,
+                              .ready = from->ready,
+                              .unfinished = from->unfinished,
+                              .waiting = from->waiting,
+                              .leased = from->leased,
+                              .delayed = from->delayed,
+                              .puts = from->puts,
+                              .gets = from->gets,
+                              .oldest_age_ns = from->oldest_age_ns};
 
         if (!row(&entry, user)) {
             return false;

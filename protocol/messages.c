@@ -281,6 +281,11 @@ static const struct mst_field w_entry[] = {
     FIELD(mst_entry, U64, ready, 0, 0),
     FIELD(mst_entry, U64, unfinished, 0, 0),
     FIELD(mst_entry, U64, waiting, 0, 0),
+    FIELD(mst_entry, U64, leased, 0, 0),
+    FIELD(mst_entry, U64, delayed, 0, 0),
+    FIELD(mst_entry, U64, puts, 0, 0),
+    FIELD(mst_entry, U64, gets, 0, 0),
+    FIELD(mst_entry, I64, oldest_age_ns, 0, 0),
 };
 static const struct mst_field w_session[] = {
     FIELD(mst_session_row, U64, id, 0, 0),

@@ -207,6 +207,7 @@ void pile_return(struct pile *pile, struct message *message); /* takes its own p
 void pile_remove(struct pile *pile, struct message *message);
 struct message *pile_first(const struct pile *pile);  /* next to be delivered, or NULL */
 struct message *pile_oldest(const struct pile *pile); /* smallest id, or NULL */
+int64_t queue_oldest_age(const struct queue *queue, int64_t now_ns); /* of the ready; 0: none */
 /* Up to max messages behind `after` (NULL: from the first) in order of delivery; returns how many.
  */
 size_t pile_look(const struct pile *pile, const struct message *after, struct message **out,

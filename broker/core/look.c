@@ -117,7 +117,14 @@ void decide_peek(struct step *step, struct session *session, const struct mst_re
 
 /* ---- list ---- */
 
-static struct mst_entry list_row(const struct object *object)
+int64_t queue_oldest_age(const struct queue *queue, int64_t now_ns)
+{
+    const struct message *oldest = pile_oldest(&queue->ready);
+
+    return oldest == NULL ? 0 : now_ns - oldest->put_ns;
+}
+
+static struct mst_entry list_row(const struct object *object, int64_t now_ns)
 {
     struct mst_entry row = {.name = object_name(object), .kind = (uint64_t)object->kind};
 
@@ -127,6 +134,11 @@ static struct mst_entry list_row(const struct object *object)
         row.ready = queue->ready.count;
         row.unfinished = queue->unfinished;
         row.waiting = queue->getters.count + queue->putters.count + queue->joiners.count;
+        row.leased = queue->leased;
+        row.delayed = queue->delayed;
+        row.puts = queue->puts;
+        row.gets = queue->gets;
+        row.oldest_age_ns = queue_oldest_age(queue, now_ns);
     } else if (object->kind == MST_KIND_EVENT) {
         const struct event_object *event = (const struct event_object *)object;
 
@@ -224,6 +236,6 @@ void decide_list(struct step *step, struct session *session, const struct mst_re
     reply->entries = mst_arena_take(arena, (names.count + 1) * sizeof(*reply->entries));
     must(reply->entries != NULL);
     for (size_t i = 0; i < names.count; i++) {
-        reply->entries[reply->entries_count++] = list_row(names.items[i]);
+        reply->entries[reply->entries_count++] = list_row(names.items[i], core->now_ns);
     }
 }

@@ -86,16 +86,13 @@ static const char *side_name(unsigned sides)
 
 static void add_queue(struct stat *stat, const struct queue *queue)
 {
-    const struct message *oldest = pile_oldest(&queue->ready);
-
     add_count(stat, "ready", queue->ready.count);
     add_count(stat, "leased", queue->leased);
     add_count(stat, "delayed", queue->delayed);
     add_count(stat, "kept", queue_kept(queue));
     add_count(stat, "unfinished", queue->unfinished);
     add_count(stat, "bytes", queue->kept_bytes);
-    add_number(stat, "oldest_age_ns",
-               oldest == NULL ? 0 : stat->step->core->now_ns - oldest->put_ns);
+    add_number(stat, "oldest_age_ns", queue_oldest_age(queue, stat->step->core->now_ns));
     add_count(stat, "waiting_getters", queue->getters.count);
     add_count(stat, "waiting_putters", queue->putters.count);
     add_count(stat, "waiting_joiners", queue->joiners.count);
@@ -193,6 +190,22 @@ static void add_holders(struct stat *stat, const struct queue *queue)
     }
 }
 
+/* Messages taken in mode auto have left the queue, but a join waits until they are done. When each
+ * of them was taken is not kept. */
+static void add_takers(struct stat *stat, const struct queue *queue)
+{
+    for (const struct link *l = queue->accounts.next; l != &queue->accounts; l = l->next) {
+        const struct account *account = OWNER_CONST(l, struct account, in_queue);
+        struct mst_party *party = account->taken > 0 ? who_add(stat, "took", 0) : NULL;
+
+        if (party != NULL) {
+            who_session(party, account->session);
+            party->since_ns = -1;
+            party->detail = step_printf(stat->step, "%llu", (unsigned long long)account->taken);
+        }
+    }
+}
+
 static int by_seq(const void *a, const void *b)
 {
     const struct place *left = *(const struct place *const *)a;
@@ -274,6 +287,7 @@ void decide_stat(struct step *step, struct session *session, const struct mst_re
 
         add_queue(&stat, queue);
         add_holders(&stat, queue);
+        add_takers(&stat, queue);
         add_line(&stat, &queue->getters, "gets");
         add_line(&stat, &queue->putters, "puts");
         add_line(&stat, &queue->joiners, "joins");

@@ -467,14 +467,14 @@ MUSTER_API const char *muster_stat_fact(const muster_stat *stat, size_t i, int64
 /* A number by name; false: there is none of that name. */
 MUSTER_API bool muster_stat_number(const muster_stat *stat, const char *name, int64_t *number_out);
 typedef struct {
-    const char *role; /* "holds", "gets", "puts", "joins", "waits", "leads" */
+    const char *role; /* "holds", "took", "gets", "puts", "joins", "waits", "leads" */
     const char *name;
     const char *host;
     uint64_t pid;
     uint64_t session;
-    int64_t since_ns; /* how long ago it began */
+    int64_t since_ns; /* how long ago it began; -1: not known */
     bool connected;
-    const char *detail; /* holders: "ID.N" of the delivery */
+    const char *detail; /* "holds": ID.N of the delivery; "took": how many, in mode auto */
 } muster_party;
 MUSTER_API size_t muster_stat_parties(const muster_stat *stat);
 MUSTER_API const muster_party *muster_stat_party(const muster_stat *stat, size_t i);
@@ -483,6 +483,9 @@ typedef struct {
     const char *name;
     enum muster_kind kind;
     uint64_t ready, unfinished, waiting;
+    uint64_t leased, delayed; /* this and what follows is of queues only */
+    uint64_t puts, gets;      /* since it was made; gets count deliveries */
+    int64_t oldest_age_ns;    /* of the ready messages; 0: there is none */
 } muster_entry;
 /* Calls row for each object whose name matches (NULL: all), in order of name; strings are valid
  * during the call. row returns false to stop. */

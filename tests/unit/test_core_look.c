@@ -281,6 +281,29 @@ static void a_row_counts_what_is_ready_unfinished_and_waiting(void **state)
     world_close(&w);
 }
 
+static void the_row_of_a_queue_counts_what_a_live_view_shows(void **state)
+{
+    struct world w;
+    const struct mst_reply *reply;
+
+    (void)state;
+    open_two(&w);
+    put(&w, "q", "1", 0, 0);
+    world_advance(&w, SECOND);
+    put(&w, "q", "2", 0, 0);
+    put(&w, "q", "3", 0, 9 * SECOND);
+    expect_reply(&w, "b", get(&w, "b", "q", 0), MST_OK);
+    world_advance(&w, SECOND);
+    reply = list(&w, NULL, NULL, 100, MST_KIND_NONE);
+    assert_int_equal(reply->entries_count, 1);
+    assert_int_equal(reply->entries[0].leased, 1);
+    assert_int_equal(reply->entries[0].delayed, 1);
+    assert_int_equal(reply->entries[0].puts, 3);
+    assert_int_equal(reply->entries[0].gets, 1);
+    assert_true(reply->entries[0].oldest_age_ns == SECOND);
+    world_close(&w);
+}
+
 /* ---- stat ---- */
 
 static void stat_counts_ready_leased_delayed_and_what_happened(void **state)
@@ -372,6 +395,30 @@ static void stat_tells_who_holds_and_who_waits_in_order(void **state)
     world_close(&w);
 }
 
+/* A join waits for them, but they have left the queue, so no lease tells of them. */
+static void stat_tells_who_took_in_mode_auto_and_is_not_done(void **state)
+{
+    struct world w;
+    const struct mst_reply *reply;
+    uint64_t id;
+
+    (void)state;
+    open_two(&w);
+    for (int i = 0; i < 3; i++) {
+        put(&w, "q", "1", 0, 0);
+        world_request(&w, "b", MST_OP_GET, "q")->mode = MST_GET_AUTO;
+        id = world_send(&w);
+        expect_reply(&w, "b", id, MST_OK);
+        world_confirm(&w, "b", id, 1);
+    }
+    expect_reply(&w, "b", world_do(&w, "b", MST_OP_TASK_DONE, "q"), MST_OK);
+    reply = expect_reply(&w, "a", world_do(&w, "a", MST_OP_STAT, "q"), MST_OK);
+    assert_int_equal(reply->who_count, 1);
+    expect_party(&reply->who[0], "took", "b", "2", true);
+    assert_int_equal(reply->who[0].since_ns, -1);
+    world_close(&w);
+}
+
 static void the_holder_of_a_detached_lease_is_named_after_its_end(void **state)
 {
     struct world w;
@@ -408,9 +455,11 @@ int main(void)
         cmocka_unit_test(list_is_in_order_of_name_and_matches_patterns_and_kinds),
         cmocka_unit_test(pages_of_a_list_show_every_name_once_in_order),
         cmocka_unit_test(a_row_counts_what_is_ready_unfinished_and_waiting),
+        cmocka_unit_test(the_row_of_a_queue_counts_what_a_live_view_shows),
         cmocka_unit_test(stat_counts_ready_leased_delayed_and_what_happened),
         cmocka_unit_test(stat_tells_settings_of_its_kind_only),
         cmocka_unit_test(stat_tells_who_holds_and_who_waits_in_order),
+        cmocka_unit_test(stat_tells_who_took_in_mode_auto_and_is_not_done),
         cmocka_unit_test(the_holder_of_a_detached_lease_is_named_after_its_end),
     };
 
