@@ -12,6 +12,7 @@ void core_config_init(struct core_config *config)
     config->objects_max = 100000;
     config->sessions_max = 100000;
     config->waits_max = 1000000;
+    config->queues_apart_max = 200;
     config->put_credit = MST_PUT_CREDIT;
     config->put_credit_bytes = MST_PUT_CREDIT_BYTES;
     config->frame_bytes_max = MST_FRAME_BYTES_MAX;
@@ -260,6 +261,7 @@ static void leases_begin_anew(struct core *core, struct queue *queue)
 static void begin_anew(struct core *core)
 {
     core->recovered = false;
+    figures_begin_anew(core);
     for (struct link *l = core->sessions_order.next; l != &core->sessions_order; l = l->next) {
         struct session *session = OWNER(l, struct session, in_core);
 

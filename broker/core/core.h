@@ -7,6 +7,7 @@
 #ifndef CORE_H
 #define CORE_H
 
+#include "broker/core/figures.h"
 #include "protocol/arena.h"
 #include "protocol/buf.h"
 #include "protocol/message.h"
@@ -22,6 +23,7 @@ struct core_config {
     uint64_t objects_max;
     uint64_t sessions_max;
     uint64_t waits_max;
+    uint64_t queues_apart_max; /* whose figures are counted apart */
     uint64_t put_credit;       /* blocked puts of one session into one queue */
     uint64_t put_credit_bytes; /* and their body bytes */
     uint64_t frame_bytes_max;  /* a reply must fit; told in the welcome */
@@ -156,6 +158,14 @@ struct core_figures {
     uint64_t durable_bytes; /* about what core_snapshot would write, bodies included */
 };
 struct core_figures core_figures(const struct core *core);
+
+/* All queues, looked at a few at a time between other calls: core_walk_begin, then core_walk until
+ * it returns false. Each looks at up to max objects more; queues that are counted apart come out
+ * one by one, at most max, the others are added to rest. One walk at a time; changes nothing that
+ * records make. */
+void core_walk_begin(struct core *core, struct queue_figures *rest);
+bool core_walk(struct core *core, int64_t now_ns, size_t max, struct queue_figures *out,
+               size_t *count_out, struct queue_figures *rest);
 
 /* HUP and tests: new limits from now on; nothing that exists is cut off. */
 void core_configure(struct core *core, const struct core_config *config);

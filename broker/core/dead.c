@@ -129,6 +129,7 @@ static void move_message(struct core *core, struct queue *from, struct queue *to
     to->next_id = message->id + 1;
     to->kept_bytes += message->body->len;
     to->puts++;
+    to->counts->puts++;
     queue_begin(to, 1);
     message_extra(core, to, message);
     message_arm(core, to, message);

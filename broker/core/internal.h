@@ -213,6 +213,13 @@ int64_t queue_oldest_age(const struct queue *queue, int64_t now_ns); /* of the r
 size_t pile_look(const struct pile *pile, const struct message *after, struct message **out,
                  size_t max);
 
+/* ---- figures.c: what is counted for metrics ---- */
+
+bool figures_attach(struct core *core, struct queue *queue); /* false: out of memory */
+void figures_detach(struct core *core, struct queue *queue);
+void figures_begin_anew(struct core *core);
+void figures_step_over(struct core *core, const struct object *object); /* it is being removed */
+
 /* ---- queue.c, queue_put.c, queue_get.c, queue_done.c, queue_admin.c, dead.c, dedup.c ---- */
 
 struct queue *queue_new(struct core *core, enum mst_kind kind, uint64_t first_id);
@@ -253,7 +260,7 @@ void decide_nack(struct step *step, struct session *session, const struct mst_re
 void decide_extend(struct step *step, struct session *session, const struct mst_request *request);
 /* A delivery ends unfinished: back to its place, to the dead letters, or out. */
 void lease_return(struct step *step, struct lease *lease, bool counted, int64_t delay_ns,
-                  const char *why);
+                  enum redelivery why);
 void lease_due(struct step *step, struct lease *lease);
 void lease_free(struct core *core, struct lease *lease); /* unlinks; the message stays leased */
 void lease_taken(struct core *core, struct lease *lease, const struct record *record);

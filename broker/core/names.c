@@ -380,6 +380,7 @@ void object_forget(struct core *core, struct object *object)
     struct slot *slot = object->slot;
 
     idmap_remove(&core->objects, object->id);
+    figures_step_over(core, object);
     object_free(core, object);
     slot->object = NULL;
     slot->gone = true;

@@ -74,6 +74,7 @@ static void count_duplicate(struct core *core, const struct record *record)
     if (queue != NULL && record->op == MST_OP_PUT && record->numbers_count > PUT_DUPLICATE &&
         record->numbers[PUT_DUPLICATE] != 0) {
         queue->duplicates++;
+        queue->counts->duplicates++;
     }
 }
 

@@ -15,7 +15,8 @@ struct queue *queue_new(struct core *core, enum mst_kind kind, uint64_t first_id
 {
     struct queue *queue = calloc(1, sizeof(*queue));
 
-    if (queue == NULL) {
+    if (queue == NULL || !figures_attach(core, queue)) {
+        free(queue);
         return NULL;
     }
     pile_init(&queue->ready, kind);
@@ -128,6 +129,7 @@ void queue_finish(struct core *core, struct queue *queue, enum mst_tally why, ui
     queue->unfinished -= count;
     queue->tallies[why] += count;
     queue->totals[why] += count;
+    queue->counts->left[why] += count;
     object_mark_dirty(core, &queue->object);
 }
 
@@ -270,6 +272,7 @@ void queue_free(struct core *core, struct queue *queue)
     line_clear(&queue->getters);
     line_clear(&queue->putters);
     line_clear(&queue->joiners);
+    figures_detach(core, queue);
     free(queue);
 }
 

@@ -5,6 +5,10 @@
 
 void lease_free(struct core *core, struct lease *lease)
 {
+    if (lease->taken && lease->mode == MST_GET_LEASE) {
+        histogram_observe(&lease->queue->counts->held, histogram_message_ns,
+                          core->now_ns - lease->since_ns);
+    }
     timer_cancel(core, &lease->timer);
     if (lease->entry != NULL) {
         list_remove(&lease->in_entry);
@@ -273,8 +277,10 @@ static void drop_record(struct step *step, struct queue *queue, const struct mes
 }
 
 void lease_return(struct step *step, struct lease *lease, bool counted, int64_t delay_ns,
-                  const char *why)
+                  enum redelivery why)
 {
+    static const char *const reasons[REDELIVERY_COUNT] = {
+        "nack", "its lease time ran out", "its holder's session ended", "nobody took it"};
     struct queue *queue = lease->queue;
     struct message *message = lease->message;
     uint64_t limit = (uint64_t)setting(&queue->object, SETTING_MAX_DELIVERIES);
@@ -287,11 +293,12 @@ void lease_return(struct step *step, struct lease *lease, bool counted, int64_t 
     } else if (counted && limit > 0 && !queue->is_dead && message->counted + 1 >= limit) {
         message_bury(step, queue, message,
                      step_printf(step, "max-deliveries %llu reached; the last: %s",
-                                 (unsigned long long)limit, why));
+                                 (unsigned long long)limit, reasons[why]));
     } else {
         record.message = message->id;
         record.counted = counted;
         record.ready_ns = delay_ns > 0 ? time_after(step->core->now_ns, delay_ns) : 0;
+        queue->counts->redeliveries[why]++;
         object_record(step, &queue->object, &record);
     }
 }
@@ -360,8 +367,9 @@ void decide_nack(struct step *step, struct session *session, const struct mst_re
         message_bury(step, queue, lease->message,
                      request->value.len > 0 ? request->value : mst_span_text("nack"));
     } else {
-        lease_return(step, lease, !request->uncounted, request->delay_ns, "nack");
+        lease_return(step, lease, !request->uncounted, request->delay_ns, REDELIVERY_NACK);
     }
+    queue->counts->nacks++;
     outcome_ok(step, session, &queue->object, request);
 }
 
@@ -423,7 +431,7 @@ void lease_due(struct step *step, struct lease *lease)
     uint64_t message = lease->message->id;
     uint64_t number = lease->message->deliveries;
 
-    lease_return(step, lease, true, 0, "its lease time ran out");
+    lease_return(step, lease, true, 0, REDELIVERY_TIMEOUT);
     if (conn != 0) {
         tell_lost(step, conn, queue, message, number);
     }

@@ -44,6 +44,11 @@ static void grant_one(struct core *core, struct queue *queue, struct session *se
     message_arm(core, queue, message);
     queue->leased++;
     queue->gets++;
+    queue->counts->gets++;
+    if (message->deliveries == 1) {
+        histogram_observe(&queue->counts->waited, histogram_message_ns,
+                          record->now_ns - message->put_ns);
+    }
     entry->state = ENTRY_ANSWERED;
     entry->recorded = true;
     entry->seq = record->seq;

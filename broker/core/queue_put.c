@@ -110,6 +110,7 @@ void apply_put(struct core *core, const struct record *record)
         add_message(core, queue, record, i);
     }
     queue->puts += record->put->count;
+    queue->counts->puts += record->put->count;
     queue->next_id = record->message + record->put->count;
     queue->object.seq = record->seq;
     queue->object.version++;

@@ -299,7 +299,7 @@ static void abandon(struct step *step, struct session *session, struct entry *en
     }
     while (!list_empty(&entry->leases)) {
         lease_return(step, OWNER(entry->leases.next, struct lease, in_entry), false, 0,
-                     "abandoned");
+                     REDELIVERY_UNTAKEN);
     }
     step_record(step, &record, true);
 }

@@ -306,7 +306,8 @@ bool session_teardown(struct step *step, struct session *session)
     for (int i = 0; i < TEARDOWN_SLICE && !list_empty(&session->leases); i++) {
         struct lease *lease = OWNER(session->leases.next, struct lease, in_session);
 
-        lease_return(step, lease, lease->taken, 0, "its holder's session ended");
+        lease_return(step, lease, lease->taken, 0,
+                     lease->taken ? REDELIVERY_SESSION : REDELIVERY_UNTAKEN);
     }
     if (!list_empty(&session->leases)) {
         return false;

@@ -330,6 +330,7 @@ struct queue {
     struct line joiners;
     struct strmap dedup;
     struct link dedup_order;
+    struct queue_counts *counts; /* its own, or core->rest */
 };
 
 static inline uint64_t queue_kept(const struct queue *queue)
@@ -412,7 +413,10 @@ struct core {
     int64_t now_ns;
     int64_t wall_ns;
     bool draining;
-    bool recovered; /* and no step since: times are still to begin anew */
+    bool recovered;           /* and no step since: times are still to begin anew */
+    struct queue_counts rest; /* of all queues that have no counters of their own */
+    uint64_t counted_apart;   /* queues that have */
+    struct link *figures_at;  /* the object that a walk looks at next; NULL: there was none yet */
 };
 
 /* One core_step on its way through the core's files. */
