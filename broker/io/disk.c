@@ -1,0 +1,283 @@
+/* disk.c - the real disk. See disk.h.
+ *
+ * Every call goes to the system at once; nothing is kept but the directory's descriptor and the
+ * lock. Must not know: what is in the files. */
+#include "broker/io/disk.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+struct io_disk {
+    struct disk disk; /* first */
+    int directory;
+    int lock; /* -1: none */
+};
+
+static struct io_disk *disk_of(struct disk *disk)
+{
+    return (struct io_disk *)disk;
+}
+
+/* ---- the table ---- */
+
+static int disk_open(struct disk *disk, const char *name, enum disk_mode mode)
+{
+    static const int flags[] = {
+        [DISK_READ] = O_RDONLY, [DISK_UPDATE] = O_RDWR, [DISK_CREATE] = O_RDWR | O_CREAT | O_EXCL};
+    int file = openat(disk_of(disk)->directory, name, flags[mode] | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+    return file < 0 ? -errno : file;
+}
+
+static void disk_close(struct disk *disk, int file)
+{
+    (void)disk;
+    close(file);
+}
+
+static int64_t disk_read(struct disk *disk, int file, uint64_t offset, void *out, size_t len)
+{
+    size_t done = 0;
+
+    (void)disk;
+    while (done < len) {
+        ssize_t n = pread(file, (uint8_t *)out + done, len - done, (off_t)(offset + done));
+
+        if (n == 0) {
+            break;
+        }
+        if (n < 0 && errno != EINTR) {
+            return -errno;
+        }
+        done += n < 0 ? 0 : (size_t)n;
+    }
+    return (int64_t)done;
+}
+
+static int disk_write(struct disk *disk, int file, uint64_t offset, const void *bytes, size_t len)
+{
+    size_t done = 0;
+
+    (void)disk;
+    while (done < len) {
+        ssize_t n = pwrite(file, (const uint8_t *)bytes + done, len - done, (off_t)(offset + done));
+
+        if (n < 0 && errno != EINTR) {
+            return -errno;
+        }
+        done += n < 0 ? 0 : (size_t)n;
+    }
+    return 0;
+}
+
+static int64_t disk_size(struct disk *disk, int file)
+{
+    struct stat facts;
+
+    (void)disk;
+    return fstat(file, &facts) == 0 ? (int64_t)facts.st_size : -errno;
+}
+
+static int disk_sync(struct disk *disk, int file)
+{
+    (void)disk;
+    return fdatasync(file) == 0 ? 0 : -errno;
+}
+
+static int disk_rename(struct disk *disk, const char *from, const char *to)
+{
+    int directory = disk_of(disk)->directory;
+
+    return renameat(directory, from, directory, to) == 0 ? 0 : -errno;
+}
+
+static int disk_remove(struct disk *disk, const char *name)
+{
+    return unlinkat(disk_of(disk)->directory, name, 0) == 0 ? 0 : -errno;
+}
+
+static int disk_sync_dir(struct disk *disk)
+{
+    return fsync(disk_of(disk)->directory) == 0 ? 0 : -errno;
+}
+
+static int disk_list(struct disk *disk, disk_name_fn *name, void *user)
+{
+    int copy = openat(disk_of(disk)->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *entries = copy < 0 ? NULL : fdopendir(copy);
+    const struct dirent *entry;
+    bool on = true;
+    int error;
+
+    if (entries == NULL) {
+        error = errno;
+        if (copy >= 0) {
+            close(copy);
+        }
+        return -error;
+    }
+    errno = 0;
+    while (on && (entry = readdir(entries)) != NULL) {
+        if (entry->d_name[0] != '.' && strcmp(entry->d_name, IO_DISK_LOCK_NAME) != 0) {
+            on = name(user, entry->d_name);
+        }
+        errno = 0;
+    }
+    error = errno;
+    closedir(entries);
+    return -error;
+}
+
+static int64_t disk_room(struct disk *disk)
+{
+    struct statvfs facts;
+
+    if (fstatvfs(disk_of(disk)->directory, &facts) != 0) {
+        return -errno;
+    }
+    return (int64_t)facts.f_bavail * (int64_t)facts.f_frsize;
+}
+
+static const struct disk_table table = {
+    .open = disk_open,
+    .close = disk_close,
+    .read = disk_read,
+    .write = disk_write,
+    .size = disk_size,
+    .sync = disk_sync,
+    .rename = disk_rename,
+    .remove = disk_remove,
+    .sync_dir = disk_sync_dir,
+    .list = disk_list,
+    .room = disk_room,
+};
+
+/* ---- opened and locked ---- */
+
+static enum io_disk_status refuse(char *error, int number, const char *what, const char *path)
+{
+    const char *advice = number == EROFS    ? "the file system is read-only"
+                         : number == EACCES ? "give it to the user that musterd runs as"
+                                            : "name a directory that musterd may use";
+
+    snprintf(error, IO_DISK_ERROR_MAX, "cannot %s data directory '%s': %s; %s", what, path,
+             strerror(number), advice);
+    return number == EACCES || number == EPERM ? IO_DISK_DENIED
+           : number == ENOTDIR                 ? IO_DISK_USAGE
+                                               : IO_DISK_FAILED;
+}
+
+static enum io_disk_status make_directory(const char *path, char *error)
+{
+    char parent[4096];
+    int file;
+
+    if (mkdir(path, 0700) != 0) {
+        return errno == EEXIST ? IO_DISK_OK : refuse(error, errno, "make", path);
+    }
+    /* Its own name has to survive a power failure as well. */
+    if (snprintf(parent, sizeof(parent), "%s/..", path) < (int)sizeof(parent)) {
+        file = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (file >= 0) {
+            fsync(file);
+            close(file);
+        }
+    }
+    return IO_DISK_OK;
+}
+
+static void write_holder(int lock)
+{
+    char text[32];
+    int n = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
+
+    if (ftruncate(lock, 0) == 0 && pwrite(lock, text, (size_t)n, 0) != n) {
+        errno = 0; /* who holds it is told for convenience only */
+    }
+}
+
+static long read_holder(int lock)
+{
+    char text[32] = "";
+
+    return pread(lock, text, sizeof(text) - 1, 0) > 0 ? strtol(text, NULL, 10) : 0;
+}
+
+static enum io_disk_status lock_directory(struct io_disk *disk, const char *path, bool write,
+                                          char *error)
+{
+    int flags = write ? O_RDWR | O_CREAT : O_RDONLY;
+
+    disk->lock = openat(disk->directory, IO_DISK_LOCK_NAME, flags | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (disk->lock < 0) {
+        return !write && errno == ENOENT ? IO_DISK_OK : refuse(error, errno, "lock", path);
+    }
+    if (flock(disk->lock, LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK) {
+            return refuse(error, errno, "lock", path);
+        }
+        snprintf(error, IO_DISK_ERROR_MAX,
+                 "data directory '%s' is in use by process %ld; end that broker, or name another "
+                 "directory",
+                 path, read_holder(disk->lock));
+        return IO_DISK_IN_USE;
+    }
+    if (write) {
+        write_holder(disk->lock);
+    }
+    return IO_DISK_OK;
+}
+
+enum io_disk_status io_disk_open(const char *path, bool make, bool write, struct disk **disk_out,
+                                 char error[IO_DISK_ERROR_MAX])
+{
+    struct io_disk *disk = calloc(1, sizeof(*disk));
+    enum io_disk_status status = disk == NULL ? refuse(error, ENOMEM, "open", path) : IO_DISK_OK;
+
+    *disk_out = NULL;
+    if (disk == NULL) {
+        return status;
+    }
+    disk->disk.table = &table;
+    disk->directory = disk->lock = -1;
+    if (make) {
+        status = make_directory(path, error);
+    }
+    if (status == IO_DISK_OK) {
+        disk->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        status = disk->directory < 0 ? refuse(error, errno, "open", path) : IO_DISK_OK;
+    }
+    if (status == IO_DISK_OK) {
+        status = lock_directory(disk, path, write, error);
+    }
+    *disk_out = &disk->disk;
+    if (status != IO_DISK_OK) {
+        io_disk_close(disk_out);
+    }
+    return status;
+}
+
+void io_disk_close(struct disk **owner)
+{
+    struct io_disk *disk = *owner == NULL ? NULL : disk_of(*owner);
+
+    if (disk == NULL) {
+        return;
+    }
+    if (disk->lock >= 0) {
+        close(disk->lock);
+    }
+    if (disk->directory >= 0) {
+        close(disk->directory);
+    }
+    free(disk);
+    *owner = NULL;
+}

@@ -1,0 +1,232 @@
+/* helpers.c - the threads beside the loop. See helpers.h.
+ *
+ * Invariant: a job is in exactly one place: a lane's queue, a thread's hands, or the finished
+ * queue; each queue has its lock, and a job is looked at only by who has it. */
+#include "broker/io/helpers.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define COMPACT_NICE 10 /* compaction steps back when somebody waits for the processor */
+
+struct queue {
+    pthread_mutex_t lock;
+    struct job *first;
+    struct job **end;
+};
+
+struct lane {
+    struct helpers *helpers;
+    pthread_t thread;
+    bool runs;
+    bool is_background;
+    struct queue queue;
+    pthread_cond_t filled;
+    bool ends;
+};
+
+struct helpers {
+    struct lane lanes[JOB_LANES];
+    struct queue finished;
+    int wake;
+    size_t under_way; /* the loop's count */
+};
+
+static void queue_init(struct queue *queue)
+{
+    pthread_mutex_init(&queue->lock, NULL);
+    queue->first = NULL;
+    queue->end = &queue->first;
+}
+
+static void queue_add(struct queue *queue, struct job *job) /* locked */
+{
+    job->next = NULL;
+    *queue->end = job;
+    queue->end = &job->next;
+}
+
+static struct job *queue_take(struct queue *queue) /* locked */
+{
+    struct job *job = queue->first;
+
+    if (job != NULL) {
+        queue->first = job->next;
+        if (queue->first == NULL) {
+            queue->end = &queue->first;
+        }
+    }
+    return job;
+}
+
+static void tell_finished(struct helpers *helpers, struct job *job)
+{
+    uint64_t one = 1;
+
+    pthread_mutex_lock(&helpers->finished.lock);
+    queue_add(&helpers->finished, job);
+    pthread_mutex_unlock(&helpers->finished.lock);
+    while (write(helpers->wake, &one, sizeof(one)) < 0 && errno == EINTR) {
+    }
+}
+
+static struct job *next_job(struct lane *lane)
+{
+    struct job *job;
+
+    pthread_mutex_lock(&lane->queue.lock);
+    while (lane->queue.first == NULL && !lane->ends) {
+        pthread_cond_wait(&lane->filled, &lane->queue.lock);
+    }
+    job = queue_take(&lane->queue);
+    pthread_mutex_unlock(&lane->queue.lock);
+    return job;
+}
+
+static void *work(void *user)
+{
+    struct lane *lane = user;
+    struct job *job;
+
+    if (lane->is_background) {
+        setpriority(PRIO_PROCESS, (id_t)gettid(), COMPACT_NICE);
+    }
+    while ((job = next_job(lane)) != NULL) {
+        job->work(job);
+        tell_finished(lane->helpers, job);
+    }
+    return NULL;
+}
+
+static bool lane_start(struct helpers *helpers, enum job_lane which)
+{
+    struct lane *lane = &helpers->lanes[which];
+    sigset_t all, before;
+    int error;
+
+    lane->helpers = helpers;
+    lane->is_background = which == JOB_COMPACT;
+    queue_init(&lane->queue);
+    pthread_cond_init(&lane->filled, NULL);
+    /* Signals are the loop's. */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    error = pthread_create(&lane->thread, NULL, work, lane);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    lane->runs = error == 0;
+    errno = error;
+    return lane->runs;
+}
+
+static void lane_end(struct lane *lane)
+{
+    if (!lane->runs) {
+        return;
+    }
+    pthread_mutex_lock(&lane->queue.lock);
+    lane->ends = true;
+    pthread_cond_signal(&lane->filled);
+    pthread_mutex_unlock(&lane->queue.lock);
+    pthread_join(lane->thread, NULL);
+    pthread_cond_destroy(&lane->filled);
+    pthread_mutex_destroy(&lane->queue.lock);
+}
+
+struct helpers *helpers_new(void)
+{
+    struct helpers *helpers = calloc(1, sizeof(*helpers));
+    bool ok;
+
+    if (helpers == NULL) {
+        return NULL;
+    }
+    queue_init(&helpers->finished);
+    helpers->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    ok = helpers->wake >= 0;
+    for (int i = 0; ok && i < JOB_LANES; i++) {
+        ok = lane_start(helpers, (enum job_lane)i);
+    }
+    if (!ok) {
+        int error = errno;
+
+        helpers_free(&helpers);
+        errno = error;
+    }
+    return helpers;
+}
+
+void helpers_free(struct helpers **owner)
+{
+    struct helpers *helpers = *owner;
+
+    if (helpers == NULL) {
+        return;
+    }
+    for (int i = 0; i < JOB_LANES; i++) {
+        lane_end(&helpers->lanes[i]);
+    }
+    helpers_finish(helpers);
+    if (helpers->wake >= 0) {
+        close(helpers->wake);
+    }
+    pthread_mutex_destroy(&helpers->finished.lock);
+    free(helpers);
+    *owner = NULL;
+}
+
+void helpers_submit(void *user, struct job *job)
+{
+    struct helpers *helpers = user;
+    struct lane *lane = &helpers->lanes[job->lane];
+
+    helpers->under_way++;
+    pthread_mutex_lock(&lane->queue.lock);
+    queue_add(&lane->queue, job);
+    pthread_cond_signal(&lane->filled);
+    pthread_mutex_unlock(&lane->queue.lock);
+}
+
+int helpers_fd(const struct helpers *helpers)
+{
+    return helpers->wake;
+}
+
+void helpers_finish(struct helpers *helpers)
+{
+    struct job *job;
+    uint64_t count;
+
+    if (read(helpers->wake, &count, sizeof(count)) < 0) {
+        errno = 0; /* nobody woke the loop: there may still be something */
+    }
+    do {
+        pthread_mutex_lock(&helpers->finished.lock);
+        job = queue_take(&helpers->finished);
+        pthread_mutex_unlock(&helpers->finished.lock);
+        if (job != NULL) {
+            helpers->under_way--;
+            job->done(job);
+        }
+    } while (job != NULL);
+}
+
+bool helpers_idle(const struct helpers *helpers)
+{
+    return helpers->under_way == 0;
+}
+
+void helpers_wait(struct helpers *helpers)
+{
+    struct pollfd wake = {.fd = helpers->wake, .events = POLLIN};
+
+    if (helpers->under_way > 0) {
+        poll(&wake, 1, -1);
+        helpers_finish(helpers);
+    }
+}
