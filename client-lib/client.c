@@ -153,6 +153,7 @@ void mst_call_end(struct mst_client *client, struct mst_call *call, enum mst_sta
     leave_id(client, call);
     live_remove(client, call);
     client->asynchronous -= call->counted ? 1 : 0;
+    client->callbacks -= call->by_callback ? 1 : 0;
     call->counted = false;
     for (size_t i = 0; i < used.count; i++) {
         mst_handle_unref(mst_handle_of(client, used.numbers[i]));
@@ -229,6 +230,7 @@ void mst_client_submit(struct mst_client *client, struct mst_call *call, int64_t
     live_append(client, call);
     call->counted = is_asynchronous(call);
     client->asynchronous += call->counted ? 1 : 0;
+    client->callbacks += call->by_callback ? 1 : 0;
     for (size_t i = 0; i < used.count; i++) {
         mst_handle_ref(mst_handle_of(client, used.numbers[i]));
     }
@@ -330,6 +332,7 @@ void mst_call_give_back(struct mst_client *client, struct mst_call *call, int64_
 
 void mst_client_forget(struct mst_client *client, struct mst_call *call, int64_t now_ns)
 {
+    client->callbacks -= call->by_callback ? 1 : 0;
     call->owner = NULL;
     call->by_callback = false;
     call->forgotten = true;
@@ -370,6 +373,16 @@ bool mst_client_has_results(const struct mst_client *client)
 bool mst_client_is_busy(const struct mst_client *client)
 {
     return client->asynchronous > 0 || client->results.first != NULL;
+}
+
+bool mst_client_owes_callback(const struct mst_client *client)
+{
+    return client->callbacks > 0 || client->results.first != NULL;
+}
+
+bool mst_client_is_backed_up(const struct mst_client *client)
+{
+    return client->asynchronous > client->put_credit;
 }
 
 bool mst_client_is_busy_before(const struct mst_client *client, uint64_t seq)

@@ -88,6 +88,7 @@ struct mst_client {
     struct mst_call *live_first;
     struct mst_call *live_last;
     size_t asynchronous; /* live calls that no thread waits for */
+    size_t callbacks;    /* live calls whose outcome is for a callback */
     struct mst_call *buckets[MST_BUCKETS];
     struct mst_timers timers;
     struct mst_call_list resend; /* with ids, in their order: before anything else */

@@ -13,9 +13,10 @@
 struct muster_consumer {
     struct mst_object object; /* counted */
     muster_consume_options options;
-    struct mst_waiter waiter; /* of every get of the window */
-    size_t count;             /* gets under way, or with a message */
-    struct mst_call *window[];
+    struct mst_waiter waiter;  /* of every get of the window */
+    size_t first;              /* place of the oldest get */
+    size_t count;              /* gets under way, or with a message */
+    struct mst_call *window[]; /* a ring of options.window places */
 };
 
 static enum muster_status check(const muster_consume_options *options)
@@ -60,6 +61,11 @@ enum muster_status muster_consumer_open(muster_queue *queue,
     return MUSTER_OK;
 }
 
+static struct mst_call **place(muster_consumer *consumer, size_t i)
+{
+    return &consumer->window[(consumer->first + i) % consumer->options.window];
+}
+
 /* Asks for more once half the window is free, so that the gets share a frame. The lock is held. */
 static bool fill_window(muster_consumer *consumer)
 {
@@ -80,27 +86,29 @@ static bool fill_window(muster_consumer *consumer)
         if (call == NULL) {
             return consumer->count > 0;
         }
-        consumer->window[consumer->count++] = call;
+        *place(consumer, consumer->count++) = call;
         mst_client_submit(consumer->object.client->machine, call, mst_clock_ns());
     }
     return true;
 }
 
 /* The first get that has an outcome; the window's size: none has. */
-static size_t find(const muster_consumer *consumer)
+static size_t find(muster_consumer *consumer)
 {
-    size_t i = 0;
+    for (size_t i = 0; consumer->waiter.news && i < consumer->count; i++) {
+        enum mst_call_state state = (*place(consumer, i))->state;
 
-    while (i < consumer->count && consumer->window[i]->state != MST_CALL_ANSWERED &&
-           consumer->window[i]->state != MST_CALL_OVER) {
-        i++;
+        if (state == MST_CALL_ANSWERED || state == MST_CALL_OVER) {
+            return i;
+        }
     }
-    return i;
+    consumer->waiter.news = false;
+    return consumer->count;
 }
 
 static bool has_one(const void *of)
 {
-    const muster_consumer *consumer = of;
+    muster_consumer *consumer = (muster_consumer *)(uintptr_t)of;
 
     return consumer->waiter.fired || find(consumer) < consumer->count;
 }
@@ -109,11 +117,14 @@ static bool has_one(const void *of)
 static enum muster_status take(muster_consumer *consumer, size_t i, muster_message **message_out)
 {
     muster_client *client = consumer->object.client;
-    struct mst_call *call = consumer->window[i];
+    struct mst_call *call = *place(consumer, i);
 
+    /* Mostly it is the first: they are answered in the order in which they were made. */
+    for (; i > 0; i--) {
+        *place(consumer, i) = *place(consumer, i - 1);
+    }
+    consumer->first = (consumer->first + 1) % consumer->options.window;
     consumer->count--;
-    memmove(&consumer->window[i], &consumer->window[i + 1],
-            (consumer->count - i) * sizeof(struct mst_call *));
     mst_client_take(client->machine, call, mst_clock_ns());
     enum muster_status status = (enum muster_status)call->status;
     if (status == MUSTER_OK) {
@@ -126,19 +137,35 @@ static enum muster_status take(muster_consumer *consumer, size_t i, muster_messa
     return status;
 }
 
-static enum muster_status next_locked(muster_consumer *consumer, int64_t timeout_ns,
-                                      muster_message **message_out)
+/* Nothing has arrived: asks for it, and waits. */
+static bool await(muster_consumer *consumer, int64_t timeout_ns)
 {
     muster_client *client = consumer->object.client;
     int64_t now_ns = mst_clock_ns();
     int64_t until_ns = timeout_ns > MUSTER_FOREVER - now_ns ? MUSTER_FOREVER : now_ns + timeout_ns;
 
     if (!fill_window(consumer)) {
-        return mst_fail(MST_NO_MEMORY, NULL, "consume");
+        return false;
     }
     mst_transport_settle(client);
     mst_transport_wait(client, &consumer->waiter, has_one, consumer, until_ns);
+    return true;
+}
+
+/* While messages are here, nothing is written but for a window that is half empty: what was
+ * finished meanwhile goes along with that, or is sent by the background thread within a
+ * millisecond. */
+static enum muster_status next_locked(muster_consumer *consumer, int64_t timeout_ns,
+                                      muster_message **message_out)
+{
     size_t i = find(consumer);
+
+    if (i == consumer->count && !consumer->waiter.fired) {
+        if (!await(consumer, timeout_ns)) {
+            return mst_fail(MST_NO_MEMORY, NULL, "consume");
+        }
+        i = find(consumer);
+    }
     if (consumer->waiter.fired) {
         return mst_fail(MST_CANCELLED, NULL, "get from %s", mst_object_name(&consumer->object));
     }
@@ -147,8 +174,10 @@ static enum muster_status next_locked(muster_consumer *consumer, int64_t timeout
                         mst_object_name(&consumer->object));
     }
     enum muster_status status = take(consumer, i, message_out);
-    if (status == MUSTER_OK && fill_window(consumer)) {
-        mst_transport_settle(client);
+    size_t before = consumer->count;
+    if (status == MUSTER_OK && fill_window(consumer) &&
+        (consumer->count > before || consumer->object.client->own_loop)) {
+        mst_transport_settle(consumer->object.client);
     }
     return status;
 }
@@ -187,7 +216,7 @@ void muster_consumer_close(muster_consumer **consumer_in)
     if (!mst_transport_is_foreign(client)) {
         pthread_mutex_lock(&client->lock);
         for (size_t i = 0; i < consumer->count; i++) {
-            struct mst_call *call = consumer->window[i];
+            struct mst_call *call = *place(consumer, i);
 
             if (call->state == MST_CALL_OVER) {
                 mst_call_clear(call);

@@ -15,7 +15,7 @@
 #include "client-lib/error.h"
 
 #define BUFFER_BYTES (64u << 10)
-#define GATHER_CALLS 256 /* so many gathered calls are worth waking the background thread early */
+#define GATHER_CALLS 256 /* so many gathered calls are worth a frame and a system call */
 
 int64_t mst_clock_ns(void)
 {
@@ -229,7 +229,10 @@ static void tell_waiters(muster_client *client)
         if (waiter == NULL) {
             finish_unowned(client, call);
             unowned = true;
-        } else if (waiter->asleep || client->polling) {
+            continue;
+        }
+        waiter->news = true;
+        if (waiter->asleep || client->polling) {
             mst_transport_wake(client, waiter);
         }
     }
@@ -255,14 +258,23 @@ void mst_transport_settle(muster_client *client)
     }
 }
 
+/* The caller's thread writes when a frame is full. The background thread has to be woken only if it
+ * would not look by itself within a millisecond, or if somebody must read before more can be
+ * sent. */
 void mst_transport_gather(muster_client *client)
 {
-    if (client->kicked ||
-        (client->background_soon && mst_client_unsent(client->machine) < GATHER_CALLS)) {
-        return;
+    size_t unsent = mst_client_unsent(client->machine);
+    bool full = unsent > 0 && unsent % GATHER_CALLS == 0;
+
+    if (full) {
+        mst_transport_settle(client);
     }
-    client->kicked = true;
-    mst_transport_wake_background(client);
+    if (!client->kicked &&
+        (!client->background_soon ||
+         (full && client->driver == NULL && mst_client_is_backed_up(client->machine)))) {
+        client->kicked = true;
+        mst_transport_wake_background(client);
+    }
 }
 
 /* ---- driving ---- */
@@ -423,11 +435,12 @@ void mst_transport_hand_over(muster_client *client)
     }
 }
 
+/* What no callback waits for can wait itself, until the background thread looks in. */
 bool mst_transport_must_read(muster_client *client)
 {
     return client->link.state != MST_LINK_UP ||
            mst_client_phase(client->machine) != MST_CLIENT_UP ||
-           mst_client_output(client->machine).len > 0 || mst_client_is_busy(client->machine);
+           mst_client_output(client->machine).len > 0 || mst_client_owes_callback(client->machine);
 }
 
 /* ---- waiting ---- */

@@ -20,6 +20,7 @@
 struct mst_waiter {
     pthread_cond_t cond;
     bool asleep;
+    bool news;      /* a call of its own was decided since it last looked at all of them */
     bool fired;     /* by a cancel token; only for what no single call stands for */
     bool for_async; /* wants to know when asynchronous calls are over */
     struct mst_waiter *next;
