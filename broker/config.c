@@ -1,312 +1,292 @@
 /* config.c - what musterd was asked to be. See config.h.
  *
  * A default passes the same reader as a value that was given, so help cannot tell another one than
- * what is used. Must not know: sockets, the environment. */
+ * what is used. Must not know: sockets, files, the environment. */
 #include "broker/config.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
-enum option_type { FLAG, COUNT, BYTES, TIME, LISTEN, UNIX, LEVEL, FD, FILENAME };
+#include "broker/options.h"
 
-struct option {
-    const char *name;
-    enum option_type type;
-    const char *value;
-    const char *initial;
-    int64_t least;
-    int64_t most;
-    size_t offset; /* of the member in struct config */
-    const char *help;
+struct reading {
+    struct config *config;
+    const struct config_sources *sources;
+    struct config_errors *errors;
+    size_t line;                 /* of the file, from 1 */
+    size_t given[OPTIONS_COUNT]; /* in that line; 0: not */
+    bool listens_said;           /* by the command line; what the file says of it is void */
 };
 
-static const struct option options[] = {
-#define OPTION(member, name, type, value, initial, least, most, help)                              \
-    {name, type, value, initial, least, most, offsetof(struct config, member), help},
-#include "broker/options.def"
-#undef OPTION
-};
-#define OPTIONS_COUNT (sizeof(options) / sizeof(options[0]))
+/* ---- mistakes ---- */
 
-#define FRACTION_DIGITS_MAX 9
-
-static const char *const level_names[] = {"error", "warning", "info", "debug"};
-
-/* ---- values ---- */
-
-struct unit {
-    const char *name;
-    int64_t factor;
-};
-
-static const struct unit byte_units[] = {
-    {"", 1}, {"K", 1 << 10}, {"M", 1 << 20}, {"G", 1 << 30}, {NULL, 0}};
-static const struct unit time_units[] = {{"", 1000000000},     {"ms", 1000000},
-                                         {"s", 1000000000},    {"m", 60000000000},
-                                         {"h", 3600000000000}, {NULL, 0}};
-static const struct unit no_units[] = {{"", 1}, {NULL, 0}};
-
-static bool find_unit(const struct unit *units, const char *text, int64_t *factor_out)
-{
-    for (; units->name != NULL; units++) {
-        if (strcmp(units->name, text) == 0) {
-            *factor_out = units->factor;
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Moves *text over digits; false: there are none, or too many. */
-static bool read_digits(const char **text, int64_t *out)
-{
-    const char *start = *text;
-
-    *out = 0;
-    for (; **text >= '0' && **text <= '9'; (*text)++) {
-        if (__builtin_mul_overflow(*out, 10, out) ||
-            __builtin_add_overflow(*out, **text - '0', out)) {
-            return false;
-        }
-    }
-    return *text > start;
-}
-
-/* Digits, a fraction if the unit can be divided, a unit. In integers throughout, so that 0.1s is
- * exactly what it says. */
-static bool read_number(const char *text, const struct unit *units, int64_t *out)
-{
-    int64_t fraction = 0;
-    int64_t parts = 1; /* the fraction is so many of these */
-    int64_t factor;
-
-    if (!read_digits(&text, out)) {
-        return false;
-    }
-    if (*text == '.') {
-        const char *start = ++text;
-
-        if (!read_digits(&text, &fraction) || text - start > FRACTION_DIGITS_MAX) {
-            return false;
-        }
-        for (; start < text; start++) {
-            parts *= 10;
-        }
-    }
-    if (!find_unit(units, text, &factor) || (parts > 1 && factor == 1) ||
-        __builtin_mul_overflow(*out, factor, out)) {
-        return false;
-    }
-    fraction = factor / parts * fraction + factor % parts * fraction / parts;
-    return !__builtin_add_overflow(*out, fraction, out);
-}
-
-static bool has_prefix(const char *text, const char *prefix)
-{
-    return strncmp(text, prefix, strlen(prefix)) == 0;
-}
-
-/* HOST, HOST:PORT, [V6] or [V6]:PORT. */
-static const char *read_host_port(const char *text, struct config_listen *listen)
-{
-    const char *port = strrchr(text, ':');
-    const char *end = port;
-    int64_t number = MST_DEFAULT_PORT;
-
-    if (*text == '[') {
-        end = strchr(++text, ']');
-        if (end == NULL || (end[1] != '\0' && end[1] != ':')) {
-            return "an address of IPv6 is written [ADDRESS]:PORT";
-        }
-        port = end[1] == ':' ? end + 1 : NULL;
-    } else if (port != NULL && strchr(text, ':') != port) {
-        return "an address of IPv6 is written [ADDRESS]:PORT";
-    }
-    if (end == NULL) {
-        end = text + strlen(text);
-    }
-    if (end == text || (size_t)(end - text) > CONFIG_HOST_MAX) {
-        return "HOST:PORT is wanted, such as 127.0.0.1:6878";
-    }
-    if (port != NULL && (!read_number(port + 1, no_units, &number) || number > UINT16_MAX)) {
-        return "the port must be a number from 0 to 65535";
-    }
-    memcpy(listen->host, text, (size_t)(end - text));
-    listen->host[end - text] = '\0';
-    listen->port = (uint16_t)number;
-    return NULL;
-}
-
-static const char *read_path(const char *text, struct config_listen *listen)
-{
-    listen->path = text;
-    return *text == '\0' ? "a path is wanted" : NULL;
-}
-
-static const char *read_listen(enum option_type type, const char *text,
-                               struct config_listens *listens)
-{
-    struct config_listen *listen = &listens->items[listens->count];
-    const char *tcp = "muster://";
-    const char *local = "muster+unix://";
-    const char *why;
-
-    if (listens->count == CONFIG_LISTENS_MAX) {
-        return "there are 16 addresses already";
-    }
-    *listen = (struct config_listen){0};
-    if (type == UNIX) {
-        why = read_path(text, listen);
-    } else if (has_prefix(text, local)) {
-        why = read_path(text + strlen(local), listen);
-    } else {
-        why = read_host_port(has_prefix(text, tcp) ? text + strlen(tcp) : text, listen);
-    }
-    listens->count += why == NULL;
-    return why;
-}
-
-static const char *read_level(const char *text, enum engine_log_level *out)
-{
-    for (size_t i = 0; i < sizeof(level_names) / sizeof(level_names[0]); i++) {
-        if (strcmp(text, level_names[i]) == 0) {
-            *out = (enum engine_log_level)i;
-            return NULL;
-        }
-    }
-    return "it is error, warning, info or debug";
-}
-
-static const char *read_in_range(const struct option *option, const struct unit *units,
-                                 const char *text, const char *example, int64_t *out)
-{
-    if (!read_number(text, units, out)) {
-        return example;
-    }
-    if (*out < option->least) {
-        return "it is too small";
-    }
-    return *out > option->most ? "it is too large" : NULL;
-}
-
-/* NULL, or what is wrong with the value. */
-static const char *read_value(const struct option *option, const char *text, struct config *config)
-{
-    void *member = (char *)config + option->offset;
-    int64_t number = 0;
-    const char *why;
-
-    switch (option->type) {
-    case FLAG: *(bool *)member = true; return NULL;
-    case COUNT:
-        why = read_in_range(option, no_units, text, "a whole number is wanted", &number);
-        *(uint64_t *)member = (uint64_t)number;
-        return why;
-    case BYTES:
-        why = read_in_range(option, byte_units, text, "a size is wanted, such as 64M", &number);
-        *(uint64_t *)member = (uint64_t)number;
-        return why;
-    case TIME:
-        why = read_in_range(option, time_units, text, "a time is wanted, such as 2.5s", &number);
-        *(int64_t *)member = number;
-        return why;
-    case LISTEN:
-    case UNIX: return read_listen(option->type, text, member);
-    case FILENAME: *(const char **)member = text; return *text == '\0' ? "a name is wanted" : NULL;
-    case LEVEL: return read_level(text, member);
-    case FD:
-        if (!read_number(text, no_units, &number) || number > INT32_MAX) {
-            return "the number of an open descriptor is wanted";
-        }
-        *(int *)member = (int)number;
-        return NULL;
-    }
-    return "it cannot be read";
-}
-
-/* ---- the command line ---- */
-
-static bool fail(char error[CONFIG_ERROR_MAX], const char *format, ...)
+static bool fail(struct reading *reading, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-static bool fail(char error[CONFIG_ERROR_MAX], const char *format, ...)
+static bool fail(struct reading *reading, const char *format, ...)
 {
+    struct config_errors *errors = reading->errors;
     va_list arguments;
+    char *line;
+    int n = 0;
 
+    if (errors->count++ >= CONFIG_ERRORS_MAX) {
+        return false;
+    }
+    line = errors->lines[errors->count - 1];
+    if (reading->line > 0) {
+        n = snprintf(line, CONFIG_ERROR_MAX, "%.200s:%zu: ", reading->sources->file, reading->line);
+    }
     va_start(arguments, format);
-    vsnprintf(error, CONFIG_ERROR_MAX, format, arguments);
+    vsnprintf(line + n, CONFIG_ERROR_MAX - (size_t)n, format, arguments);
     va_end(arguments);
     return false;
 }
 
-static const struct option *find_option(const char *name, size_t len)
+static bool fail_unknown(struct reading *reading, const char *what, const char *dashes,
+                         const char *name)
 {
-    for (size_t i = 0; i < OPTIONS_COUNT; i++) {
-        if (strlen(options[i].name) == len && memcmp(options[i].name, name, len) == 0) {
-            return &options[i];
-        }
+    const struct option *near = option_near(name, strcspn(name, "="));
+
+    if (near == NULL) {
+        return fail(reading, "%s '%.100s'; musterd --help shows all options", what, name);
     }
-    return NULL;
+    return fail(reading, "%s '%.100s'; is %s%s meant? musterd --help shows all options", what, name,
+                dashes, near->name);
+}
+
+static bool fail_value(struct reading *reading, const char *dashes, const struct option *option,
+                       const char *value, const char *why)
+{
+    return fail(reading, "%s%s '%.100s' cannot be used: %s%s", dashes, option->name, value, why,
+                option->type == OPTION_CHOICE ? " is wanted" : "");
+}
+
+/* ---- the command line ---- */
+
+static bool take_argument(struct reading *reading, const struct option *option, const char *value)
+{
+    const char *why;
+
+    if (option_is_list(option) && !reading->listens_said) {
+        reading->listens_said = true;
+        reading->config->listens.count = 0;
+    }
+    why = option_read(option, value, reading->config);
+    return why == NULL || fail_value(reading, "--", option, value, why);
 }
 
 /* One option at argv[*at], which is moved past it and its value. */
-static bool read_option(struct config *config, int argc, char *const argv[], int *at,
-                        char error[CONFIG_ERROR_MAX])
+static bool read_argument(struct reading *reading, int *at)
 {
-    const char *word = argv[(*at)++];
+    const struct config_sources *sources = reading->sources;
+    const char *word = sources->argv[(*at)++];
     const char *value = strchr(word, '=');
-    const struct option *option;
-    const char *why;
+    const struct option *option = NULL;
 
     if (strcmp(word, "-h") == 0) {
         word = "--help";
     }
-    option =
-        has_prefix(word, "--")
-            ? find_option(word + 2, value == NULL ? strlen(word) - 2 : (size_t)(value - word) - 2)
-            : NULL;
+    if (strncmp(word, "--", 2) == 0) {
+        option = option_find(word + 2, strcspn(word + 2, "="));
+    }
     if (option == NULL) {
-        return fail(error, "%s '%.100s'; musterd --help shows all options",
-                    word[0] == '-' ? "unknown option" : "unexpected argument", word);
-    }
-    if (option->type == FLAG && value != NULL) {
-        return fail(error, "--%s takes no value, but was given '%.100s'", option->name, value + 1);
-    }
-    if (option->type != FLAG && value == NULL && *at == argc) {
-        return fail(error, "--%s wants a value: --%s %s", option->name, option->name,
-                    option->value);
+        return fail_unknown(reading, word[0] == '-' ? "unknown option" : "unexpected argument",
+                            "--", word);
     }
     if (value != NULL) {
-        value++;
-    } else if (option->type != FLAG) {
-        value = argv[(*at)++];
+        return take_argument(reading, option, value + 1);
     }
-    why = read_value(option, value, config);
-    return why == NULL || fail(error, "--%s '%.100s' cannot be used: %s", option->name, value, why);
+    if (option->type == OPTION_FLAG) {
+        return take_argument(reading, option, NULL);
+    }
+    if (*at == sources->argc) {
+        return fail(reading, "--%s wants a value: --%s %s", option->name, option->name,
+                    option->value);
+    }
+    return take_argument(reading, option, sources->argv[(*at)++]);
 }
 
-bool config_read(struct config *config, int argc, char *const argv[], char error[CONFIG_ERROR_MAX])
+/* ---- the file ---- */
+
+static bool is_blank(char byte)
 {
-    int at = 1;
+    return byte == ' ' || byte == '\t' || byte == '\r';
+}
+
+/* Cuts a comment and the blanks around what is left. */
+static char *bare(char *text)
+{
+    size_t len = 0;
+
+    while (text[len] != '\0' && !(text[len] == '#' && (len == 0 || is_blank(text[len - 1])))) {
+        len++;
+    }
+    while (len > 0 && is_blank(text[len - 1])) {
+        len--;
+    }
+    text[len] = '\0';
+    while (is_blank(*text)) {
+        text++;
+    }
+    return text;
+}
+
+static bool take_line(struct reading *reading, const char *name, const char *value)
+{
+    const struct option *option = option_find(name, strlen(name));
+    size_t *given;
+    const char *why;
+
+    if (option == NULL) {
+        return fail_unknown(reading, "unknown option", "", name);
+    }
+    given = &reading->given[option - options];
+    if (option->when == OPTION_COMMAND) {
+        return fail(reading, "%s belongs on the command line, not in a file; take the line out",
+                    name);
+    }
+    if (*given != 0 && !option_is_list(option)) {
+        return fail(reading, "%s was given in line %zu already; take one of the two out", name,
+                    *given);
+    }
+    *given = reading->line;
+    if (value == NULL && option->type != OPTION_FLAG) {
+        return fail(reading, "%s wants a value: %s = %s", name, name, option->value);
+    }
+    why = option_read(option, value, reading->config);
+    return why == NULL || fail_value(reading, "", option, value, why);
+}
+
+static void read_line(struct reading *reading, char *line)
+{
+    char *name = bare(line);
+    char *value = strchr(name, '=');
+
+    if (*name == '\0') {
+        return;
+    }
+    if (value != NULL) {
+        *value = '\0';
+        value = bare(value + 1);
+        name = bare(name);
+    }
+    if (*name == '\0' || strpbrk(name, " \t") != NULL) {
+        fail(reading, "NAME = VALUE is wanted, such as max-memory = 1G, but it says '%.100s'",
+             name);
+        return;
+    }
+    take_line(reading, name, value);
+}
+
+/* Every line, also behind a wrong one, so that all mistakes are seen at once. */
+static void read_lines(struct reading *reading)
+{
+    struct mst_span rest = reading->sources->text;
+
+    while (rest.len > 0) {
+        const uint8_t *newline = memchr(rest.data, '\n', rest.len);
+        size_t len = newline == NULL ? rest.len : (size_t)(newline - rest.data);
+        char *line = mst_arena_take(&reading->config->texts, len + 1);
+
+        reading->line++;
+        if (line == NULL) {
+            fail(reading, "out of memory");
+            return;
+        }
+        if (memchr(rest.data, '\0', len) != NULL) {
+            fail(reading, "there is a NUL byte; a file of text is wanted");
+            return;
+        }
+        memcpy(line, rest.data, len);
+        read_line(reading, line);
+        rest.data += len;
+        rest.len -= len;
+        if (rest.len > 0) {
+            rest = mst_span_of(rest.data + 1, rest.len - 1);
+        }
+    }
+}
+
+/* ---- all of it ---- */
+
+static bool take_defaults(struct reading *reading)
+{
+    for (size_t i = 0; i < OPTIONS_COUNT; i++) {
+        const struct option *option = &options[i];
+        const char *why = option->initial[0] == '\0'
+                              ? NULL
+                              : option_read(option, option->initial, reading->config);
+
+        if (why != NULL) {
+            return fail(reading, "the default of --%s: %s", option->name, why);
+        }
+    }
+    return true;
+}
+
+bool config_read(struct config *config, const struct config_sources *sources,
+                 struct config_errors *errors)
+{
+    struct reading reading = {.config = config, .sources = sources, .errors = errors};
+    bool ok;
 
     memset(config, 0, sizeof(*config));
+    memset(errors, 0, sizeof(*errors));
+    mst_arena_init(&config->texts);
     engine_config_init(&config->engine);
     config->engine.version = MUSTERD_VERSION;
     config->ready_fd = -1;
+    config->argc = sources->argc;
+    config->argv = sources->argv;
+    ok = take_defaults(&reading);
+    if (sources->file != NULL) {
+        read_lines(&reading);
+        reading.line = 0;
+    }
+    for (int at = 1; ok && at < sources->argc;) {
+        ok = read_argument(&reading, &at);
+    }
+    if (config->listens.count == 0) {
+        option_read(option_find("listen", strlen("listen")), "127.0.0.1", config);
+    }
+    if (errors->count > 0) {
+        config_clear(config);
+    }
+    return errors->count == 0;
+}
+
+void config_clear(struct config *config)
+{
+    mst_arena_clear(&config->texts);
+}
+
+/* ---- read anew ---- */
+
+_Static_assert(OPTIONS_COUNT <= CONFIG_CHANGES_MAX, "every option may change");
+
+bool config_reload(struct config *next, const struct config *running,
+                   struct config_changes *changes)
+{
+    changes->count = 0;
     for (size_t i = 0; i < OPTIONS_COUNT; i++) {
         const struct option *option = &options[i];
-        const char *why =
-            option->initial[0] == '\0' ? NULL : read_value(option, option->initial, config);
+        const char *before = option_text(option, running, &next->texts);
+        const char *after = option_text(option, next, &next->texts);
 
-        if (why != NULL) {
-            return fail(error, "the default of --%s: %s", option->name, why);
+        if (before == NULL || after == NULL) {
+            return false;
+        }
+        if (strcmp(before, after) != 0) {
+            changes->items[changes->count++] =
+                (struct config_change){option->name, option->when != OPTION_RELOAD, before, after};
         }
     }
-    while (at < argc) {
-        if (!read_option(config, argc, argv, &at, error)) {
+    for (size_t i = 0; i < OPTIONS_COUNT; i++) {
+        if (options[i].when != OPTION_RELOAD && !option_copy(&options[i], next, running)) {
             return false;
         }
     }
-    return config->listens.count > 0 || read_listen(LISTEN, "127.0.0.1", &config->listens) == NULL;
+    return true;
 }
 
 /* ---- help ---- */
@@ -372,7 +352,8 @@ bool config_help(char *out, size_t cap)
     for (size_t i = 0; i < OPTIONS_COUNT; i++) {
         const struct option *option = &options[i];
 
-        print(&page, "  --%s%s%s", option->name, option->type == FLAG ? "" : " ", option->value);
+        print(&page, "  --%s%s%s", option->name, option->type == OPTION_FLAG ? "" : " ",
+              option->value);
         print(&page, option->initial[0] == '\0' ? "%s\n" : " (%s)\n", option->initial);
         print_words(&page, option->help);
     }

@@ -1,20 +1,27 @@
-/* config.h - what musterd was asked to be, read from its command line.
+/* config.h - what musterd was asked to be: by its command line, by a file, by the defaults.
  *
- * Everything derives from options.def. Nothing here opens anything: names of hosts are looked up,
- * and addresses judged, by broker/io. */
+ * Everything derives from options.def. The command line wins over the file, the file over the
+ * defaults. Nothing here opens anything: the file's text is given, names of hosts are looked up and
+ * addresses judged by broker/io. */
 #ifndef CONFIG_H
 #define CONFIG_H
 
 #include "broker/engine/engine.h"
+#include "protocol/arena.h"
 
-#define MUSTERD_VERSION    "0.1.0" /* as MUSTER_VERSION of the library, which a test compares */
-#define CONFIG_LISTENS_MAX 16
-#define CONFIG_ERROR_MAX   256
-#define CONFIG_HOST_MAX    255
-#define CONFIG_EXIT_USAGE  64
-#define CONFIG_EXIT_LISTEN 69
-#define CONFIG_EXIT_FAILED 70
-#define CONFIG_EXIT_DENIED 77
+#define MUSTERD_VERSION       "0.1.0" /* as MUSTER_VERSION of the library, which a test compares */
+#define CONFIG_LISTENS_MAX    16
+#define CONFIG_ERROR_MAX      512
+#define CONFIG_ERRORS_MAX     10 /* mistakes that are told; of the rest the number */
+#define CONFIG_CHANGES_MAX    64 /* as many as there are options, at least */
+#define CONFIG_FILE_BYTES_MAX (64u << 10)
+#define CONFIG_HOST_MAX       255
+#define CONFIG_EXIT_USAGE     64
+#define CONFIG_EXIT_LISTEN    69
+#define CONFIG_EXIT_FAILED    70
+#define CONFIG_EXIT_DENIED    77
+
+enum config_log_format { CONFIG_LOG_TEXT, CONFIG_LOG_JSON };
 
 struct config_listen {
     const char *path; /* a Unix socket; NULL: TCP */
@@ -38,14 +45,52 @@ struct config {
     const char *permissions;
     bool allow_anonymous;
     enum engine_log_level log_level;
+    enum config_log_format log_format;
+    const char *file; /* of the configuration; NULL: none */
+    bool check;
     int ready_fd; /* -1: none */
     bool help;
     bool show_version;
+    int argc;
+    char *const *argv;      /* the command line it was made of, which outlives it */
+    struct mst_arena texts; /* holds those above that are not the command line's */
 };
 
-/* Reads argv[1] and on. false: error has one line that says what was wrong and what to do. Texts in
- * config are argv's. */
-bool config_read(struct config *config, int argc, char *const argv[], char error[CONFIG_ERROR_MAX]);
+struct config_sources {
+    int argc; /* the command line; it outlives every config made of it */
+    char *const *argv;
+    const char *file; /* for messages; NULL: there is no file */
+    struct mst_span text;
+};
+
+/* What is wrong, a line each: what was tried, what is wrong with it, what to do. */
+struct config_errors {
+    size_t count; /* may be more than there are lines */
+    char lines[CONFIG_ERRORS_MAX][CONFIG_ERROR_MAX];
+};
+
+/* false: errors has lines, all of a file and the first of the command line; config is cleared. */
+bool config_read(struct config *config, const struct config_sources *sources,
+                 struct config_errors *errors);
+void config_clear(struct config *config);
+
+/* One option of which the value that is asked for is not the one that held. */
+struct config_change {
+    const char *name;
+    bool restart;       /* the new one holds after a restart only */
+    const char *before; /* "": none */
+    const char *after;
+};
+
+struct config_changes { /* borrowed from the config that was read anew */
+    size_t count;
+    struct config_change items[CONFIG_CHANGES_MAX];
+};
+
+/* Turns next, which was read anew, into what may hold while running goes on: what needs a restart
+ * stays as it is. false: out of memory. */
+bool config_reload(struct config *next, const struct config *running,
+                   struct config_changes *changes);
 
 /* Help, made from the table, in lines for a terminal of 80 columns. false: it did not fit. */
 bool config_help(char *out, size_t cap);

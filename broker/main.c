@@ -1,5 +1,7 @@
-/* main.c - musterd: reads the command line, then serves. */
+/* main.c - musterd: reads its configuration, then serves. */
 #include "broker/io/io.h"
+#include "broker/io/log.h"
+#include "broker/io/reload.h"
 
 #include <malloc.h>
 #include <stdio.h>
@@ -19,15 +21,28 @@ static void set_up_memory(void)
     mallopt(M_MXFAST, 0);
 }
 
+static int complain(const struct config_errors *errors)
+{
+    struct log log = {.plain = true};
+    size_t shown = errors->count < CONFIG_ERRORS_MAX ? errors->count : CONFIG_ERRORS_MAX;
+
+    for (size_t i = 0; i < shown; i++) {
+        log_line(&log, ENGINE_ERROR, "%s", errors->lines[i]);
+    }
+    if (shown < errors->count) {
+        log_line(&log, ENGINE_ERROR, "there are %zu mistakes more", errors->count - shown);
+    }
+    return CONFIG_EXIT_USAGE;
+}
+
 int main(int argc, char *argv[])
 {
     struct config config;
-    char error[CONFIG_ERROR_MAX];
+    struct config_errors errors;
     char help[HELP_BYTES_MAX];
 
-    if (!config_read(&config, argc, argv, error)) {
-        fprintf(stderr, "musterd: %s\n", error);
-        return CONFIG_EXIT_USAGE;
+    if (!load_config(&config, argc, argv, &errors)) {
+        return complain(&errors);
     }
     if (config.help) {
         return config_help(help, sizeof(help)) ? tell(help) : CONFIG_EXIT_FAILED;

@@ -27,7 +27,7 @@ struct acceptor {
 };
 
 struct io {
-    const struct config *config;
+    struct config *config; /* what holds; replaced at HUP */
     struct log log;
     struct engine *engine;
     struct event_base *base;
@@ -45,6 +45,7 @@ struct io {
     struct event term, interrupt, hangup;
     bool stopping;
     bool has_key; /* the encrypted channel is there */
+    uint8_t public_key[MST_NOISE_KEY];
 };
 
 /* ---- wires.c ---- */

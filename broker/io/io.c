@@ -5,8 +5,7 @@
 #include "broker/io/io.h"
 
 #include "broker/io/internal.h"
-#include "broker/io/secrets.h"
-#include "protocol/keys.h"
+#include "broker/io/reload.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,42 +17,6 @@
 #include <unistd.h>
 
 #define FILES_BESIDE_CONNECTIONS 32 /* descriptors for all else, generously */
-
-/* ---- keys, tokens, permissions ---- */
-
-static bool has_secrets(const struct config *config)
-{
-    return config->keys_dir != NULL || config->server_key_file != NULL ||
-           config->allow_keys != NULL || config->tokens != NULL || config->permissions != NULL ||
-           config->allow_anonymous;
-}
-
-static bool load_secrets(struct io *io, bool first, char error[SECRETS_ERROR_MAX])
-{
-    struct secrets *secrets = malloc(sizeof(*secrets));
-    uint8_t key[MST_NOISE_KEY];
-    char text[MST_KEY_TEXT + 1];
-    bool ok;
-
-    if (secrets == NULL) {
-        snprintf(error, SECRETS_ERROR_MAX, "out of memory");
-        return false;
-    }
-    ok = secrets_read(secrets, io->config, first, &io->log, error) &&
-         engine_secure(io->engine, &secrets->security, error);
-    if (ok && first && secrets->has_key) {
-        struct rlimit none = {0, 0};
-
-        io->has_key = true;
-        setrlimit(RLIMIT_CORE, &none); /* it would hold the keys */
-        mst_noise_public(key, secrets->server_secret);
-        mst_key_write(text, MST_KEY_PUBLIC, key);
-        log_line(&io->log, ENGINE_INFO, "the server's public key is %s", text);
-    }
-    secrets_clear(secrets);
-    free(secrets);
-    return ok;
-}
 
 /* ---- signals ---- */
 
@@ -72,21 +35,11 @@ static void on_stop(evutil_socket_t signal, short what, void *arg)
     engine_drain(io->engine);
 }
 
-/* All or nothing: a file that is wrong keeps what was read before. */
 static void on_hangup(evutil_socket_t signal, short what, void *arg)
 {
-    struct io *io = arg;
-    char error[SECRETS_ERROR_MAX];
-
     (void)signal;
     (void)what;
-    if (!has_secrets(io->config)) {
-        log_line(&io->log, ENGINE_INFO, "HUP changes nothing: there are no files to read again");
-    } else if (load_secrets(io, false, error)) {
-        log_line(&io->log, ENGINE_INFO, "HUP: keys, tokens and permissions were read again");
-    } else {
-        log_line(&io->log, ENGINE_ERROR, "HUP changes nothing: %s", error);
-    }
+    reload(arg);
 }
 
 static bool watch_signals(struct io *io)
@@ -227,10 +180,18 @@ static bool announce(const struct io *io)
     return io->config->ready_fd < 0 || tell_ready(io, io->config->ready_fd);
 }
 
+static int tell_check(int code)
+{
+    if (code != 0) {
+        return CONFIG_EXIT_USAGE;
+    }
+    return puts("ok") < 0 || fflush(stdout) != 0 ? CONFIG_EXIT_FAILED : 0;
+}
+
 static int run(struct io *io)
 {
     struct engine_ports ports = io_ports(io);
-    char error[SECRETS_ERROR_MAX];
+    char error[FILE_ERROR_MAX];
     int code;
 
     io->buffer = malloc(READ_BYTES);
@@ -240,9 +201,12 @@ static int run(struct io *io)
         log_line(&io->log, ENGINE_ERROR, "cannot start: out of memory or of descriptors");
         return CONFIG_EXIT_FAILED;
     }
-    if (has_secrets(io->config) && !load_secrets(io, true, error)) {
+    if (!load_secrets(io, error)) {
         log_line(&io->log, ENGINE_ERROR, "cannot start: %s", error);
         return CONFIG_EXIT_USAGE;
+    }
+    if (io->config->check) {
+        return tell_check(listeners_check(io->config, io->has_key, &io->log));
     }
     code = listeners_open(&io->listeners, io->config, io->has_key, &io->log);
     if (code != 0) {
@@ -258,12 +222,17 @@ static int run(struct io *io)
     return announce(io) ? serve(io) : CONFIG_EXIT_USAGE;
 }
 
-int io_run(const struct config *config)
+int io_run(struct config *config)
 {
-    struct io io = {.config = config, .log = {config->log_level}};
+    struct io io = {.config = config};
     int code;
 
     occupy_standard_files();
+    log_init(&io.log, config);
+    if (config->check) {
+        io.log.plain = true;
+        io.log.level = ENGINE_WARNING;
+    }
     if (sodium_init() < 0) {
         log_line(&io.log, ENGINE_ERROR, "cannot start: the system gives no random bytes");
         return CONFIG_EXIT_FAILED;

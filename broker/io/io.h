@@ -4,7 +4,8 @@
 
 #include "broker/config.h"
 
-/* Serves until TERM or INT. Returns the exit code; what went wrong was logged. */
-int io_run(const struct config *config);
+/* Serves until TERM or INT, and reads config anew at HUP. Returns the exit code; what went wrong
+ * was logged. */
+int io_run(struct config *config);
 
 #endif

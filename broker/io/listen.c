@@ -133,6 +133,7 @@ static bool is_missing(int error)
 struct terms {
     bool has_key;
     bool insecure;
+    bool only_check; /* no socket is made */
 };
 
 static int open_address(struct listeners *listeners, const struct addrinfo *address,
@@ -151,6 +152,9 @@ static int open_address(struct listeners *listeners, const struct addrinfo *addr
                  "listen on 127.0.0.1",
                  where);
         return CONFIG_EXIT_USAGE;
+    }
+    if (terms->only_check) {
+        return 0;
     }
     fd = tcp_socket(address);
     if (fd < 0 && is_missing(errno)) {
@@ -200,7 +204,7 @@ static int open_tcp(struct listeners *listeners, const struct config_listen *lis
         code = open_address(listeners, at, terms, where, log);
     }
     freeaddrinfo(found);
-    if (code == 0 && listeners->count == before) {
+    if (code == 0 && listeners->count == before && !terms->only_check) {
         code = refuse(log, where, EADDRNOTAVAIL, advice_of(EADDRNOTAVAIL));
     }
     return code;
@@ -253,7 +257,8 @@ static int bind_unix(int fd, const struct sockaddr_un *address)
     return result;
 }
 
-static int open_unix(struct listeners *listeners, const char *path, const struct log *log)
+static int open_unix(struct listeners *listeners, const char *path, const struct terms *terms,
+                     const struct log *log)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     struct stat file = {0};
@@ -265,6 +270,9 @@ static int open_unix(struct listeners *listeners, const char *path, const struct
                  "shorter one",
                  path, sizeof(address.sun_path) - 1);
         return CONFIG_EXIT_USAGE;
+    }
+    if (terms->only_check) {
+        return 0;
     }
     memcpy(address.sun_path, path, strlen(path) + 1);
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -287,23 +295,36 @@ static int open_unix(struct listeners *listeners, const char *path, const struct
 
 /* ---- all of them ---- */
 
-int listeners_open(struct listeners *listeners, const struct config *config, bool has_key,
-                   const struct log *log)
+static int open_all(struct listeners *listeners, const struct config *config,
+                    const struct terms *terms, const struct log *log)
 {
-    struct terms terms = {has_key, config->insecure_listen};
     int code = 0;
 
     listeners->count = 0;
     for (size_t i = 0; i < config->listens.count && code == 0; i++) {
         const struct config_listen *listen = &config->listens.items[i];
 
-        code = listen->path != NULL ? open_unix(listeners, listen->path, log)
-                                    : open_tcp(listeners, listen, &terms, log);
+        code = listen->path != NULL ? open_unix(listeners, listen->path, terms, log)
+                                    : open_tcp(listeners, listen, terms, log);
     }
     if (code != 0) {
         listeners_close(listeners);
     }
     return code;
+}
+
+int listeners_open(struct listeners *listeners, const struct config *config, bool has_key,
+                   const struct log *log)
+{
+    return open_all(listeners, config, &(struct terms){has_key, config->insecure_listen, false},
+                    log);
+}
+
+int listeners_check(const struct config *config, bool has_key, const struct log *log)
+{
+    struct listeners none;
+
+    return open_all(&none, config, &(struct terms){has_key, config->insecure_listen, true}, log);
 }
 
 void listeners_close(struct listeners *listeners)

@@ -32,6 +32,8 @@ struct listeners {
  * exit code after one line in the log. */
 int listeners_open(struct listeners *listeners, const struct config *config, bool has_key,
                    const struct log *log);
+/* The same without opening anything: may musterd listen there? */
+int listeners_check(const struct config *config, bool has_key, const struct log *log);
 void listeners_close(struct listeners *listeners);
 
 /* "127.0.0.1:6878", "[::1]:6878" */

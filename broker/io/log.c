@@ -1,40 +1,156 @@
 /* log.c - lines for whoever runs the broker. See log.h.
  *
  * A line is written with one call, so lines of several processes do not mix. A log that cannot be
- * written is no reason to end. */
+ * written is no reason to end. What is not printable is written as its number, so that a name which
+ * a client gave itself is seen as what it is. */
 #include "broker/io/log.h"
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#define LINE_BYTES_MAX 1024
+#define TEXT_BYTES_MAX 1024
+#define LINE_BYTES_MAX (128 + 6 * TEXT_BYTES_MAX) /* a byte takes 6 at most, \u0000 */
+
+static const char *const level_names[] = {"error", "warning", "info", "debug"};
+static const int journal_priorities[] = {3, 4, 6, 7};
+
+/* systemd says which stream it has connected to the journal; stderr may have been sent elsewhere
+ * since. */
+static bool is_journal(void)
+{
+    const char *said = getenv("JOURNAL_STREAM");
+    struct stat file;
+    char text[64];
+
+    if (said == NULL || fstat(STDERR_FILENO, &file) != 0) {
+        return false;
+    }
+    snprintf(text, sizeof(text), "%llu:%llu", (unsigned long long)file.st_dev,
+             (unsigned long long)file.st_ino);
+    return strcmp(said, text) == 0;
+}
+
+void log_init(struct log *log, const struct config *config)
+{
+    log->level = config->log_level;
+    log->format = config->log_format;
+    log->plain = false;
+    log->for_journal = is_journal();
+}
+
+/* ---- one line ---- */
+
+struct line {
+    char bytes[LINE_BYTES_MAX];
+    size_t len;
+};
+
+static void put(struct line *line, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void put(struct line *line, const char *format, ...)
+{
+    size_t room = sizeof(line->bytes) - line->len;
+    va_list arguments;
+    int n;
+
+    va_start(arguments, format);
+    n = vsnprintf(line->bytes + line->len, room, format, arguments);
+    va_end(arguments);
+    line->len += n < 0 ? 0 : (size_t)n < room ? (size_t)n : room - 1;
+}
+
+/* How many bytes the character has that begins here; 0: it is none of UTF-8, or a control. */
+static size_t printable(const char *text)
+{
+    const unsigned char *at = (const unsigned char *)text;
+    size_t more = at[0] < 0x80 ? 0 : at[0] < 0xc2 ? 4 : at[0] < 0xe0 ? 1 : at[0] < 0xf0 ? 2 : 3;
+
+    if (more > 3 || at[0] < ' ' || at[0] == 0x7f || at[0] > 0xf4 ||
+        (at[0] == 0xc2 && at[1] < 0xa0)) {
+        return 0;
+    }
+    for (size_t i = 1; i <= more; i++) {
+        if ((at[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+    }
+    /* Too long a form, a surrogate, beyond the last character. */
+    return (at[0] == 0xe0 && at[1] < 0xa0) || (at[0] == 0xed && at[1] > 0x9f) ||
+                   (at[0] == 0xf0 && at[1] < 0x90) || (at[0] == 0xf4 && at[1] > 0x8f)
+               ? 0
+               : more + 1;
+}
+
+static void put_text(struct line *line, const char *text, bool json)
+{
+    while (*text != '\0') {
+        size_t len = printable(text);
+
+        if (len == 0) {
+            put(line, json ? "\\u%04x" : "\\x%02x", (unsigned)(unsigned char)*text);
+            text++;
+            continue;
+        }
+        if (json && (*text == '"' || *text == '\\')) {
+            put(line, "\\");
+        }
+        put(line, "%.*s", (int)len, text);
+        text += len;
+    }
+}
+
+static void put_time(struct line *line)
+{
+    struct timespec now;
+    struct tm utc;
+    char stamp[32];
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    gmtime_r(&now.tv_sec, &utc);
+    strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &utc);
+    put(line, "%s.%03ldZ", stamp, now.tv_nsec / 1000000);
+}
+
+static void put_all(struct line *line, const struct log *log, enum engine_log_level level,
+                    const char *text)
+{
+    if (log->plain) {
+        put(line, "musterd: ");
+        put_text(line, text, false);
+    } else if (log->format == CONFIG_LOG_JSON) {
+        put(line, "{\"time\":\"");
+        put_time(line);
+        put(line, "\",\"level\":\"%s\",\"message\":\"", level_names[level]);
+        put_text(line, text, true);
+        put(line, "\"}");
+    } else if (log->for_journal) {
+        put(line, "<%d>", journal_priorities[level]);
+        put_text(line, text, false);
+    } else {
+        put_time(line);
+        put(line, " %s musterd: ", level_names[level]);
+        put_text(line, text, false);
+    }
+    put(line, "\n");
+}
 
 void log_line(const struct log *log, enum engine_log_level level, const char *format, ...)
 {
-    static const char *const names[] = {"error", "warning", "info", "debug"};
-    char line[LINE_BYTES_MAX];
-    char stamp[32];
-    struct timespec now;
-    struct tm utc;
+    char text[TEXT_BYTES_MAX];
+    struct line line = {.len = 0};
     va_list arguments;
-    size_t len;
     ssize_t written;
 
     if (level > log->level) {
         return;
     }
-    clock_gettime(CLOCK_REALTIME, &now);
-    gmtime_r(&now.tv_sec, &utc);
-    strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &utc);
-    len = (size_t)snprintf(line, sizeof(line), "%s.%03ldZ %s musterd: ", stamp,
-                           now.tv_nsec / 1000000, names[level]);
     va_start(arguments, format);
-    vsnprintf(line + len, sizeof(line) - len - 1, format, arguments);
+    vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
-    len += strlen(line + len);
-    line[len++] = '\n';
-    written = write(STDERR_FILENO, line, len);
+    put_all(&line, log, level, text);
+    written = write(STDERR_FILENO, line.bytes, line.len);
     (void)written;
 }

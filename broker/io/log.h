@@ -1,15 +1,24 @@
 /* log.h - lines for whoever runs the broker, on stderr:
  *
- *   2026-11-21T09:00:00.000Z info musterd: listening on 127.0.0.1:6878 */
+ *   2026-11-21T09:00:00.000Z info musterd: listening on 127.0.0.1:6878          text
+ *   <6>listening on 127.0.0.1:6878                                              for journald
+ *   {"time":"2026-11-21T09:00:00.000Z","level":"info","message":"listening..."} json
+ *
+ * One line is one event: whatever a text holds cannot break or forge a line. */
 #ifndef IO_LOG_H
 #define IO_LOG_H
 
-#include "broker/engine/engine.h"
+#include "broker/config.h"
 
 struct log {
     enum engine_log_level level; /* the least important that is written */
+    enum config_log_format format;
+    bool plain;       /* no time and no level: somebody looks on */
+    bool for_journal; /* journald reads stderr, and has times of its own */
 };
 
+/* As the configuration says, and as stderr is. */
+void log_init(struct log *log, const struct config *config);
 void log_line(const struct log *log, enum engine_log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

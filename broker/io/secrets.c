@@ -9,9 +9,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "broker/io/file.h"
 #include "protocol/keys.h"
 
-#define FILE_BYTES_MAX  (4u << 20)
+#define TEXT_BYTES_MAX  (4u << 20)
+#define KEY_BYTES_MAX   4096u
 #define SERVER_KEY_NAME "server.key"
 
 enum text { KEYS, TOKENS, PERMISSIONS };
@@ -28,58 +30,6 @@ static bool fail(char error[SECRETS_ERROR_MAX], const char *format, ...)
     vsnprintf(error, SECRETS_ERROR_MAX, format, arguments);
     va_end(arguments);
     return false;
-}
-
-/* ---- files ---- */
-
-static bool read_all(int fd, const char *path, size_t size, struct mst_buf *out,
-                     char error[SECRETS_ERROR_MAX])
-{
-    /* Once, and large enough, so that no copy of a secret is left where the buffer was. */
-    if (size > FILE_BYTES_MAX || !mst_buf_reserve(out, size + 1)) {
-        return fail(error, "%.300s is too large: it has %zu bytes, more than %u", path, size,
-                    FILE_BYTES_MAX);
-    }
-    while (out->len < out->cap) {
-        ssize_t n = read(fd, out->data + out->len, out->cap - out->len);
-
-        if (n < 0) {
-            return fail(error, "cannot read %.300s: %s", path, strerror(errno));
-        }
-        if (n == 0) {
-            return true;
-        }
-        out->len += (size_t)n;
-    }
-    return fail(error, "%.300s grew while it was read; try again", path);
-}
-
-/* secret: others may not even read it. optional: it need not be there, and *there_out says. */
-static bool read_file(const char *path, bool secret, bool optional, struct mst_buf *out,
-                      bool *there_out, char error[SECRETS_ERROR_MAX])
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    struct stat file;
-    bool ok;
-
-    *there_out = fd >= 0;
-    if (fd < 0) {
-        return (optional && errno == ENOENT) ||
-               fail(error, "cannot read %.300s: %s", path, strerror(errno));
-    }
-    if (fstat(fd, &file) != 0 || !S_ISREG(file.st_mode)) {
-        ok = fail(error, "%.300s is no regular file", path);
-    } else if (secret && (file.st_mode & 077) != 0) {
-        ok = fail(error, "%.300s holds a secret and others may use it (mode %04o); chmod 600 it",
-                  path, (unsigned)file.st_mode & 07777);
-    } else if ((file.st_mode & 022) != 0) {
-        ok = fail(error, "%.300s can be changed by others (mode %04o); chmod 644 it", path,
-                  (unsigned)file.st_mode & 07777);
-    } else {
-        ok = read_all(fd, path, (size_t)file.st_size, out, error);
-    }
-    close(fd);
-    return ok;
 }
 
 /* ---- the server's key ---- */
@@ -122,7 +72,8 @@ static bool read_server_key(struct secrets *secrets, const char *path,
     bool ok;
 
     mst_buf_init(&text);
-    ok = read_file(path, true, false, &text, &secrets->has_key, error);
+    ok = file_read(&(struct file_wish){.path = path, .secret = true, .bytes_max = KEY_BYTES_MAX},
+                   &text, &secrets->has_key, error);
     if (ok) {
         const char *why = mst_key_read(mst_buf_span(&text), MST_KEY_SECRET, secrets->server_secret);
 
@@ -135,7 +86,15 @@ static bool read_server_key(struct secrets *secrets, const char *path,
     return ok;
 }
 
-static bool server_key(struct secrets *secrets, const struct config *config, bool make_key,
+/* As it will be when the first start has made it. */
+static bool imagine_server_key(struct secrets *secrets)
+{
+    randombytes_buf(secrets->server_secret, sizeof(secrets->server_secret));
+    secrets->has_key = true;
+    return true;
+}
+
+static bool server_key(struct secrets *secrets, const struct config *config, enum secrets_use use,
                        const struct log *log, char error[SECRETS_ERROR_MAX])
 {
     char path[SECRETS_PATH_MAX];
@@ -147,9 +106,13 @@ static bool server_key(struct secrets *secrets, const struct config *config, boo
         return true;
     }
     snprintf(path, sizeof(path), "%s/" SERVER_KEY_NAME, config->keys_dir);
-    if (make_key && access(path, F_OK) != 0 && errno == ENOENT &&
-        !make_server_key(path, config->keys_dir, log, error)) {
-        return false;
+    if (use != SECRETS_AGAIN && access(path, F_OK) != 0 && errno == ENOENT) {
+        if (use == SECRETS_CHECK) {
+            return imagine_server_key(secrets);
+        }
+        if (!make_server_key(path, config->keys_dir, log, error)) {
+            return false;
+        }
     }
     return read_server_key(secrets, path, error);
 }
@@ -175,19 +138,22 @@ static bool read_text(struct secrets *secrets, const struct config *config, enum
     } else {
         return true;
     }
-    if (!read_file(path, which == TOKENS, given[which] == NULL, bytes, &texts[which]->given,
-                   error)) {
+    if (!file_read(&(struct file_wish){.path = path,
+                                       .secret = which == TOKENS,
+                                       .optional = given[which] == NULL,
+                                       .bytes_max = TEXT_BYTES_MAX},
+                   bytes, &texts[which]->given, error)) {
         return false;
     }
     texts[which]->bytes = mst_buf_span(bytes);
     return true;
 }
 
-bool secrets_read(struct secrets *secrets, const struct config *config, bool make_key,
+bool secrets_read(struct secrets *secrets, const struct config *config, enum secrets_use use,
                   const struct log *log, char error[SECRETS_ERROR_MAX])
 {
     memset(secrets, 0, sizeof(*secrets));
-    if (!server_key(secrets, config, make_key, log, error)) {
+    if (!server_key(secrets, config, use, log, error)) {
         return false;
     }
     for (int which = 0; which < SECRETS_TEXTS; which++) {

@@ -6,9 +6,10 @@
 #define IO_SECRETS_H
 
 #include "broker/config.h"
+#include "broker/io/file.h"
 #include "broker/io/log.h"
 
-#define SECRETS_ERROR_MAX 512
+#define SECRETS_ERROR_MAX FILE_ERROR_MAX
 #define SECRETS_TEXTS     3 /* keys, tokens, permissions */
 #define SECRETS_PATH_MAX  4096
 
@@ -20,8 +21,14 @@ struct secrets {
     struct engine_security security; /* borrows all of the above */
 };
 
-/* false: error has one line. make_key: the server's key is made if the keys' directory has none. */
-bool secrets_read(struct secrets *secrets, const struct config *config, bool make_key,
+enum secrets_use {
+    SECRETS_START, /* the server's key is made if the keys' directory has none */
+    SECRETS_AGAIN, /* it must be there */
+    SECRETS_CHECK  /* it need not be there, and is not made */
+};
+
+/* false: error has one line. */
+bool secrets_read(struct secrets *secrets, const struct config *config, enum secrets_use use,
                   const struct log *log, char error[SECRETS_ERROR_MAX]);
 void secrets_clear(struct secrets *secrets); /* wipes */
 

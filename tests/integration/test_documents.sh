@@ -27,7 +27,7 @@ plain() # a man page without its markup
 
 # ---- musterd(8): options and their defaults ----
 
-"$MUSTERD" --help | sed -nE 's/^  (--[a-z-]+)( [A-Z:]+)?( \(.*\))?$/\1\3/p' | sort >"$dir/code"
+"$MUSTERD" --help | sed -nE 's/^  (--[a-z-]+)( [A-Za-z:|]+)?( \(.*\))?$/\1\3/p' | sort >"$dir/code"
 plain broker/musterd.8 | awk '
     named { if (/^\.(BI|B) --/) print option(); named = 0 }
     /^\.TP/ { named = 1 }
