@@ -305,6 +305,26 @@ void core_step(struct core *core, const struct event *event, struct effects *eff
     core_settle(&step);
 }
 
+int64_t core_now_ns(const struct core *core)
+{
+    return core->now_ns;
+}
+
+int64_t core_wall_ns(const struct core *core)
+{
+    return core->wall_ns;
+}
+
+uint64_t core_record_seq(const struct core *core)
+{
+    return core->record_seq;
+}
+
+void core_relieved(struct core *core, uint64_t bytes)
+{
+    core->memory -= bytes;
+}
+
 int64_t core_next_deadline_ns(const struct core *core)
 {
     const struct heap_node *first = heap_first(&core->timers);

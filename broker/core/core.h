@@ -122,6 +122,7 @@ int64_t core_next_deadline_ns(const struct core *core);
 enum mst_status core_recover(struct core *core, struct mst_span records, uint64_t place);
 /* Where the time of the last record left off; core_step takes nothing earlier. */
 int64_t core_now_ns(const struct core *core);
+int64_t core_wall_ns(const struct core *core);
 
 /* The durable state, written down as records: core_recover of all pieces makes an empty core equal
  * to this one, but for what no record tells (core_dump). Changes nothing. */

@@ -43,7 +43,8 @@ static struct core_config core_config_of(const struct engine *engine)
 
     core_config_init(&core);
     core.strict = config->strict;
-    core.has_storage = engine->journal != NULL;
+    core.has_storage = config->has_storage || engine->journal != NULL;
+    core.bodies_max = engine_bodies_max(config);
     core.memory_max = config->memory_max;
     core.objects_max = config->objects_max;
     core.sessions_max = config->sessions_max;
@@ -114,15 +115,32 @@ void engine_free(struct engine **owner)
     effects_clear(&engine->effects);
     mst_arena_clear(&engine->scratch);
     mst_buf_clear(&engine->batch);
+    bodies_clear(&engine->bodies);
+    bodies_clear(&engine->flight_bodies);
+    free(engine->bodies.items);
+    free(engine->flight_bodies.items);
     free(engine->places);
     free(engine);
     *owner = NULL;
 }
 
-enum mst_status engine_recover(struct engine *engine, struct mst_span records, uint64_t seq)
+enum mst_status engine_recover(struct engine *engine, struct mst_span records, uint64_t seq,
+                               uint64_t place)
 {
     engine->flight_seq = engine->durable_seq = seq;
-    return core_recover(engine->core, records, 0);
+    return core_recover(engine->core, records, place);
+}
+
+void engine_attach(struct engine *engine, struct journal *journal)
+{
+    int64_t passed_ns = engine->wall_ns - core_wall_ns(engine->core);
+    int64_t now_ns = core_now_ns(engine->core) + (passed_ns > 0 ? passed_ns : 0);
+
+    engine->journal = journal;
+    if (now_ns > engine->now_ns) {
+        engine->shift_ns += now_ns - engine->now_ns;
+        engine->now_ns = engine->turn_ns = now_ns;
+    }
 }
 
 void engine_configure(struct engine *engine, const struct engine_config *config)
@@ -146,7 +164,7 @@ size_t engine_connections(const struct engine *engine)
 
 void engine_look_at_clock(struct engine *engine)
 {
-    int64_t now_ns = engine->ports.now_ns(engine->ports.user);
+    int64_t now_ns = engine->ports.now_ns(engine->ports.user) + engine->shift_ns;
 
     if (now_ns > engine->now_ns) {
         engine->now_ns = now_ns;
@@ -259,8 +277,8 @@ void engine_receive(struct engine *engine, uint64_t conn, struct mst_span bytes)
     bool securing;
 
     engine->input_seen = true;
-    if (member == NULL) {
-        return;
+    if (member == NULL || (engine->draining && engine->journal != NULL)) {
+        return; /* what comes after the end is for the broker that follows */
     }
     engine_look_at_clock(engine);
     member_heard(engine, member);
@@ -306,25 +324,5 @@ void engine_writable(struct engine *engine, uint64_t conn)
     if (member != NULL) {
         member->blocked = false;
         member_mark_dirty(engine, member);
-    }
-}
-
-void engine_durable(struct engine *engine, uint64_t seq)
-{
-    struct link *link = engine->holding.next;
-
-    if (seq <= engine->durable_seq) {
-        return;
-    }
-    engine->durable_seq = seq;
-    while (link != &engine->holding) {
-        struct member *member = OWNER(link, struct member, holding);
-
-        link = link->next;
-        connection_release(&member->connection, seq);
-        if (!connection_holds(&member->connection)) {
-            list_remove(&member->holding);
-        }
-        member_settle(engine, member);
     }
 }

@@ -22,6 +22,7 @@
 struct engine;
 struct core;
 struct journal;
+struct journal_replica;
 
 #define ENGINE_GREETING_NS        5000000000LL /* from accept until the session is there */
 #define ENGINE_CLOSING_NS         5000000000LL /* for a closing connection to take its output */
@@ -37,6 +38,7 @@ enum engine_log_level { ENGINE_ERROR, ENGINE_WARNING, ENGINE_INFO, ENGINE_DEBUG 
 
 struct engine_config {
     bool strict;
+    bool has_storage; /* a journal will be attached */
     uint64_t connections_max;
     uint64_t unauthenticated_max; /* connections without a session, and those of one address */
     uint64_t per_address_max;
@@ -90,9 +92,18 @@ struct engine *engine_new(const struct engine_config *config, const struct engin
                           struct journal *journal);
 void engine_free(struct engine **engine);
 
-/* Before the first turn: applies one batch of an earlier run; seq is the number of its last record.
- * MST_PROTOCOL: these are no records of ours. */
-enum mst_status engine_recover(struct engine *engine, struct mst_span records, uint64_t seq);
+/* Before the first turn: applies one batch of an earlier run; seq is the number of its last record,
+ * place where it stands in the journal, 0: nowhere. MST_PROTOCOL: these are no records of ours. */
+enum mst_status engine_recover(struct engine *engine, struct mst_span records, uint64_t seq,
+                               uint64_t place);
+/* After the recovery: the journal that has_storage promised; it stays the caller's and must outlive
+ * the engine. The deadline line goes on where the last record left it, and by as much as the wall
+ * clock says has passed. */
+void engine_attach(struct engine *engine, struct journal *journal);
+/* Why the broker must end: nothing can be made durable any more. NULL: all is well. */
+const char *engine_failure(const struct engine *engine);
+/* Who recovers records and writes down what they make, for the journal. */
+struct journal_replica engine_replica(void);
 
 /* A number for a new connection, 0 when a limit is reached: then close it. Numbers are never used
  * twice; engine_slot of those in use are distinct, to index a table by: a slot that was never in
@@ -114,8 +125,10 @@ void engine_turn(struct engine *engine);
 /* When engine_turn is wanted at the latest: 0 = now, MST_FOREVER = when something comes. */
 int64_t engine_next_deadline_ns(const struct engine *engine);
 
-/* The broker goes away: everybody is told, every wait ends with UNAVAILABLE. Then drive turns until
- * engine_drained: all replies have left, or ENGINE_DRAIN_NS have passed. */
+/* The broker goes away. Without a journal everybody is told and every wait ends with UNAVAILABLE;
+ * with one nothing more is taken in, and all goes on with the broker that follows. Then drive turns
+ * until engine_drained: all replies have left, or all records are durable, or ENGINE_DRAIN_NS have
+ * passed. */
 void engine_drain(struct engine *engine);
 bool engine_drained(const struct engine *engine);
 

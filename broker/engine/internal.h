@@ -53,6 +53,13 @@ struct limiter {
     uint64_t missed;
 };
 
+/* Far bodies, each referred to, and where in the batch they stand. */
+struct bodies {
+    struct core_body *items;
+    size_t count;
+    size_t cap;
+};
+
 struct engine {
     struct engine_config config;
     struct engine_ports ports;
@@ -72,13 +79,17 @@ struct engine {
     struct link greeting, heard, closing;
     struct link beat, dirty, holding, leaving;
 
-    struct mst_buf batch; /* records that wait for the journal */
-    uint64_t batch_seq;   /* the last of them */
-    uint64_t flight_seq;  /* the last that was handed to the journal */
+    struct mst_buf batch;        /* records that wait for the journal */
+    struct bodies bodies;        /* in it */
+    struct bodies flight_bodies; /* in the batch that the journal is writing */
+    uint64_t batch_seq;          /* the last of them */
+    uint64_t flight_seq;         /* the last that was handed to the journal */
     uint64_t durable_seq;
 
+    int64_t shift_ns; /* our deadline line is the clock's plus this: it goes on after a restart */
     int64_t now_ns;
     int64_t wall_ns;
+    bool storage_full;
     int64_t turn_ns;   /* when the last turn was */
     bool input_seen;   /* since the last turn */
     unsigned catch_up; /* turns that may still go to reading after a pause; 0: time is judged */
@@ -129,6 +140,23 @@ void member_refuse(struct engine *engine, struct member *member,
                    const struct mst_request *request); /* a stranger */
 void member_log_denied(struct engine *engine, const struct member *member,
                        const struct mst_reply *reply);
+
+/* ---- durable.c: batches, and what is durable ---- */
+
+bool bodies_add(struct bodies *bodies, const struct core_body *body, size_t offset);
+void bodies_clear(struct bodies *bodies);
+uint64_t engine_bodies_max(const struct engine_config *config);
+bool batch_can_go(const struct engine *engine);
+void journal_turn(struct engine *engine);
+/* Lets out what its connection held and may leave now. */
+void member_release(struct engine *engine, struct member *member);
+
+/* ---- fetch.c: bodies that are read back ---- */
+
+bool reply_has_gaps(const struct mst_reply *reply);
+void member_reply_fetched(struct engine *engine, struct member *member,
+                          const struct mst_reply *reply, uint64_t seq);
+void fetches_take(struct engine *engine);
 
 /* ---- step.c: what the core is told, and what it wants done ---- */
 

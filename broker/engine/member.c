@@ -230,6 +230,10 @@ void member_settle(struct engine *engine, struct member *member)
 void member_reply(struct engine *engine, struct member *member, const struct mst_reply *reply,
                   uint64_t seq)
 {
+    if (reply_has_gaps(reply)) {
+        member_reply_fetched(engine, member, reply, seq);
+        return;
+    }
     connection_reply(&member->connection, reply, seq, engine->durable_seq);
     member_settle(engine, member);
 }

@@ -45,11 +45,17 @@ static void step(struct engine *engine, struct event *event)
 
     event->now_ns = engine->now_ns;
     event->wall_ns = engine->wall_ns;
+    event->storage_full = engine->storage_full;
     core_step(engine->core, event, effects);
     must(engine, !effects->out_of_memory, "a reply");
     if (mst_buf_size(&effects->records) > 0) {
         struct mst_span records = mst_buf_span(&effects->records);
 
+        for (size_t i = 0; i < effects->bodies_count; i++) {
+            must(engine,
+                 bodies_add(&engine->bodies, &effects->bodies[i], mst_buf_size(&engine->batch)),
+                 "a record");
+        }
         must(engine, mst_buf_append(&engine->batch, records.data, records.len), "a record");
         engine->batch_seq = effects->records_seq;
     }

@@ -4,8 +4,7 @@
  * output with one send. Must not know: sockets, files, the system's clock. */
 #include "broker/engine/internal.h"
 
-#define CATCH_UP_TURNS   16 /* a pause is over by then, however many clients want to speak */
-#define BATCH_IDLE_BYTES (1u << 20)
+#define CATCH_UP_TURNS 16 /* a pause is over by then, however many clients want to speak */
 
 /* ---- what time brings ---- */
 
@@ -103,31 +102,6 @@ static void tell_lost(struct engine *engine)
     }
 }
 
-static bool batch_can_go(const struct engine *engine)
-{
-    return engine->journal != NULL && mst_buf_size(&engine->batch) > 0 &&
-           engine->durable_seq >= engine->flight_seq;
-}
-
-static void hand_over_batch(struct engine *engine)
-{
-    const struct journal_table *journal;
-    struct core_figures figures;
-    struct journal_batch batch;
-
-    if (!batch_can_go(engine)) {
-        return;
-    }
-    journal = engine->journal->table;
-    figures = core_figures(engine->core);
-    batch = (struct journal_batch){&engine->batch, engine->batch_seq, figures.durable_bytes,
-                                   figures.durable_messages};
-    engine->flight_seq = engine->batch_seq;
-    journal->append(engine->journal, &batch);
-    mst_buf_shrink(&engine->batch, BATCH_IDLE_BYTES);
-    engine_durable(engine, journal->durable(engine->journal));
-}
-
 static void send_output(struct engine *engine, struct member *member)
 {
     struct mst_span bytes = connection_output(&member->connection);
@@ -179,8 +153,10 @@ void engine_turn(struct engine *engine)
         expire(engine);
     }
     tell_lost(engine);
-    hand_over_batch(engine);
-    send_all(engine);
+    journal_turn(engine);
+    if (engine_failure(engine) == NULL) {
+        send_all(engine);
+    }
 }
 
 static int64_t sooner(int64_t a_ns, int64_t b_ns)
@@ -203,21 +179,24 @@ int64_t engine_next_deadline_ns(const struct engine *engine)
     if (engine->draining && engine->now_ns < engine->drain_until_ns) {
         next_ns = sooner(next_ns, engine->drain_until_ns);
     }
-    return next_ns;
+    if (engine->journal != NULL) {
+        next_ns = sooner(next_ns, engine->journal->table->next_deadline_ns(engine->journal));
+    }
+    return next_ns <= 0 || next_ns == MST_FOREVER ? next_ns : next_ns - engine->shift_ns;
 }
 
 /* ---- going away ---- */
 
-void engine_drain(struct engine *engine)
+/* What waits stays open: its client comes back to the broker that follows, as after a crash. */
+static void drain_to_disk(struct engine *engine)
+{
+    engine_log(engine, ENGINE_INFO, "what waits goes on when the broker is back");
+}
+
+static void drain_memory(struct engine *engine)
 {
     struct mst_reply notice;
 
-    if (engine->draining) {
-        return;
-    }
-    engine_look_at_clock(engine);
-    engine->draining = true;
-    engine->drain_until_ns = engine->now_ns + ENGINE_DRAIN_NS;
     mst_reply_init(&notice, MST_OP_NOTICE);
     notice.notice = MST_NOTICE_GOING_AWAY;
     for (uint32_t i = 0; i < engine->places_count; i++) {
@@ -230,14 +209,23 @@ void engine_drain(struct engine *engine)
     step_plain(engine, EVENT_DRAIN);
 }
 
-bool engine_drained(const struct engine *engine)
+void engine_drain(struct engine *engine)
 {
-    if (!engine->draining || engine->now_ns >= engine->drain_until_ns) {
-        return engine->draining;
+    if (engine->draining) {
+        return;
     }
-    if (core_next_deadline_ns(engine->core) == 0 || batch_can_go(engine)) {
-        return false; /* it is still carrying out the end */
+    engine_look_at_clock(engine);
+    engine->draining = true;
+    engine->drain_until_ns = engine->now_ns + ENGINE_DRAIN_NS;
+    if (engine->journal != NULL) {
+        drain_to_disk(engine);
+    } else {
+        drain_memory(engine);
     }
+}
+
+static bool all_is_sent(const struct engine *engine)
+{
     for (uint32_t i = 0; i < engine->places_count; i++) {
         const struct member *member = engine->places[i].member;
 
@@ -246,4 +234,16 @@ bool engine_drained(const struct engine *engine)
         }
     }
     return true;
+}
+
+bool engine_drained(const struct engine *engine)
+{
+    if (!engine->draining || engine->now_ns >= engine->drain_until_ns) {
+        return engine->draining;
+    }
+    if (engine->journal != NULL) {
+        /* Replies that were not sent are kept with their sessions. */
+        return mst_buf_size(&engine->batch) == 0 && engine->durable_seq >= engine->flight_seq;
+    }
+    return core_next_deadline_ns(engine->core) != 0 && all_is_sent(engine);
 }

@@ -126,11 +126,25 @@ static bool is_greeting(enum mst_op op)
     return op == MST_OP_HELLO || op == MST_OP_RESUME;
 }
 
+/* Bodies that are still to be read. */
+static size_t count_gaps(const struct mst_reply *reply)
+{
+    size_t gaps = 0;
+
+    for (size_t i = 0; i < reply->deliveries_count; i++) {
+        gaps += reply->deliveries[i].place != 0;
+    }
+    return gaps;
+}
+
 void connection_reply(struct connection *connection, const struct mst_reply *reply, uint64_t seq,
                       uint64_t durable_seq)
 {
     struct mst_range ids = {reply->id, reply->id == 0 ? 0 : reply->answered};
-    bool leaves = seq <= durable_seq && !connection->welcome_held;
+    size_t gaps = count_gaps(reply);
+    /* What follows a reply that waits for bodies waits too: deliveries keep their order. */
+    bool leaves =
+        seq <= durable_seq && !connection->welcome_held && gaps == 0 && connection->held.gaps == 0;
     struct mst_buf *out = leaves ? &connection->output : &connection->held.bytes;
     size_t before = mst_buf_size(out);
 
@@ -149,7 +163,7 @@ void connection_reply(struct connection *connection, const struct mst_reply *rep
     }
     if (leaves) {
         number_ids(connection, ids);
-    } else if (!held_push(&connection->held, seq, mst_buf_size(out) - before, ids)) {
+    } else if (!held_push(&connection->held, seq, mst_buf_size(out) - before, ids, gaps)) {
         give_up(connection, "out of memory");
     }
     if (is_greeting(reply->op) && reply->id == 0 && connection->phase != CONNECTION_CLOSING) {

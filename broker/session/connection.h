@@ -101,7 +101,9 @@ void connection_answer(struct connection *connection, const uint8_t token[MST_NO
                        const uint8_t ephemeral[MST_NOISE_KEY]);
 void connection_identified(struct connection *connection, bool stranger);
 
-/* Encodes a reply. It enters the output when record seq is durable: at once when it is already. */
+/* Encodes a reply. It enters the output when record seq is durable: at once when it is already. A
+ * delivery with a place is a gap, for which the caller has put in zeros: the reply, and all that
+ * comes after it, waits until held_fill has been called for each. */
 void connection_reply(struct connection *connection, const struct mst_reply *reply, uint64_t seq,
                       uint64_t durable_seq);
 void connection_release(struct connection *connection, uint64_t durable_seq);

@@ -81,7 +81,7 @@ static void start(struct world *w)
     assert_non_null(w->engine);
     for (size_t i = 0; w->journal != NULL && i < journal_memory_batches(w->journal); i++) {
         assert_int_equal(engine_recover(w->engine, journal_memory_batch(w->journal, i),
-                                        journal_memory_durable(w->journal)),
+                                        journal_memory_durable(w->journal), 0),
                          MST_OK);
     }
 }

@@ -124,7 +124,7 @@ void pipes_restart(struct pipes *pipes)
     start(pipes);
     for (size_t i = 0; i < journal_memory_batches(pipes->journal); i++) {
         assert_int_equal(engine_recover(pipes->engine, journal_memory_batch(pipes->journal, i),
-                                        journal_memory_durable(pipes->journal)),
+                                        journal_memory_durable(pipes->journal), 0),
                          MST_OK);
     }
 }
