@@ -1,5 +1,5 @@
-/* test_config.c - musterd's command line: every kind of value, every kind of mistake, and that the
- * defaults are those of the headers. */
+/* test_config.c - musterd's command line and file: every kind of value, every kind of mistake, what
+ * HUP may change, and that the defaults are those of the headers. */
 #include "tests/unit/cmocka_all.h"
 
 #include <stdio.h>
@@ -179,6 +179,192 @@ static void addresses_have_a_limit(void **state)
     assert_false(read_argv(&config, 2 + CONFIG_LISTENS_MAX, argv));
 }
 
+/* ---- the file ---- */
+
+static struct config must_read_file(const char *text, const char *words)
+{
+    struct config config;
+
+    file_text = text;
+    config = must_read(words);
+    file_text = NULL;
+    return config;
+}
+
+/* The file has as many mistakes as lines are given, in this order. */
+static void must_refuse_file(const char *text, const char *const *lines)
+{
+    struct config config;
+    size_t count = 0;
+
+    file_text = text;
+    assert_false(read_words(&config, ""));
+    file_text = NULL;
+    for (; lines[count] != NULL; count++) {
+        assert_true(count < errors.count);
+        if (strstr(errors.lines[count], lines[count]) != errors.lines[count]) {
+            fail_msg("\"%s\" does not begin with \"%s\"", errors.lines[count], lines[count]);
+        }
+    }
+    assert_int_equal(errors.count, count);
+}
+
+static void a_file_is_read(void **state)
+{
+    struct config config = must_read_file("# limits\n"
+                                          "\n"
+                                          "max-memory = 3G\n"
+                                          "  silence=2.5s   # not long\r\n"
+                                          "\tstrict\n"
+                                          "insecure-listen = yes\n"
+                                          "allow-anonymous = no\n"
+                                          "keys-dir = /etc/a#b c\n"
+                                          "log-level = debug",
+                                          "");
+
+    (void)state;
+    assert_int_equal(config.engine.memory_max, 3ull << 30);
+    assert_int_equal(config.engine.silence_ns, 2500000000);
+    assert_true(config.engine.strict);
+    assert_true(config.insecure_listen);
+    assert_false(config.allow_anonymous);
+    assert_string_equal(config.keys_dir, "/etc/a#b c");
+    assert_int_equal(config.log_level, ENGINE_DEBUG);
+    config_clear(&config);
+    config = must_read_file("", "");
+    assert_listen(&config, 0, "127.0.0.1", MST_DEFAULT_PORT);
+    config_clear(&config);
+}
+
+static void the_command_line_wins(void **state)
+{
+    const char *text = "max-memory = 3G\nstrict\nlisten = 10.0.0.1:1\nlisten = 10.0.0.1:2\n";
+    struct config config = must_read_file(text, "--max-memory 1M --strict=no --unix /run/m");
+
+    (void)state;
+    assert_int_equal(config.engine.memory_max, 1 << 20);
+    assert_false(config.engine.strict);
+    assert_int_equal(config.listens.count, 1);
+    assert_string_equal(config.listens.items[0].path, "/run/m");
+    config_clear(&config);
+    config = must_read_file(text, "");
+    assert_int_equal(config.listens.count, 2);
+    assert_listen(&config, 1, "10.0.0.1", 2);
+    config_clear(&config);
+}
+
+static void mistakes_of_a_file_are_told_with_their_lines(void **state)
+{
+    static const char nul[] = "strict\0";
+    const char *const found[] = {
+        "a.conf:2: unknown option 'max-memroy'; is max-memory meant?",
+        "a.conf:3: ready-fd belongs on the command line",
+        "a.conf:4: max-memory 'lots' cannot be used: a size is wanted",
+        "a.conf:5: NAME = VALUE is wanted, such as max-memory = 1G, but it says 'strict yes'",
+        "a.conf:6: silence wants a value: silence = TIME",
+        "a.conf:7: max-memory was given in line 4 already",
+        "a.conf:8: unknown option '--strict'; is strict meant?",
+        "a.conf:9: unknown option 'put_credit'; is put-credit meant?",
+        "a.conf:10: strict 'maybe' cannot be used: it is yes or no",
+        NULL};
+    struct config_sources sources = {.argc = 1, .file = "a.conf"};
+    struct config config;
+
+    (void)state;
+    must_refuse_file("# all wrong\nmax-memroy = 1G\nready-fd = 3\nmax-memory = lots\nstrict yes\n"
+                     "silence\nmax-memory = 1G\n--strict\nput_credit = 1\nstrict = maybe\n",
+                     found);
+    sources.text = mst_span_of(nul, sizeof(nul) - 1);
+    assert_false(config_read(&config, &sources, &errors));
+    assert_string_equal(errors.lines[0], "a.conf:1: there is a NUL byte; a file of text is wanted");
+}
+
+static void many_mistakes_are_counted(void **state)
+{
+    char text[1024] = "";
+    struct config config;
+
+    (void)state;
+    for (int i = 0; i < 3 * CONFIG_ERRORS_MAX; i++) {
+        strcat(text, "nonsense\n");
+    }
+    file_text = text;
+    assert_false(read_words(&config, ""));
+    file_text = NULL;
+    assert_int_equal(errors.count, 3 * CONFIG_ERRORS_MAX);
+}
+
+/* ---- read anew ---- */
+
+static const struct config_change *find_change(const struct config_changes *changes,
+                                               const char *name)
+{
+    for (size_t i = 0; i < changes->count; i++) {
+        if (strcmp(changes->items[i].name, name) == 0) {
+            return &changes->items[i];
+        }
+    }
+    fail_msg("%s did not change", name);
+    return NULL;
+}
+
+static void assert_change(const struct config_changes *changes, const char *name, bool restart,
+                          const char *before, const char *after)
+{
+    const struct config_change *change = find_change(changes, name);
+
+    assert_int_equal(change->restart, restart);
+    assert_string_equal(change->before, before);
+    assert_string_equal(change->after, after);
+}
+
+static void what_needs_a_restart_stays(void **state)
+{
+    struct config running = must_read_file("listen = 10.0.0.1:1\nsilence = 1.5s\nkeys-dir = /k\n"
+                                           "max-memory = 1536\nmax-ttl = 90s\n",
+                                           "");
+    struct config next = must_read_file("unix = /run/m\nlisten = [::1]:2\nlog-level = error\n"
+                                        "max-memory = 2M\nmax-ttl = 36h\nstrict\ntokens = /t\n",
+                                        "");
+    struct config_changes changes;
+
+    (void)state;
+    assert_true(config_reload(&next, &running, &changes));
+    assert_change(&changes, "listen", true, "10.0.0.1:1", "[::1]:2");
+    assert_change(&changes, "unix", true, "", "/run/m");
+    assert_change(&changes, "silence", true, "1500ms", "10s");
+    assert_change(&changes, "keys-dir", true, "/k", "");
+    assert_change(&changes, "max-memory", false, "1536", "2M");
+    assert_change(&changes, "max-ttl", false, "90s", "36h");
+    assert_change(&changes, "strict", false, "no", "yes");
+    assert_change(&changes, "tokens", false, "", "/t");
+    assert_change(&changes, "log-level", false, "info", "error");
+    assert_int_equal(changes.count, 9);
+    config_clear(&running);
+    assert_listen(&next, 0, "10.0.0.1", 1);
+    assert_int_equal(next.listens.count, 1);
+    assert_string_equal(next.keys_dir, "/k");
+    assert_string_equal(next.tokens, "/t");
+    assert_int_equal(next.engine.silence_ns, 1500000000);
+    assert_int_equal(next.engine.memory_max, 2 << 20);
+    assert_true(next.engine.strict);
+    config_clear(&next);
+}
+
+static void the_same_again_changes_nothing(void **state)
+{
+    const char *text = "listen = 10.0.0.1:1\nunix = /run/m\nkeys-dir = /k\nsilence = 0.1s\n";
+    struct config running = must_read_file(text, "--strict");
+    struct config next = must_read_file(text, "--strict");
+    struct config_changes changes;
+
+    (void)state;
+    assert_true(config_reload(&next, &running, &changes));
+    assert_int_equal(changes.count, 0);
+    config_clear(&running);
+    config_clear(&next);
+}
+
 static void help_names_every_option(void **state)
 {
     char help[8192];
@@ -206,6 +392,12 @@ int main(void)
         cmocka_unit_test(addresses_are_read),
         cmocka_unit_test(mistakes_are_told),
         cmocka_unit_test(addresses_have_a_limit),
+        cmocka_unit_test(a_file_is_read),
+        cmocka_unit_test(the_command_line_wins),
+        cmocka_unit_test(mistakes_of_a_file_are_told_with_their_lines),
+        cmocka_unit_test(many_mistakes_are_counted),
+        cmocka_unit_test(what_needs_a_restart_stays),
+        cmocka_unit_test(the_same_again_changes_nothing),
         cmocka_unit_test(help_names_every_option),
     };
 
