@@ -259,7 +259,7 @@ STORY_IN(WORLD_JOURNAL, what_is_not_durable_never_was)
 
 /* ---- going away in an orderly way ---- */
 
-STORY(a_broker_that_goes_away_tells_everybody_and_ends_every_wait)
+STORY_IN(WORLD_MEMORY, a_broker_that_goes_away_tells_everybody_and_ends_every_wait)
 {
     tell(w, "a declare full fifo maxsize=1");
     tell(w, "a put full x");
@@ -277,7 +277,7 @@ STORY(a_broker_that_goes_away_tells_everybody_and_ends_every_wait)
     assert_int_equal(core_figures(engine_core(w->engine)).waits, 0);
 }
 
-STORY(meanwhile_it_carries_out_what_need_not_wait)
+STORY_IN(WORLD_MEMORY, meanwhile_it_carries_out_what_need_not_wait)
 {
     tell(w, "a put jobs x");
     tell(w, "a get jobs");
@@ -289,11 +289,31 @@ STORY(meanwhile_it_carries_out_what_need_not_wait)
     expect(w, "a done OK; a put OK 2; a get UNAVAILABLE*");
 }
 
-STORY(a_newcomer_is_told_that_it_goes_away)
+STORY_IN(WORLD_MEMORY, a_newcomer_is_told_that_it_goes_away)
 {
     world_drain(w);
     tell(w, "a put jobs x");
     assert_int_equal(mst_client_refusal(program_of(w, "a")->machine), MST_UNAVAILABLE);
+}
+
+STORY_IN(WORLD_JOURNAL, with_storage_a_broker_that_goes_away_leaves_every_wait_open)
+{
+    tell(w, "a get jobs,more");
+    tell(w, "b barrier gate parties=2");
+    tell(w, "c wait go");
+    world_drain(w);
+    assert_true(engine_drained(w->engine));
+    tell(w, "d put jobs lost"); /* nothing is taken in any more: it is sent again */
+    expect(w, "");
+    world_restart(w);
+    tell(w, "a back");
+    tell(w, "b back");
+    tell(w, "c back");
+    tell(w, "d back");
+    tell(w, "d set go");
+    tell(w, "d barrier gate");
+    expect(w, "a get OK jobs:1.1 lost; d put OK 1; c wait OK; d set OK; b barrier OK 0; "
+              "d barrier OK 1");
 }
 
 #define UNIT(name) cmocka_unit_test(name)
@@ -321,6 +341,7 @@ int main(void)
         UNIT(a_broker_that_goes_away_tells_everybody_and_ends_every_wait),
         UNIT(meanwhile_it_carries_out_what_need_not_wait),
         UNIT(a_newcomer_is_told_that_it_goes_away),
+        UNIT(with_storage_a_broker_that_goes_away_leaves_every_wait_open),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
