@@ -16,6 +16,7 @@
 #define CONFIG_CHANGES_MAX    64 /* as many as there are options, at least */
 #define CONFIG_FILE_BYTES_MAX (64u << 10)
 #define CONFIG_HOST_MAX       255
+#define CONFIG_HTTP_PORT      6879
 #define CONFIG_EXIT_USAGE     64
 #define CONFIG_EXIT_LISTEN    69
 #define CONFIG_EXIT_FAILED    70
@@ -37,6 +38,7 @@ struct config_listens {
 struct config {
     struct engine_config engine;
     struct config_listens listens;
+    struct config_listen http; /* host "": nowhere */
     bool insecure_listen;
     const char *keys_dir; /* NULL: none, as for the files */
     const char *server_key_file;

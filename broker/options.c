@@ -152,12 +152,11 @@ static bool has_prefix(const char *text, const char *prefix)
     return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-/* HOST, HOST:PORT, [V6] or [V6]:PORT. */
-static const char *read_host_port(const char *text, struct config_listen *listen)
+/* HOST, HOST:PORT, [V6] or [V6]:PORT; number is the port when none is said. */
+static const char *read_host_port(const char *text, int64_t number, struct config_listen *listen)
 {
     const char *port = strrchr(text, ':');
     const char *end = port;
-    int64_t number = MST_DEFAULT_PORT;
 
     if (*text == '[') {
         end = strchr(++text, ']');
@@ -206,7 +205,8 @@ static const char *read_listen(enum option_type type, const char *text,
     } else if (has_prefix(text, local)) {
         why = read_path(text + strlen(local), listen);
     } else {
-        why = read_host_port(has_prefix(text, tcp) ? text + strlen(tcp) : text, listen);
+        why = read_host_port(has_prefix(text, tcp) ? text + strlen(tcp) : text, MST_DEFAULT_PORT,
+                             listen);
     }
     listens->count += why == NULL;
     return why;
@@ -278,6 +278,7 @@ const char *option_read(const struct option *option, const char *value, struct c
         return why;
     case OPTION_LISTEN:
     case OPTION_UNIX: return read_listen(option->type, value, member);
+    case OPTION_ADDRESS: return read_host_port(value, option->least, member);
     case OPTION_FILENAME:
         *(const char **)member = value;
         return *value == '\0' ? "a name is wanted" : NULL;
@@ -320,6 +321,17 @@ static const char *time_text(int64_t ns, struct mst_arena *arena)
         .data;
 }
 
+static const char *address_text(const struct config_listen *listen, struct mst_arena *arena)
+{
+    bool v6 = strchr(listen->host, ':') != NULL;
+
+    return listen->host[0] == '\0'
+               ? ""
+               : (const char *)mst_arena_printf(arena, "%s%s%s:%u", v6 ? "[" : "", listen->host,
+                                                v6 ? "]" : "", listen->port)
+                     .data;
+}
+
 static const char *listens_text(enum option_type type, const struct config_listens *listens,
                                 struct mst_arena *arena)
 {
@@ -328,17 +340,13 @@ static const char *listens_text(enum option_type type, const struct config_liste
     for (size_t i = 0; i < listens->count && text != NULL; i++) {
         const struct config_listen *listen = &listens->items[i];
         const char *space = *text == '\0' ? "" : " ";
-        bool v6 = strchr(listen->host, ':') != NULL;
+        const char *one = listen->path != NULL ? listen->path : address_text(listen, arena);
 
         if ((listen->path != NULL) != (type == OPTION_UNIX)) {
             continue;
         }
-        text = (const char *)(listen->path != NULL
-                                  ? mst_arena_printf(arena, "%s%s%s", text, space, listen->path)
-                                  : mst_arena_printf(arena, "%s%s%s%s%s:%u", text, space,
-                                                     v6 ? "[" : "", listen->host, v6 ? "]" : "",
-                                                     listen->port))
-                   .data;
+        text = one == NULL ? NULL
+                           : (const char *)mst_arena_printf(arena, "%s%s%s", text, space, one).data;
     }
     return text;
 }
@@ -356,6 +364,7 @@ const char *option_text(const struct option *option, const struct config *config
     case OPTION_TIME: return time_text(*(const int64_t *)member, arena);
     case OPTION_LISTEN:
     case OPTION_UNIX: return listens_text(option->type, member, arena);
+    case OPTION_ADDRESS: return address_text(member, arena);
     case OPTION_FILENAME: name = *(const char *const *)member; return name == NULL ? "" : name;
     case OPTION_CHOICE: return choice_text(option->value, *(const unsigned *)member, arena);
     case OPTION_FD: return number_text(no_units, *(const int *)member, arena);
@@ -397,6 +406,9 @@ bool option_copy(const struct option *option, struct config *to, const struct co
     case OPTION_TIME: *(int64_t *)target = *(const int64_t *)source; return true;
     case OPTION_LISTEN:
     case OPTION_UNIX: return copy_listens(to, source);
+    case OPTION_ADDRESS:
+        *(struct config_listen *)target = *(const struct config_listen *)source;
+        return true;
     case OPTION_FILENAME:
         name = *(const char *const *)source;
         *(const char **)target = name == NULL ? NULL : keep(name, &to->texts);

@@ -14,6 +14,7 @@ enum option_type {
     OPTION_TIME,
     OPTION_LISTEN,
     OPTION_UNIX,
+    OPTION_ADDRESS,
     OPTION_CHOICE,
     OPTION_FD,
     OPTION_FILENAME

@@ -25,6 +25,7 @@ void engine_config_init(struct engine_config *config)
         .sessions_max = core.sessions_max,
         .objects_max = core.objects_max,
         .waits_max = core.waits_max,
+        .queues_apart_max = core.queues_apart_max,
         .memory_max = core.memory_max,
         .frame_bytes_max = core.frame_bytes_max,
         .output_bytes_max = SESSION_OUTPUT_BYTES_MAX,
@@ -49,6 +50,7 @@ static struct core_config core_config_of(const struct engine *engine)
     core.objects_max = config->objects_max;
     core.sessions_max = config->sessions_max;
     core.waits_max = config->waits_max;
+    core.queues_apart_max = config->queues_apart_max;
     core.put_credit = config->put_credit;
     core.put_credit_bytes = config->put_credit_bytes;
     core.frame_bytes_max = config->frame_bytes_max;
@@ -90,6 +92,7 @@ struct engine *engine_new(const struct engine_config *config, const struct engin
     list_init(&engine->leaving);
     engine_look_at_clock(engine);
     engine->turn_ns = engine->now_ns;
+    engine->metrics.turn_began_ns = 0; /* no turn has begun */
     if (engine->core == NULL) {
         engine_free(&engine);
     }
@@ -170,6 +173,7 @@ void engine_look_at_clock(struct engine *engine)
         engine->now_ns = now_ns;
     }
     engine->wall_ns = engine->ports.wall_ns(engine->ports.user);
+    metrics_begin_turn(engine);
 }
 
 void engine_log(struct engine *engine, enum engine_log_level level, const char *format, ...)
@@ -207,6 +211,7 @@ static bool is_crowded(struct engine *engine, const struct engine_peer *peer)
     if (!here && engine->new_count < engine->config.unauthenticated_max) {
         return false;
     }
+    engine->metrics.refused[here ? REFUSAL_ADDRESS : REFUSAL_UNAUTHENTICATED]++;
     if (limiter_allows(&engine->crowded, engine->now_ns, &missed)) {
         engine_log(engine, ENGINE_WARNING,
                    "connection from %s refused: %llu connections %shave no session yet (and %llu "
@@ -230,6 +235,7 @@ uint64_t engine_accept(struct engine *engine, const struct engine_peer *peer)
         return 0;
     }
     if (engine->members_count >= engine->config.connections_max) {
+        engine->metrics.refused[REFUSAL_FULL]++;
         if (limiter_allows(&engine->full, engine->now_ns, &missed)) {
             engine_log(engine, ENGINE_WARNING,
                        "connection from %s refused: all %llu connections are in use (and %llu "
@@ -243,6 +249,7 @@ uint64_t engine_accept(struct engine *engine, const struct engine_peer *peer)
     if (member == NULL) {
         return 0;
     }
+    engine->metrics.accepted++;
     member_offer(engine, member, peer->clear_refused);
     if (peer->is_unix) {
         engine_log(engine, ENGINE_DEBUG, "connection from %s, user %lu", member->peer,

@@ -13,6 +13,7 @@
 #include "broker/core/idmap.h"
 #include "broker/core/list.h"
 #include "broker/engine/engine.h"
+#include "broker/engine/metrics.h"
 #include "broker/journal/journal.h"
 #include "broker/session/connection.h"
 
@@ -96,6 +97,7 @@ struct engine {
     bool draining;
     int64_t drain_until_ns;
     struct limiter full, crowded, faults, denied;
+    struct metrics metrics;
 
     struct access *access;  /* NULL: local is welcome, and may do everything */
     uint64_t access_number; /* rises with each reload */
@@ -157,6 +159,12 @@ bool reply_has_gaps(const struct mst_reply *reply);
 void member_reply_fetched(struct engine *engine, struct member *member,
                           const struct mst_reply *reply, uint64_t seq);
 void fetches_take(struct engine *engine);
+
+/* ---- metrics.c: what is counted on the way ---- */
+
+void metrics_begin_turn(struct engine *engine); /* something came in; more than once is fine */
+void metrics_end_turn(struct engine *engine);
+void metrics_count_fault(struct engine *engine, const struct member *member); /* it is closed */
 
 /* ---- step.c: what the core is told, and what it wants done ---- */
 

@@ -220,6 +220,9 @@ void member_settle(struct engine *engine, struct member *member)
     member_mark_dirty(engine, member);
     if (!member->ends) {
         member->ends = true;
+        if (connection->fault) {
+            metrics_count_fault(engine, member);
+        }
         log_closing(engine, member);
         leave(&member->beat);
         stamp(&engine->closing, &member->timed, &member->timed_ns, engine->now_ns);

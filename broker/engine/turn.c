@@ -31,6 +31,7 @@ static void drop_due(struct engine *engine, struct link *list, int64_t wait_ns, 
     while (first_due_ns(list, wait_ns) <= engine->now_ns) {
         struct member *member = OWNER(list->next, struct member, timed);
 
+        engine->metrics.handshake_failures[HANDSHAKE_TIMEOUT] += list == &engine->greeting;
         connection_drop(&member->connection, why, false);
         member_settle(engine, member);
     }
@@ -157,6 +158,7 @@ void engine_turn(struct engine *engine)
     if (engine_failure(engine) == NULL) {
         send_all(engine);
     }
+    metrics_end_turn(engine);
 }
 
 static int64_t sooner(int64_t a_ns, int64_t b_ns)

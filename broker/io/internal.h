@@ -32,6 +32,7 @@ struct io {
     struct engine *engine;
     struct event_base *base;
     struct listeners listeners;
+    struct http *http; /* NULL: nobody watches */
     struct acceptor acceptors[LISTENERS_MAX];
     struct wire **wires; /* by engine_slot */
     size_t wires_count;

@@ -4,6 +4,7 @@
  * its turn. Must not know: objects, messages, what bytes mean. */
 #include "broker/io/io.h"
 
+#include "broker/io/http.h"
 #include "broker/io/internal.h"
 #include "broker/io/reload.h"
 
@@ -147,7 +148,7 @@ static void warn_if_few_files(const struct io *io)
 /* All lines at once: who waits for the broker may go away after the first. */
 static bool tell_ready(const struct io *io, int fd)
 {
-    char lines[LISTENERS_MAX * (LISTENER_TEXT_MAX + sizeof("listening unix \n"))];
+    char lines[2 * LISTENERS_MAX * (LISTENER_TEXT_MAX + sizeof("listening unix \n"))];
     size_t len = 0;
 
     for (size_t i = 0; i < io->listeners.count; i++) {
@@ -155,6 +156,10 @@ static bool tell_ready(const struct io *io, int fd)
 
         len += (size_t)snprintf(lines + len, sizeof(lines) - len, "listening %s %s\n",
                                 listener->is_unix ? "unix" : "tcp", listener->text);
+    }
+    for (size_t i = 0; i < http_listeners(io->http); i++) {
+        len += (size_t)snprintf(lines + len, sizeof(lines) - len, "listening http %s\n",
+                                http_listener_text(io->http, i));
     }
     if (write(fd, lines, len) < 0 && errno != EPIPE) {
         log_line(&io->log, ENGINE_ERROR, "cannot write to --ready-fd %d: %s; give an open one", fd,
@@ -176,6 +181,10 @@ static bool announce(const struct io *io)
                                                   : "in clear text";
 
         log_line(&io->log, ENGINE_INFO, "listening on %s, %s", listener->text, how);
+    }
+    for (size_t i = 0; i < http_listeners(io->http); i++) {
+        log_line(&io->log, ENGINE_INFO, "metrics and health over HTTP on %s",
+                 http_listener_text(io->http, i));
     }
     return io->config->ready_fd < 0 || tell_ready(io, io->config->ready_fd);
 }
@@ -209,6 +218,9 @@ static int run(struct io *io)
         return tell_check(listeners_check(io->config, io->has_key, &io->log));
     }
     code = listeners_open(&io->listeners, io->config, io->has_key, &io->log);
+    if (code == 0) {
+        code = http_open(&io->http, io->base, io->engine, io->config, &io->log);
+    }
     if (code != 0) {
         return code;
     }
@@ -239,6 +251,7 @@ int io_run(struct config *config)
     }
     raise_file_limit();
     code = run(&io);
+    http_close(&io.http);
     engine_free(&io.engine);
     listeners_close(&io.listeners);
     if (io.base != NULL) {

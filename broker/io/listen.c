@@ -133,7 +133,8 @@ static bool is_missing(int error)
 struct terms {
     bool has_key;
     bool insecure;
-    bool only_check; /* no socket is made */
+    bool only_check;     /* no socket is made */
+    const char *warning; /* of what is in the clear and can be reached from other hosts */
 };
 
 static int open_address(struct listeners *listeners, const struct addrinfo *address,
@@ -169,10 +170,8 @@ static int open_address(struct listeners *listeners, const struct addrinfo *addr
     }
     listeners->items[listeners->count - 1].clear_refused = !here && !terms->insecure;
     if (!here && terms->insecure) {
-        log_line(log, ENGINE_WARNING,
-                 "%s can be reached from other hosts and nothing is encrypted "
-                 "(--insecure-listen): whoever can reach it can read and change everything",
-                 text);
+        log_line(log, ENGINE_WARNING, "%s can be reached from other hosts and %s", text,
+                 terms->warning);
     }
     return 0;
 }
@@ -295,6 +294,13 @@ static int open_unix(struct listeners *listeners, const char *path, const struct
 
 /* ---- all of them ---- */
 
+static struct terms terms_of(const struct config *config, bool has_key, bool only_check)
+{
+    return (struct terms){has_key, config->insecure_listen, only_check,
+                          "nothing is encrypted (--insecure-listen): whoever can reach it can read "
+                          "and change everything"};
+}
+
 static int open_all(struct listeners *listeners, const struct config *config,
                     const struct terms *terms, const struct log *log)
 {
@@ -316,15 +322,33 @@ static int open_all(struct listeners *listeners, const struct config *config,
 int listeners_open(struct listeners *listeners, const struct config *config, bool has_key,
                    const struct log *log)
 {
-    return open_all(listeners, config, &(struct terms){has_key, config->insecure_listen, false},
-                    log);
+    struct terms terms = terms_of(config, has_key, false);
+
+    return open_all(listeners, config, &terms, log);
+}
+
+int listeners_open_http(struct listeners *listeners, const struct config_listen *listen,
+                        const struct log *log)
+{
+    const struct terms terms = {.insecure = true,
+                                .warning = "nobody is asked who they are: whoever can reach it can "
+                                           "read the names and figures of all queues"};
+    int code;
+
+    listeners->count = 0;
+    code = open_tcp(listeners, listen, &terms, log);
+    if (code != 0) {
+        listeners_close(listeners);
+    }
+    return code;
 }
 
 int listeners_check(const struct config *config, bool has_key, const struct log *log)
 {
+    struct terms terms = terms_of(config, has_key, true);
     struct listeners none;
 
-    return open_all(&none, config, &(struct terms){has_key, config->insecure_listen, true}, log);
+    return open_all(&none, config, &terms, log);
 }
 
 void listeners_close(struct listeners *listeners)

@@ -34,6 +34,9 @@ int listeners_open(struct listeners *listeners, const struct config *config, boo
                    const struct log *log);
 /* The same without opening anything: may musterd listen there? */
 int listeners_check(const struct config *config, bool has_key, const struct log *log);
+/* The same for the one place where the broker's figures are served, in clear text. */
+int listeners_open_http(struct listeners *listeners, const struct config_listen *listen,
+                        const struct log *log);
 void listeners_close(struct listeners *listeners);
 
 /* "127.0.0.1:6878", "[::1]:6878" */
