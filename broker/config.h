@@ -18,8 +18,11 @@
 #define CONFIG_HOST_MAX       255
 #define CONFIG_HTTP_PORT      6879
 #define CONFIG_EXIT_USAGE     64
+#define CONFIG_EXIT_CORRUPT   65
 #define CONFIG_EXIT_LISTEN    69
 #define CONFIG_EXIT_FAILED    70
+#define CONFIG_EXIT_IN_USE    73
+#define CONFIG_EXIT_DISK      74
 #define CONFIG_EXIT_DENIED    77
 
 enum config_log_format { CONFIG_LOG_TEXT, CONFIG_LOG_JSON };
@@ -40,6 +43,9 @@ struct config {
     struct config_listens listens;
     struct config_listen http; /* host "": nowhere */
     bool insecure_listen;
+    const char *data_dir;   /* NULL: everything is in memory */
+    uint64_t segment_bytes; /* 0: the journal decides */
+    const char *restore, *verify_data, *salvage, *into;
     const char *keys_dir; /* NULL: none, as for the files */
     const char *server_key_file;
     const char *allow_keys;

@@ -33,6 +33,7 @@ struct io {
     struct event_base *base;
     struct listeners listeners;
     struct http *http; /* NULL: nobody watches */
+    struct storage *storage; /* NULL: none */
     struct acceptor acceptors[LISTENERS_MAX];
     struct wire **wires; /* by engine_slot */
     size_t wires_count;
