@@ -1,0 +1,21 @@
+/* storage.h - the data directory of a running broker, and the commands that look after one.
+ *
+ * Brings together the real disk, the helper threads, the journal and the engine. */
+#ifndef IO_STORAGE_H
+#define IO_STORAGE_H
+
+#include "broker/io/internal.h"
+
+/* Opens --data-dir, recovers what is in it into io->engine, and attaches the journal. 0, or the
+ * exit code after a log line. Without --data-dir it does nothing. */
+int storage_open(struct io *io);
+/* Jobs that end wake the loop from now on. false: out of memory. */
+bool storage_watch(struct io *io);
+/* After the engine is freed. What is still being compacted is given up with the process. */
+void storage_close(struct io *io);
+
+/* --verify-data and --salvage: the whole of a process that does nothing else. The exit code. */
+bool storage_is_command(const struct config *config);
+int storage_command(const struct config *config, const struct log *log);
+
+#endif
