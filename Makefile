@@ -194,6 +194,8 @@ format:
 	@.ci/deps install lint
 	@clang-format -i $$(git ls-files -co --exclude-standard '*.c' '*.h')
 
+include bench/bench.mk
+
 # ---- installing ----
 
 MAN_PAGES := $(wildcard docs/man/*.[1-8] broker/*.[1-8] cli/*.[1-8] client-lib/*.[1-8])

@@ -1,0 +1,43 @@
+# bench.mk - the load programs, one per peer whose library is here; included by the Makefile.
+#
+# Each is the scenarios and one file of bench/drivers. What cannot be built is left out, and the
+# runner says so.
+
+BENCH     ?=
+ROUNDS    ?= 3
+SIZE      ?= full
+PUBLISH   ?=
+
+LOAD_COMMON := $(addprefix $(BUILD)/bench/,load.o crew.o stream.o flow.o)
+LOAD_PLAIN  := limit beanstalkd gearman
+
+# The flags of a peer's library, empty when it is not installed.
+LIB_hiredis  = $(call once,LIB_hiredis,pkg-config --libs hiredis 2>/dev/null)
+LIB_nats     = $(call once,LIB_nats,pkg-config --libs libnats 2>/dev/null)
+LIB_rabbitmq = $(call once,LIB_rabbitmq,pkg-config --libs librabbitmq 2>/dev/null)
+
+LOADS = $(addprefix $(BUILD)/bench/load-,muster \
+    $(foreach d,$(LOAD_PLAIN),$(if $(wildcard bench/drivers/$(d).c),$(d))) \
+    $(if $(LIB_hiredis),redis) $(if $(LIB_nats),$(if $(wildcard bench/drivers/nats.c),nats)) \
+    $(if $(LIB_rabbitmq),$(if $(wildcard bench/drivers/rabbitmq.c),rabbitmq)))
+
+LIBS_muster   = $(STATIC) $(LIB_CODEC)
+LIBS_redis    = $(LIB_hiredis)
+LIBS_nats     = $(LIB_nats)
+LIBS_rabbitmq = $(LIB_rabbitmq)
+
+$(BUILD)/bench/load-%: $(BUILD)/bench/drivers/%.o $(LOAD_COMMON) $(STATIC)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(MST_LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS_$*)
+
+$(BUILD)/bench/limit-server: $(BUILD)/bench/limit_server.o $(BUILD)/bench/crew.o
+	$(call say,LD,$@)
+	$(Q)$(CC) $(MST_LDFLAGS) -o $@ $^
+
+-include $(wildcard $(BUILD)/bench/*.d $(BUILD)/bench/drivers/*.d)
+
+.PHONY: bench bench-programs bench-deps
+
+# The list is asked for only here, so that no other goal looks for the peers' libraries.
+bench-programs: all
+	+@$(AGAIN) $(LOADS) $(BUILD)/bench/limit-server
