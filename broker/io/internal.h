@@ -6,6 +6,7 @@
 #include <event2/event_struct.h>
 
 #include "broker/io/listen.h"
+#include "broker/io/notify.h"
 
 #define READ_BYTES (256u << 10)
 
@@ -32,7 +33,7 @@ struct io {
     struct engine *engine;
     struct event_base *base;
     struct listeners listeners;
-    struct http *http; /* NULL: nobody watches */
+    struct http *http;       /* NULL: nobody watches */
     struct storage *storage; /* NULL: none */
     struct acceptor acceptors[LISTENERS_MAX];
     struct wire **wires; /* by engine_slot */
@@ -45,6 +46,8 @@ struct io {
     bool accepting_paused; /* the process has no descriptor left */
     int64_t next_complaint_ns;
     struct event term, interrupt, hangup;
+    struct event watchdog; /* signs of life for the service manager */
+    struct notify notify;
     bool stopping;
     bool has_key; /* the encrypted channel is there */
     uint8_t public_key[MST_NOISE_KEY];

@@ -31,6 +31,8 @@ static void on_stop(evutil_socket_t signal, short what, void *arg)
     }
     log_line(&io->log, ENGINE_INFO, "told to end by %s; saying goodbye to %zu connections",
              signal == SIGINT ? "INT" : "TERM", engine_connections(io->engine));
+    notify_tell(&io->notify, "STOPPING=1\nSTATUS=saying goodbye to %zu connections",
+                engine_connections(io->engine));
     io->stopping = true;
     io_stop_accepting(io);
     engine_drain(io->engine);
@@ -38,9 +40,32 @@ static void on_stop(evutil_socket_t signal, short what, void *arg)
 
 static void on_hangup(evutil_socket_t signal, short what, void *arg)
 {
+    struct io *io = arg;
+
     (void)signal;
     (void)what;
-    reload(arg);
+    notify_tell(&io->notify, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)(io_now_ns() / 1000));
+    reload(io);
+    notify_tell(&io->notify, "READY=1");
+}
+
+/* From the loop, so that a broker which hangs shows no sign of life. */
+static void on_watchdog(evutil_socket_t fd, short what, void *arg)
+{
+    const struct io *io = arg;
+
+    (void)fd;
+    (void)what;
+    notify_tell(&io->notify, "WATCHDOG=1\nSTATUS=%zu connections", engine_connections(io->engine));
+}
+
+static bool watch_watchdog(struct io *io)
+{
+    int64_t us = io->notify.watchdog_ns / 1000;
+    struct timeval every = {.tv_sec = us / 1000000, .tv_usec = us % 1000000};
+
+    event_assign(&io->watchdog, io->base, -1, EV_PERSIST, on_watchdog, io);
+    return us == 0 || event_add(&io->watchdog, &every) == 0;
 }
 
 static bool watch_signals(struct io *io)
@@ -226,12 +251,16 @@ static int run(struct io *io)
     }
     evtimer_assign(&io->timer, io->base, on_timer, io);
     io->timer_ns = MST_FOREVER;
-    if (!watch_signals(io) || !io_start_accepting(io)) {
+    if (!watch_signals(io) || !watch_watchdog(io) || !io_start_accepting(io)) {
         log_line(&io->log, ENGINE_ERROR, "cannot start: no memory for events");
         return CONFIG_EXIT_FAILED;
     }
     warn_if_few_files(io);
-    return announce(io) ? serve(io) : CONFIG_EXIT_USAGE;
+    if (!announce(io)) {
+        return CONFIG_EXIT_USAGE;
+    }
+    notify_tell(&io->notify, "READY=1\nSTATUS=listening on %s", io->listeners.items[0].text);
+    return serve(io);
 }
 
 int io_run(struct config *config)
@@ -245,6 +274,7 @@ int io_run(struct config *config)
         io.log.plain = true;
         io.log.level = ENGINE_WARNING;
     }
+    notify_init(&io.notify, &io.log);
     if (sodium_init() < 0) {
         log_line(&io.log, ENGINE_ERROR, "cannot start: the system gives no random bytes");
         return CONFIG_EXIT_FAILED;
@@ -257,6 +287,7 @@ int io_run(struct config *config)
     if (io.base != NULL) {
         event_base_free(io.base);
     }
+    notify_close(&io.notify);
     free(io.wires);
     free(io.buffer);
     return code;
