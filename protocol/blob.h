@@ -63,7 +63,8 @@ static inline struct mst_span mst_blob_span(const struct mst_blob *blob)
     if (blob == NULL) {
         return MST_SPAN_NONE;
     }
-    return mst_span_of(blob->is_far ? mst_blob_far(blob)->bytes : blob->bytes, blob->len);
+    return mst_span_of(blob->is_far && blob->len > 0 ? mst_blob_far(blob)->bytes : blob->bytes,
+                       blob->len);
 }
 
 #endif

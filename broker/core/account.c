@@ -30,8 +30,8 @@ void account_drop_if_idle(struct core *core, struct account *account)
 
 /* The memory of finished deliveries is a ring that grows to its full size only when it is needed.
  */
-void session_remember_done(struct session *session, const struct object *object, uint64_t message,
-                           uint64_t number)
+void session_remember_done(struct core *core, struct session *session, const struct object *object,
+                           uint64_t message, uint64_t number)
 {
     struct finished_ring *ring = &session->finished[object_is_durable(object)];
 
@@ -43,15 +43,23 @@ void session_remember_done(struct session *session, const struct object *object,
         ring->items = grown;
         ring->cap = cap;
     }
+    if (object_is_durable(object) && ring->count < ring->cap) {
+        core->stored.bytes += STORED_FINISHED;
+    }
     ring->items[ring->count % ring->cap] = (struct finished){object->id, message, number};
     ring->count++;
+}
+
+size_t finished_kept(const struct finished_ring *ring)
+{
+    return ring->count < ring->cap ? ring->count : ring->cap;
 }
 
 bool session_has_done(const struct session *session, const struct object *object, uint64_t message,
                       uint64_t number)
 {
     const struct finished_ring *ring = &session->finished[object_is_durable(object)];
-    size_t n = ring->count < ring->cap ? ring->count : ring->cap;
+    size_t n = finished_kept(ring);
 
     for (size_t i = 0; i < n; i++) {
         const struct finished *f = &ring->items[i];

@@ -70,6 +70,7 @@ static void party_add(struct core *core, struct barrier *barrier, const struct r
     party->request = record->request;
     party->index = record->number;
     list_insert(&barrier->parties, &party->in_barrier);
+    stored_add(core, &barrier->object, STORED_PARTY);
     barrier->arrived++;
     if (session != NULL) {
         party->next_of_session = session->parties;
@@ -93,6 +94,7 @@ static void party_forget(struct core *core, struct barrier_party *party)
         }
     }
     list_remove(&party->in_barrier);
+    stored_take(core, &party->barrier->object, STORED_PARTY);
     free(party);
 }
 
@@ -125,6 +127,7 @@ void barrier_free(struct core *core, struct barrier *barrier)
     generation_clear(core, barrier);
     line_clear(&barrier->waiters);
     mst_blob_unref(&barrier->cause);
+    stored_forget(core, &barrier->object);
     free(barrier);
 }
 

@@ -173,6 +173,7 @@ static decide *handler_of(enum mst_op op)
         [MST_OP_STAT] = decide_stat,
         [MST_OP_LIST] = decide_list,
         [MST_OP_SESSIONS] = decide_sessions,
+        [MST_OP_BACKUP] = decide_backup,
         [MST_OP_KILL] = decide_kill,
     };
 
@@ -245,37 +246,6 @@ static void do_slices(struct step *step)
     }
 }
 
-static void leases_begin_anew(struct core *core, struct queue *queue)
-{
-    for (struct link *l = queue->leases.next; l != &queue->leases; l = l->next) {
-        struct lease *lease = OWNER(l, struct lease, in_queue);
-
-        if (lease->taken) {
-            lease->until_ns = time_after(core->now_ns, lease->lease_ns);
-            timer_set(core, &lease->timer, lease->until_ns);
-        }
-    }
-}
-
-/* After a recovery nobody is connected, and sessions and leases get their full time. */
-static void begin_anew(struct core *core)
-{
-    core->recovered = false;
-    figures_begin_anew(core);
-    for (struct link *l = core->sessions_order.next; l != &core->sessions_order; l = l->next) {
-        struct session *session = OWNER(l, struct session, in_core);
-
-        timer_set(core, &session->timer, time_after(core->now_ns, session->ttl_ns));
-    }
-    for (struct link *l = core->objects_order.next; l != &core->objects_order; l = l->next) {
-        struct object *object = OWNER(l, struct object, in_core);
-
-        if (kind_is_queue(object->kind)) {
-            leases_begin_anew(core, (struct queue *)object);
-        }
-    }
-}
-
 void core_step(struct core *core, const struct event *event, struct effects *effects)
 {
     struct step step = {core, event, effects, NULL};
@@ -285,7 +255,7 @@ void core_step(struct core *core, const struct event *event, struct effects *eff
     core->wall_ns = event->wall_ns;
     effects_reset(effects);
     if (core->recovered) {
-        begin_anew(core);
+        core_begin_anew(core);
     }
     switch (event->kind) {
     case EVENT_HELLO: session_hello(&step); break;
@@ -303,6 +273,7 @@ void core_step(struct core *core, const struct event *event, struct effects *eff
         break;
     }
     core_settle(&step);
+    effects_finish(effects);
 }
 
 int64_t core_now_ns(const struct core *core)
@@ -336,42 +307,6 @@ int64_t core_next_deadline_ns(const struct core *core)
     return first == NULL ? MST_FOREVER : OWNER_CONST(first, struct timer, node)->at_ns;
 }
 
-enum mst_status core_recover(struct core *core, struct mst_span records, uint64_t place)
-{
-    struct mst_arena arena;
-    enum mst_status status = MST_OK;
-
-    (void)place;
-    core->recovered = true;
-    mst_arena_init(&arena);
-    while (records.len > 0 && status == MST_OK) {
-        struct record record;
-        size_t used;
-
-        mst_arena_reset(&arena);
-        used = record_decode(records, &arena, &record);
-        if (used == 0) {
-            status = MST_PROTOCOL;
-            break;
-        }
-        core->now_ns = record.now_ns > core->now_ns ? record.now_ns : core->now_ns;
-        core->wall_ns = record.wall_ns;
-        core->record_seq = record.seq;
-        record_apply(core, &record);
-        if (record.put != NULL) {
-            for (size_t i = 0; i < record.put->count; i++) {
-                mst_blob_unref(&record.put->bodies[i]);
-            }
-            mst_blob_unref(&record.put->dedup);
-            mst_blob_unref(&record.put->headers);
-        }
-        records.data += used;
-        records.len -= used;
-    }
-    mst_arena_clear(&arena);
-    return status;
-}
-
 struct core_figures core_figures(const struct core *core)
 {
     return (struct core_figures){.objects = core->objects.count,
@@ -379,5 +314,7 @@ struct core_figures core_figures(const struct core *core)
                                  .connected = core->connected,
                                  .waits = core->waits_count,
                                  .messages = core->messages_count,
-                                 .memory = core->memory};
+                                 .memory = core->memory,
+                                 .durable_messages = core->stored.messages,
+                                 .durable_bytes = core->stored.bytes};
 }

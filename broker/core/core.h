@@ -96,9 +96,11 @@ struct effects {
     size_t count;
     size_t cap;
     struct mst_arena arena;
-    struct mst_buf records;   /* durable records, encoded, for the journal: one atomic batch */
-    uint64_t records_seq;     /* number of the last of them */
-    struct core_body *bodies; /* in records; borrowed: take a reference to keep a blob */
+    struct mst_buf records; /* durable records, encoded, for the journal: one atomic batch */
+    uint64_t records_seq;   /* number of the last of them */
+    /* Bodies in records that are still kept when the step ends. Borrowed: take a reference to keep
+     * a blob; later, one that only you refer to is one whose message is gone. */
+    struct core_body *bodies;
     size_t bodies_count;
     size_t bodies_cap;
     bool out_of_memory; /* an effect could not be stored: the engine must stop the process */
@@ -146,10 +148,12 @@ bool core_snapshot(const struct core *core, const struct core_snapshot_port *por
 /* Number of the last durable record. */
 uint64_t core_record_seq(const struct core *core);
 
-/* Bodies were sent away (mst_blob_send_away): so many bytes are not in memory any more. */
+/* Bodies that the core refers to were sent away (mst_blob_send_away): so many bytes are not in
+ * memory any more. */
 void core_relieved(struct core *core, uint64_t bytes);
 
-/* A canonical text of the state that records make: equal texts, equal states. */
+/* A canonical text of the state that records make: equal texts, equal states; but of a body that is
+ * away only the length is told, so whoever compares fetches all bodies first. */
 bool core_dump(const struct core *core, bool durable_only, struct mst_buf *out);
 
 /* Figures for logs and metrics. */

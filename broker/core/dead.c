@@ -93,6 +93,7 @@ static void write_note(struct core *core, struct queue *queue, struct message *m
     struct dead_note *note = calloc(1, sizeof(*note));
 
     must(note != NULL);
+    stored_message_take(core, queue, message);
     note->cause = keep(record->cause);
     note->queue = keep(object_name(&queue->object));
     note->holder =
@@ -103,6 +104,7 @@ static void write_note(struct core *core, struct queue *queue, struct message *m
     note->put_wall_ns = record->wall_ns - (record->now_ns - message->put_ns);
     dead_note_free(&extra->dead);
     extra->dead = note;
+    stored_message_add(core, queue, message);
     extra->expires_ns = MST_FOREVER; /* a dead letter waits for a person */
 }
 
@@ -119,6 +121,8 @@ static void move_message(struct core *core, struct queue *from, struct queue *to
         from->delayed--;
     }
     idmap_remove(&from->messages, message->id);
+    stored_message_take(core, from, message);
+    stored_message_add(core, to, message);
     from->kept_bytes -= message->body->len;
     message->id = record->new_id;
     message->state = MST_READY;

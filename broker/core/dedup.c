@@ -20,6 +20,7 @@ void dedup_note_free(struct core *core, struct dedup_note *note)
 static void drop_note(struct core *core, struct queue *queue, struct dedup_note *note)
 {
     strmap_remove(&queue->dedup, &note->node);
+    stored_take(core, &queue->object, STORED_NOTE + note->key->len);
     dedup_note_free(core, note);
 }
 
@@ -77,6 +78,7 @@ void dedup_add(struct core *core, struct queue *queue, struct mst_blob *key, uin
     note->message = message;
     note->at_ns = now_ns;
     core->memory += NOTE_OVERHEAD + key->len;
+    stored_add(core, &queue->object, STORED_NOTE + key->len);
     list_insert(&queue->dedup_order, &note->in_order);
     must(strmap_insert(&queue->dedup, &note->node));
 }

@@ -79,6 +79,16 @@ static void say_blob(struct dump *dump, const char *name, const struct mst_blob 
     say_bytes(dump, name, mst_blob_span(blob));
 }
 
+/* Of a body that is away no more is known than its length; where it stands is not state. */
+static void say_body(struct dump *dump, const struct mst_blob *body)
+{
+    if (mst_blob_is_away(body)) {
+        say(dump, " body=#%u:away", (unsigned)body->len);
+    } else {
+        say_blob(dump, "body", body);
+    }
+}
+
 static bool is_dumped(const struct dump *dump, const struct object *object)
 {
     return object != NULL && (!dump->durable_only || object_is_durable(object));
@@ -143,9 +153,7 @@ static void say_accounts(struct dump *dump, const struct session *session)
 
 static void say_finished(struct dump *dump, const struct finished_ring *ring)
 {
-    size_t kept = ring->count < ring->cap ? ring->count : ring->cap;
-
-    for (size_t n = ring->count - kept; n < ring->count; n++) {
+    for (size_t n = ring->count - finished_kept(ring); n < ring->count; n++) {
         const struct finished *finished = &ring->items[n % ring->cap];
 
         if (is_dumped(dump, object_find(dump->core, finished->object))) {
@@ -217,7 +225,7 @@ static void say_message(struct dump *dump, const struct message *message)
     say(dump, "  message %llu %s priority=%lld put=%lld deliveries=%lu counted=%lu", u(message->id),
         states[message->state], i(message->priority), i(message->put_ns),
         (unsigned long)message->deliveries, (unsigned long)message->counted);
-    say_blob(dump, "body", message->body);
+    say_body(dump, message->body);
     say_extra(dump, message);
     if (message->lease != NULL) {
         say_lease(dump, message->lease);

@@ -16,6 +16,7 @@ void effects_init(struct effects *effects)
 void effects_clear(struct effects *effects)
 {
     free(effects->items);
+    free(effects->bodies);
     mst_arena_clear(&effects->arena);
     mst_buf_clear(&effects->records);
     memset(effects, 0, sizeof(*effects));
@@ -29,6 +30,12 @@ void effects_reset(struct effects *effects)
         effects->items = NULL;
         effects->cap = 0;
     }
+    if (effects->bodies_cap > EFFECTS_KEPT_MAX) {
+        free(effects->bodies);
+        effects->bodies = NULL;
+        effects->bodies_cap = 0;
+    }
+    effects->bodies_count = 0;
     effects->count = 0;
     effects->records_seq = 0;
     effects->out_of_memory = false;
@@ -101,12 +108,64 @@ struct record record_of(const struct step *step, enum record_kind what)
         .what = what, .now_ns = step->core->now_ns, .wall_ns = step->core->wall_ns};
 }
 
+/* Room for so many more bodies behind those that are noted. */
+static struct core_body *bodies_room(struct effects *effects, size_t count)
+{
+    size_t cap = effects->bodies_cap == 0 ? 16 : effects->bodies_cap;
+    struct core_body *bodies;
+
+    while (cap < effects->bodies_count + count) {
+        cap *= 2;
+    }
+    if (cap != effects->bodies_cap) {
+        bodies = realloc(effects->bodies, cap * sizeof(*bodies));
+        must(bodies != NULL);
+        effects->bodies = bodies;
+        effects->bodies_cap = cap;
+    }
+    return effects->bodies + effects->bodies_count;
+}
+
+/* A message may be put and dropped within one step, so until its end each has a reference. */
+static void note_bodies(struct effects *effects, size_t count)
+{
+    struct core_body *bodies = effects->bodies + effects->bodies_count;
+
+    for (size_t i = 0; i < count; i++) {
+        if (bodies[i].blob->is_far && bodies[i].blob->len > 0) {
+            mst_blob_ref(bodies[i].blob);
+            effects->bodies[effects->bodies_count++] = bodies[i];
+        }
+    }
+}
+
+void effects_finish(struct effects *effects)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < effects->bodies_count; i++) {
+        struct core_body body = effects->bodies[i];
+        bool is_wanted = body.blob->references > 1;
+
+        mst_blob_unref(&body.blob);
+        if (is_wanted) {
+            effects->bodies[kept++] = effects->bodies[i];
+        }
+    }
+    effects->bodies_count = kept;
+}
+
 void step_record(struct step *step, struct record *record, bool durable)
 {
+    struct effects *effects = step->effects;
+    size_t bodies = record->put == NULL ? 0 : record->put->count;
+
     if (durable && step->core->config.has_storage) {
         record->seq = ++step->core->record_seq;
-        must(record_encode(&step->effects->records, record));
-        step->effects->records_seq = record->seq;
+        must(record_encode(&effects->records, record,
+                           bodies == 0 ? NULL : bodies_room(effects, bodies)));
+        note_bodies(effects, bodies);
+        effects->records_seq = record->seq;
     }
     record_apply(step->core, record);
 }

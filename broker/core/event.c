@@ -20,7 +20,7 @@ struct event_object *event_object_new(void)
 
 void event_object_free(struct core *core, struct event_object *event)
 {
-    (void)core;
+    stored_forget(core, &event->object);
     line_clear(&event->waiters);
     free(event);
 }

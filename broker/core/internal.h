@@ -32,6 +32,8 @@ bool object_is_durable(const struct object *object);
 struct effect *effects_reply(struct step *step, uint64_t conn, enum mst_op op, uint64_t id);
 void effects_close(struct step *step, uint64_t conn, const char *why);
 void effects_reset(struct effects *effects);
+void effects_finish(
+    struct effects *effects); /* the step is over: bodies nobody keeps are left out */
 struct mst_span step_printf(struct step *step, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
@@ -188,14 +190,16 @@ void apply_abandon(struct core *core, const struct record *record);
 
 struct account *session_account(struct core *core, struct session *session, struct queue *queue);
 void account_drop_if_idle(struct core *core, struct account *account);
-void session_remember_done(struct session *session, const struct object *object, uint64_t message,
-                           uint64_t number);
+void session_remember_done(struct core *core, struct session *session, const struct object *object,
+                           uint64_t message, uint64_t number);
+size_t finished_kept(const struct finished_ring *ring); /* so many of the last are in it */
 bool session_has_done(const struct session *session, const struct object *object, uint64_t message,
                       uint64_t number);
 
 /* ---- who.c: sessions as others see them ---- */
 
 void decide_sessions(struct step *step, struct session *session, const struct mst_request *request);
+void decide_backup(struct step *step, struct session *session, const struct mst_request *request);
 void decide_kill(struct step *step, struct session *session, const struct mst_request *request);
 
 /* ---- pile.c: the ready messages of a queue ---- */
@@ -345,6 +349,32 @@ void apply_barrier(struct core *core, const struct record *record);
 void decide_peek(struct step *step, struct session *session, const struct mst_request *request);
 void decide_stat(struct step *step, struct session *session, const struct mst_request *request);
 void decide_list(struct step *step, struct session *session, const struct mst_request *request);
+
+/* ---- recover.c ---- */
+
+void core_begin_anew(struct core *core);
+
+/* ---- stored.c: about what a snapshot would write ---- */
+
+#define STORED_LEASE    48u
+#define STORED_EXTRA    24u
+#define STORED_NOTE     16u
+#define STORED_PARTY    12u
+#define STORED_FINISHED 8u
+
+uint64_t object_stored(const struct object *object);
+uint64_t session_stored(const struct session *session);
+uint64_t entry_stored(const struct entry *entry);
+void stored_add(struct core *core, struct object *object, uint64_t bytes);
+void stored_take(struct core *core, struct object *object, uint64_t bytes);
+void stored_message_add(struct core *core, struct queue *queue, const struct message *message);
+void stored_message_take(struct core *core, struct queue *queue, const struct message *message);
+void stored_messages_take_all(struct core *core, struct queue *queue, uint64_t count);
+/* A message that is counted already got more. */
+void stored_extra_add(struct core *core, struct queue *queue, uint64_t bytes);
+/* Out of the sum for good, or while its settings change; and in again. */
+void stored_forget(struct core *core, const struct object *object);
+void stored_remember(struct core *core, const struct object *object);
 
 /* ---- core.c ---- */
 

@@ -294,6 +294,7 @@ void apply_create(struct core *core, const struct record *record)
     for (size_t i = 0; i < record->settings_count && i < SETTINGS_COUNT; i++) {
         object->settings.values[i] = record->settings[i];
     }
+    stored_add(core, object, object_stored(object));
     timer_init(&object->idle, TIMER_IDLE);
     if (kind_is_queue(object->kind)) {
         ((struct queue *)object)->is_dead = is_reserved(record->name);

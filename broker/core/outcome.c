@@ -31,6 +31,7 @@ struct entry *entry_ensure(struct core *core, struct session *session, uint64_t 
 void entry_drop(struct core *core, struct session *session, struct entry *entry)
 {
     assert(entry->wait == NULL && list_empty(&entry->leases));
+    core->stored.bytes -= entry_stored(entry);
     idmap_remove(&session->entries, entry->id);
     mst_blob_unref(&entry->outcome.cause);
     mst_blob_unref(&entry->outcome.value);
@@ -49,10 +50,11 @@ static struct mst_blob *blob_or_null(struct mst_span span)
     return blob;
 }
 
-static void entry_settle(struct entry *entry, enum mst_op op, enum mst_status status,
-                         struct mst_span cause, struct mst_span value, const uint64_t *numbers,
-                         size_t numbers_count)
+static void entry_settle(struct core *core, struct entry *entry, enum mst_op op,
+                         enum mst_status status, struct mst_span cause, struct mst_span value,
+                         const uint64_t *numbers, size_t numbers_count)
 {
+    core->stored.bytes -= entry_stored(entry);
     mst_blob_unref(&entry->outcome.cause);
     mst_blob_unref(&entry->outcome.value);
     memset(&entry->outcome, 0, sizeof(entry->outcome));
@@ -89,10 +91,11 @@ void apply_outcome(struct core *core, const struct record *record)
     for (uint64_t i = 0; i < record->count; i++) {
         struct entry *entry = entry_ensure(core, session, record->request + i);
 
-        entry_settle(entry, (enum mst_op)record->op, (enum mst_status)record->status, record->cause,
-                     record->value, record->numbers, record->numbers_count);
+        entry_settle(core, entry, (enum mst_op)record->op, (enum mst_status)record->status,
+                     record->cause, record->value, record->numbers, record->numbers_count);
         entry->recorded = true;
         entry->seq = record->seq;
+        core->stored.bytes += entry_stored(entry);
         if (record->op == MST_OP_PUT && record->status == MST_OK) {
             entry->outcome.numbers[0] += i;
         }
@@ -162,7 +165,7 @@ void outcome_volatile(struct step *step, struct session *session, uint64_t id, e
 {
     struct entry *entry = entry_ensure(step->core, session, id);
 
-    entry_settle(entry, op, status, cause, MST_SPAN_NONE, numbers, numbers_count);
+    entry_settle(step->core, entry, op, status, cause, MST_SPAN_NONE, numbers, numbers_count);
     entry->recorded = false;
     entry->seq = seq_of(step->core, step->object);
     answer_entry(step, session, entry);

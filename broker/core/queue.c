@@ -9,6 +9,7 @@
 
 #define DISCARD_SLICE    1000
 #define MESSAGE_OVERHEAD (sizeof(struct message) + sizeof(struct mst_blob) + 40)
+#define FAR_OVERHEAD     (sizeof(struct mst_blob_far) + 16)
 #define DELIVERY_BYTES   64u /* in a frame, beyond what has a length of its own; a history too */
 
 struct queue *queue_new(struct core *core, enum mst_kind kind, uint64_t first_id)
@@ -43,7 +44,8 @@ void queue_apply_settings(struct queue *queue, enum mst_kind kind)
 
 uint64_t message_charge(const struct message *message)
 {
-    return message->body->len + MESSAGE_OVERHEAD +
+    return mst_blob_here(message->body) + MESSAGE_OVERHEAD +
+           (message->body->is_far ? FAR_OVERHEAD : 0) +
            (message->extra == NULL ? 0 : sizeof(struct extra)) +
            (message->extra == NULL || message->extra->headers == NULL
                 ? 0
@@ -84,6 +86,7 @@ void message_free(struct core *core, struct queue *queue, struct message *messag
 {
     idmap_remove(&queue->messages, message->id);
     queue->kept_bytes -= message->body->len;
+    stored_message_take(core, queue, message);
     message_release(core, message);
 }
 
@@ -93,6 +96,7 @@ struct extra *message_extra(struct core *core, struct queue *queue, struct messa
         message->extra = calloc(1, sizeof(*message->extra));
         must(message->extra != NULL);
         core->memory += sizeof(struct extra);
+        stored_extra_add(core, queue, STORED_EXTRA);
         message->extra->message = message;
         message->extra->expires_ns = MST_FOREVER;
         timer_init(&message->extra->ttl, TIMER_TTL);
@@ -161,6 +165,7 @@ void delivery_fill(struct step *step, const struct message *message, struct mst_
     out->id = message->id;
     out->number = message->deliveries;
     out->body = mst_blob_span(message->body);
+    out->place = mst_blob_is_away(message->body) ? mst_blob_place(message->body) : 0;
     out->priority = message->priority;
     out->age_ns = step->core->now_ns - message->put_ns;
     if (extra == NULL) {
@@ -196,6 +201,7 @@ uint64_t queue_discard(struct core *core, struct queue *queue)
     core->discarded = discarded;
     idmap_init(&queue->messages);
     queue->kept_bytes = 0;
+    stored_messages_take_all(core, queue, discarded->messages.count);
     pile_clear(&queue->ready);
     queue->delayed = 0;
     for (struct link *l = queue->leases.next; l != &queue->leases; l = l->next) {
@@ -204,6 +210,7 @@ uint64_t queue_discard(struct core *core, struct queue *queue)
         idmap_remove(&discarded->messages, message->id);
         must(idmap_set(&queue->messages, message->id, message));
         queue->kept_bytes += message->body->len;
+        stored_message_add(core, queue, message);
     }
     return count;
 }
@@ -272,6 +279,7 @@ void queue_free(struct core *core, struct queue *queue)
     line_clear(&queue->getters);
     line_clear(&queue->putters);
     line_clear(&queue->joiners);
+    stored_forget(core, &queue->object);
     figures_detach(core, queue);
     free(queue);
 }

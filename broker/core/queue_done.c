@@ -18,6 +18,7 @@ void lease_free(struct core *core, struct lease *lease)
         lease->session->leases_count--;
     }
     list_remove(&lease->in_queue);
+    stored_take(core, &lease->queue->object, STORED_LEASE);
     mst_blob_unref(&lease->holder);
     lease->message->lease = NULL;
     pool_give(&core->lease_pool, lease);
@@ -114,7 +115,7 @@ static void finish_one(struct core *core, struct queue *queue, struct session *s
     message_free(core, queue, message);
     queue_finish(core, queue, MST_TALLY_DONE, 1);
     if (session != NULL) {
-        session_remember_done(session, &queue->object, id, number);
+        session_remember_done(core, session, &queue->object, id, number);
     }
 }
 

@@ -28,6 +28,7 @@ static struct lease *lease_new(struct core *core, struct queue *queue, struct se
     list_insert(&session->leases, &lease->in_session);
     list_insert(&queue->leases, &lease->in_queue);
     session->leases_count++;
+    stored_add(core, &queue->object, STORED_LEASE);
     return lease;
 }
 
@@ -49,11 +50,13 @@ static void grant_one(struct core *core, struct queue *queue, struct session *se
         histogram_observe(&queue->counts->waited, histogram_message_ns,
                           record->now_ns - message->put_ns);
     }
+    core->stored.bytes -= entry_stored(entry);
     entry->state = ENTRY_ANSWERED;
     entry->recorded = true;
     entry->seq = record->seq;
     entry->outcome.op = MST_OP_GET;
     entry->outcome.status = MST_OK;
+    core->stored.bytes += entry_stored(entry);
 }
 
 /* One request that takes all the messages, or as many requests as messages. */

@@ -29,9 +29,10 @@ static bool copy_blob(struct mst_span span, struct mst_blob **out)
 }
 
 /* One allocation holds the list and its arrays; the bodies are blobs. NULL: out of memory. */
-static struct put_list *put_list_new(struct core *core, const struct mst_request *request,
-                                     size_t from, size_t count)
+static struct put_list *put_list_new(struct core *core, const struct queue *queue,
+                                     const struct mst_request *request, size_t from, size_t count)
 {
+    bool is_far = object_is_durable(&queue->object);
     bool own = request->priorities_count > 0;
     size_t bodies_size = count * sizeof(struct mst_blob *);
     struct put_list *put =
@@ -49,7 +50,9 @@ static struct put_list *put_list_new(struct core *core, const struct mst_request
     put->ttl_ns = request->ttl_ns;
     ok = copy_blob(request->dedup, &put->dedup) && copy_blob(request->headers, &put->headers);
     for (size_t i = 0; i < count && ok; i++) {
-        ok = copy_blob(request->bodies[from + i], &put->bodies[i]);
+        put->bodies[i] = is_far ? mst_blob_new_far(request->bodies[from + i], 0)
+                                : mst_blob_new(request->bodies[from + i]);
+        ok = put->bodies[i] != NULL;
         put->bytes += request->bodies[from + i].len;
         if (own) {
             put->priorities[i] = request->priorities[from + i];
@@ -80,6 +83,7 @@ static void add_message(struct core *core, struct queue *queue, const struct rec
     core->memory += message_charge(message);
     core->messages_count++;
     queue->kept_bytes += message->body->len;
+    stored_message_add(core, queue, message);
     if (put->delay_ns > 0 || put->ttl_ns != MST_FOREVER || put->headers != NULL) {
         struct extra *extra = message_extra(core, queue, message);
 
@@ -88,6 +92,7 @@ static void add_message(struct core *core, struct queue *queue, const struct rec
         if (put->headers != NULL) {
             extra->headers = mst_blob_ref(put->headers);
             core->memory += put->headers->len;
+            stored_extra_add(core, queue, put->headers->len);
         }
         message_arm(core, queue, message);
     }
@@ -248,7 +253,7 @@ static bool put_now(struct step *step, struct session *session, struct queue *qu
         bytes += request->bodies[from + i].len;
     }
     if (memory_allows(core, bytes + count * (MESSAGE_COST + request->headers.len))) {
-        put = put_list_new(core, request, from, count);
+        put = put_list_new(core, queue, request, from, count);
     }
     if (put == NULL) {
         refuse_ids(step, session, request, from, ids, MST_NO_MEMORY,
@@ -273,7 +278,7 @@ static bool put_wait(struct step *step, struct session *session, struct queue *q
     struct account *account = session_account(core, session, queue);
     uint64_t id = request->id + (request->mode == MST_PUT_EACH ? from : 0);
     enum mst_status refusal = MST_NO_MEMORY;
-    struct put_list *put = put_list_new(core, request, from, count);
+    struct put_list *put = put_list_new(core, queue, request, from, count);
     struct wait *wait = NULL;
 
     if (put != NULL && account->blocked > 0 &&

@@ -9,10 +9,12 @@
  *   list     length, numbers
  *   put      flags, count, bodies, then what the flags name: priorities, priority, delay, ttl,
  *            dedup key, headers
+ *   body     length, hash, bytes
  *
  * The decoder believes no length: each is compared with the bytes that are left before memory is
  * taken, and a list cannot have more elements than there are bytes. */
 #include "broker/core/internal.h"
+#include "protocol/body.h"
 
 enum member_type { MEMBER_U64, MEMBER_I64, MEMBER_SPAN, MEMBER_U64S, MEMBER_I64S, MEMBER_PUT };
 
@@ -102,13 +104,29 @@ static unsigned put_flags(const struct put_list *put)
            (put->headers != NULL ? PUT_HEADERS : 0u);
 }
 
-static bool put_put(struct mst_buf *out, const struct put_list *put)
+static bool put_body(struct mst_buf *out, struct mst_blob *blob, struct core_body *note)
+{
+    struct mst_span body = mst_blob_span(blob);
+    uint8_t hash[MST_BODY_HASH_BYTES];
+
+    if (!put_u64(out, body.len)) {
+        return false;
+    }
+    if (note != NULL) {
+        *note = (struct core_body){blob, mst_buf_size(out)};
+    }
+    mst_body_hash(body, hash);
+    return mst_buf_append(out, hash, sizeof(hash)) &&
+           (body.len == 0 || mst_buf_append(out, body.data, body.len));
+}
+
+static bool put_put(struct mst_buf *out, const struct put_list *put, struct core_body *bodies)
 {
     unsigned flags = put_flags(put);
     bool ok = put_u64(out, flags) && put_u64(out, put->count);
 
     for (size_t i = 0; ok && i < put->count; i++) {
-        ok = put_span(out, mst_blob_span(put->bodies[i]));
+        ok = put_body(out, put->bodies[i], bodies == NULL ? NULL : &bodies[i]);
     }
     for (size_t i = 0; ok && (flags & PUT_PRIORITIES) != 0 && i < put->count; i++) {
         ok = put_i64(out, put->priorities[i]);
@@ -145,7 +163,8 @@ static bool put_list_of(struct mst_buf *out, enum member_type type, const void *
     return ok;
 }
 
-static bool put_member(struct mst_buf *out, enum member_type type, const void *member)
+static bool put_member(struct mst_buf *out, enum member_type type, const void *member,
+                       struct core_body *bodies)
 {
     switch (type) {
     case MEMBER_U64: return put_u64(out, *(const uint64_t *)member);
@@ -155,10 +174,10 @@ static bool put_member(struct mst_buf *out, enum member_type type, const void *m
     case MEMBER_I64S: return put_list_of(out, type, member);
     case MEMBER_PUT: break;
     }
-    return put_put(out, *(struct put_list *const *)member);
+    return put_put(out, *(struct put_list *const *)member, bodies);
 }
 
-bool record_encode(struct mst_buf *out, const struct record *record)
+bool record_encode(struct mst_buf *out, const struct record *record, struct core_body *bodies)
 {
     size_t before = mst_buf_size(out);
     uint64_t present = 0;
@@ -173,7 +192,7 @@ bool record_encode(struct mst_buf *out, const struct record *record)
          put_i64(out, record->now_ns) && put_i64(out, record->wall_ns) && put_u64(out, present);
     for (size_t i = 0; ok && i < MEMBERS; i++) {
         if ((present >> i & 1u) != 0) {
-            ok = put_member(out, members[i].type, member_of(record, i));
+            ok = put_member(out, members[i].type, member_of(record, i), bodies);
         }
     }
     if (!ok) {
@@ -186,8 +205,10 @@ bool record_encode(struct mst_buf *out, const struct record *record)
 
 /* Sticky: after the first fault every further read gives zero, and `ok` says so at the end. */
 struct reader {
+    const uint8_t *start;
     const uint8_t *at;
     const uint8_t *end;
+    struct record_bodies bodies;
     struct mst_arena *arena;
     bool ok;
 };
@@ -271,6 +292,30 @@ static struct mst_blob *get_blob(struct reader *in)
     return blob;
 }
 
+/* A body that stands somewhere is away when there is no room for it. */
+static struct mst_blob *get_body(struct reader *in)
+{
+    uint64_t len = get_u64(in);
+    uint64_t place = in->bodies.place == 0 ? 0 : in->bodies.place + (uint64_t)(in->at - in->start);
+    struct mst_blob *blob;
+    bool is_away = place != 0 && len > in->bodies.room;
+
+    if (left(in) < MST_BODY_HASH_BYTES || len > left(in) - MST_BODY_HASH_BYTES) {
+        fail(in);
+        return NULL;
+    }
+    in->at += MST_BODY_HASH_BYTES;
+    blob = is_away ? mst_blob_new_away((size_t)len, place)
+                   : mst_blob_new_far(mst_span_of(in->at, (size_t)len), place);
+    if (blob == NULL) {
+        fail(in);
+        return NULL;
+    }
+    in->at += len;
+    in->bodies.room -= is_away || place == 0 ? 0 : len;
+    return blob;
+}
+
 static void get_bodies(struct reader *in, struct put_list *put)
 {
     size_t count = get_count(in);
@@ -281,7 +326,7 @@ static void get_bodies(struct reader *in, struct put_list *put)
     }
     put->bodies = take(in, count, sizeof(struct mst_blob *));
     while (in->ok && put->count < count) {
-        struct mst_blob *body = get_blob(in);
+        struct mst_blob *body = get_body(in);
 
         if (body != NULL) {
             put->bodies[put->count++] = body;
@@ -350,9 +395,10 @@ static void get_member(struct reader *in, enum member_type type, void *member)
     }
 }
 
-size_t record_decode(struct mst_span in, struct mst_arena *arena, struct record *record)
+size_t record_decode(struct mst_span in, const struct record_bodies *bodies,
+                     struct mst_arena *arena, struct record *record)
 {
-    struct reader reader = {in.data, in.data + in.len, arena, in.len > 0};
+    struct reader reader = {in.data, in.data, in.data + in.len, *bodies, arena, in.len > 0};
     uint64_t what;
     uint64_t present;
 

@@ -2,7 +2,9 @@
  *
  * A record names everything by number, so that the same record gives the same state in the running
  * broker and in a recovery. Members that a kind does not use are zero. Encoded form: kind, seq,
- * now, wall, a bitmap of the members that are not zero, then these, numbers as LEB128. */
+ * now, wall, a bitmap of the members that are not zero, then these, numbers as LEB128. A message
+ * body stands there as its length, its hash (protocol/body.h) and its bytes, so that it can be read
+ * back by itself. */
 #ifndef CORE_RECORD_H
 #define CORE_RECORD_H
 
@@ -91,10 +93,20 @@ struct record {
     struct put_list *put; /* RECORD_PUT: apply takes what is in it, not the struct itself */
 };
 
-bool record_encode(struct mst_buf *out, const struct record *record);
-/* Decodes the first record of in; arrays and the put list's are in arena, its blobs are new.
+/* bodies: room for one per body of the put list, filled with where their hashes stand in out; NULL:
+ * nobody wants to know. */
+bool record_encode(struct mst_buf *out, const struct record *record, struct core_body *bodies);
+
+/* Bodies that are decoded: where they stand, and how many bytes of them may be in memory. */
+struct record_bodies {
+    uint64_t place; /* of the first byte that is decoded; 0: nowhere */
+    uint64_t room;  /* a body that goes beyond it is away, if it stands somewhere */
+};
+/* Decodes the first record of in; arrays and the put list's are in arena, its blobs are new, its
+ * bodies far. Hashes are not compared: the batch that brought them has a checksum of its own.
  * Returns the bytes used, 0 when in is not a record or memory ran out. */
-size_t record_decode(struct mst_span in, struct mst_arena *arena, struct record *record);
+size_t record_decode(struct mst_span in, const struct record_bodies *bodies,
+                     struct mst_arena *arena, struct record *record);
 
 /* Carries out a record. Live and in recovery the same; memory was reserved before, where a step
  * could still refuse. */

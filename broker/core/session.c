@@ -143,6 +143,7 @@ static void apply_open(struct core *core, const struct record *record)
     list_init(&session->waits);
     list_init(&session->leases);
     list_insert(&core->sessions_order, &session->in_core);
+    core->stored.bytes += session_stored(session);
     if (record->session >= core->next_session) {
         core->next_session = record->session + 1;
     }
@@ -181,6 +182,7 @@ void session_free(struct core *core, struct session *session)
     free(entries);
     timer_cancel(core, &session->timer);
     handles_clear(core, session);
+    core->stored.bytes -= session_stored(session);
     idmap_remove(&core->sessions, session->id);
     idmap_clear(&session->entries);
     idmap_clear(&session->accounts);

@@ -148,9 +148,11 @@ void apply_update(struct core *core, const struct record *record)
     object->seq = record->seq;
     object->by_use = false;
     object->version++;
+    stored_forget(core, object);
     for (size_t i = 0; i < record->settings_count && i < SETTINGS_COUNT; i++) {
         object->settings.values[i] = record->settings[i];
     }
+    stored_remember(core, object);
     object->kind = (enum mst_kind)record->kind;
     if (core->recovered && !object_is_durable(object)) {
         object_forget(core, object); /* made by first use, then declared to be in memory only */

@@ -222,6 +222,7 @@ struct object {
     bool by_use;      /* made by first use and never declared */
     uint64_t version; /* rises with every change */
     uint64_t seq;     /* last durable record that speaks of it */
+    uint64_t stored;  /* bytes in a snapshot, about; counted whether durable or not */
     int64_t created_ns;
     int64_t used_ns;
     struct timer idle;
@@ -317,6 +318,7 @@ struct queue {
     uint64_t leased;
     uint64_t delayed;
     uint64_t kept_bytes;
+    uint64_t messages_stored; /* the part of object.stored that its messages are */
     uint64_t unfinished;
     uint64_t tallies[MST_TALLY_COUNT]; /* since unfinished last was 0 */
     uint64_t totals[MST_TALLY_COUNT];  /* since creation */
@@ -407,6 +409,10 @@ struct core {
     uint64_t next_session;
     uint64_t next_message; /* numbering of a new queue begins here: ids are never used again */
     uint64_t memory;
+    struct { /* what is durable, as a snapshot would have it, about */
+        uint64_t messages;
+        uint64_t bytes;
+    } stored;
     uint64_t messages_count;
     uint64_t waits_count;
     uint64_t connected;

@@ -36,6 +36,14 @@ void decide_sessions(struct step *step, struct session *session, const struct ms
     free(all);
 }
 
+/* Whether it may; the engine, which has the journal, fills in or refuses. */
+void decide_backup(struct step *step, struct session *session, const struct mst_request *request)
+{
+    if (permitted(step, session, request, MST_VERB_ADMIN, MST_SPAN_NONE)) {
+        answer_read(step, session, NULL, request);
+    }
+}
+
 void decide_kill(struct step *step, struct session *session, const struct mst_request *request)
 {
     struct session *victim = session_find(step->core, request->session);

@@ -11,6 +11,8 @@ struct sums { /* what the core should hold, over all objects and sessions */
     uint64_t waits;
     uint64_t notes;
     uint64_t connected;
+    uint64_t durable_messages;
+    uint64_t durable_bytes;
 };
 
 static uint64_t length(const struct link *list)
@@ -51,6 +53,7 @@ static void check_messages(struct queue *queue, struct sums *sums)
     }
     free(messages);
     sums->messages += count;
+    sums->durable_messages += object_is_durable(&queue->object) ? count : 0;
     assert_int_equal(queue->ready.count, counts[MST_READY]);
     assert_int_equal(queue->leased, counts[MST_LEASED]);
     assert_int_equal(queue->delayed, counts[MST_DELAYED]);
@@ -137,6 +140,7 @@ static void check_objects(const struct core *core, struct sums *sums)
         count++;
         assert_ptr_equal(object_find(core, object->id), object);
         assert_ptr_equal(object->slot->object, object);
+        sums->durable_bytes += object_is_durable(object) ? object->stored : 0;
         if (kind_is_queue(object->kind)) {
             check_queue((struct queue *)object, sums);
         }
@@ -146,7 +150,7 @@ static void check_objects(const struct core *core, struct sums *sums)
 
 /* ---- sessions ---- */
 
-static void check_entries(struct session *session)
+static void check_entries(struct session *session, struct sums *sums)
 {
     size_t count = session->entries.count;
     struct entry **entries = (struct entry **)idmap_sorted(&session->entries);
@@ -157,6 +161,7 @@ static void check_entries(struct session *session)
         assert_int_equal(entry->state == ENTRY_WAITS, entry->wait != NULL);
         assert_true(entry->wait == NULL || entry->wait->entry == entry);
         assert_true(entry->state == ENTRY_ANSWERED || length(&entry->leases) == 0);
+        sums->durable_bytes += entry_stored(entry);
     }
     free(entries);
 }
@@ -178,7 +183,8 @@ static void check_session(struct session *session, struct sums *sums)
     for (const struct link *l = session->waits.next; l != &session->waits; l = l->next) {
         check_wait(OWNER_CONST(l, struct wait, in_session), sums);
     }
-    check_entries(session);
+    check_entries(session, sums);
+    sums->durable_bytes += session_stored(session);
     sums->waits += session->waits_count;
     sums->connected += session->conn != 0;
 }
@@ -211,6 +217,8 @@ void expect_sound(const struct core *core)
     check_sessions(core, &sums);
     assert_int_equal(figures.waits, sums.waits);
     assert_int_equal(figures.connected, sums.connected);
+    assert_int_equal(figures.durable_messages, sums.durable_messages);
+    assert_int_equal(figures.durable_bytes, sums.durable_bytes);
     if (core->discarded == NULL) {
         assert_int_equal(figures.messages, sums.messages);
         assert_in_range(figures.memory - sums.memory, sums.notes * sizeof(struct dedup_note),
@@ -227,6 +235,8 @@ void expect_empty(const struct core *core)
     assert_int_equal(figures.connected, 0);
     assert_int_equal(figures.waits, 0);
     assert_int_equal(figures.messages, 0);
+    assert_int_equal(figures.durable_messages, 0);
+    assert_int_equal(figures.durable_bytes, 0);
     assert_int_equal(figures.memory, 0);
     assert_int_equal(core->slots.count, 0);
     assert_int_equal(core->timers.count, 0);

@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+static const struct record_bodies nowhere = {0, UINT64_MAX};
+
 /* ---- random records ---- */
 
 struct chance {
@@ -244,8 +246,9 @@ static void what_is_encoded_is_decoded_the_same(void **state)
         struct record again;
 
         mst_buf_reset(&out);
-        assert_true(record_encode(&out, &record));
-        assert_int_equal(record_decode(mst_buf_span(&out), &arena, &again), mst_buf_size(&out));
+        assert_true(record_encode(&out, &record, NULL));
+        assert_int_equal(record_decode(mst_buf_span(&out), &nowhere, &arena, &again),
+                         mst_buf_size(&out));
         expect_same(&record, &again);
         drop_put(&record);
         drop_put(&again);
@@ -268,12 +271,12 @@ static void records_follow_one_another_without_a_frame(void **state)
     mst_buf_init(&out);
     for (size_t i = 0; i < 50; i++) {
         records[i] = draw_record(&chance, &arena);
-        assert_true(record_encode(&out, &records[i]));
+        assert_true(record_encode(&out, &records[i], NULL));
     }
     rest = mst_buf_span(&out);
     for (size_t i = 0; i < 50; i++) {
         struct record again;
-        size_t used = record_decode(rest, &arena, &again);
+        size_t used = record_decode(rest, &nowhere, &arena, &again);
 
         assert_true(used > 0);
         expect_same(&records[i], &again);
@@ -296,7 +299,7 @@ static size_t decode_copy(const uint8_t *bytes, size_t len, struct mst_arena *ar
 
     assert_non_null(copy);
     memcpy(copy, bytes, len);
-    used = record_decode(mst_span_of(copy, len), arena, &record);
+    used = record_decode(mst_span_of(copy, len), &nowhere, arena, &record);
     drop_put(&record);
     free(copy);
     return used;
@@ -315,7 +318,7 @@ static void no_truncation_is_a_record(void **state)
         struct record record = draw_record(&chance, &arena);
 
         mst_buf_reset(&out);
-        assert_true(record_encode(&out, &record));
+        assert_true(record_encode(&out, &record, NULL));
         for (size_t len = 0; len < mst_buf_size(&out); len++) {
             assert_int_equal(decode_copy(mst_buf_span(&out).data, len, &arena), 0);
         }
@@ -340,7 +343,7 @@ static void damaged_bytes_never_lead_astray(void **state)
         size_t size;
 
         mst_buf_reset(&out);
-        assert_true(record_encode(&out, &record));
+        assert_true(record_encode(&out, &record, NULL));
         size = mst_buf_size(&out);
         for (uint64_t n = 1 + draw_below(&chance, 4); n > 0; n--) {
             out.data[out.start + draw_below(&chance, size)] = (uint8_t)draw(&chance);
@@ -384,7 +387,7 @@ static void forever_and_absent_members_cost_little(void **state)
 
     (void)state;
     mst_buf_init(&out);
-    assert_true(record_encode(&out, &record));
+    assert_true(record_encode(&out, &record, NULL));
     assert_int_equal(mst_buf_size(&out), 4 + 3 + 1); /* head, bitmap of 20 bits, one byte */
     mst_buf_clear(&out);
 }
