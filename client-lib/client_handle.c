@@ -149,6 +149,7 @@ struct mst_handle_numbers mst_handles_of_call(const struct mst_call *call)
     case MST_OP_PING:
     case MST_OP_LIST:
     case MST_OP_SESSIONS:
+    case MST_OP_BACKUP:
     case MST_OP_KILL: return (struct mst_handle_numbers){NULL, 0};
     default: break;
     }

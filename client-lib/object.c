@@ -243,3 +243,31 @@ enum muster_status muster_session_kill(muster_client *client, uint64_t session)
     mst_call_clear(&call);
     return status;
 }
+
+enum muster_status
+muster_backup(muster_client *client,
+              bool (*piece)(const void *bytes, size_t len, uint64_t size, void *user), void *user)
+{
+    uint64_t offset = 0;
+    bool more = true;
+
+    while (more) {
+        struct mst_request request;
+        struct mst_call call;
+
+        mst_request_init(&request, MST_OP_BACKUP);
+        request.offset = offset;
+        request.count = MST_BACKUP_PIECE_MAX;
+        enum muster_status status = mst_run(client, &request, NULL, &call, "back up", "broker");
+        if (status != MUSTER_OK) {
+            mst_call_clear(&call);
+            return status;
+        }
+        const struct mst_reply *reply = call.outcome.reply;
+        offset += reply->value.len;
+        more = piece(reply->value.data, reply->value.len, reply->number, user) &&
+               offset < reply->number && reply->value.len > 0;
+        mst_call_clear(&call);
+    }
+    return MUSTER_OK;
+}

@@ -190,6 +190,7 @@ struct mst_request {
     size_t settings_count;
     struct mst_span pattern; /* LIST: `*` within a part, `**` the rest; none = all */
     struct mst_span after;   /* LIST: names after this one */
+    uint64_t offset;         /* BACKUP: where the piece begins */
 };
 
 struct mst_reply {
@@ -232,7 +233,8 @@ struct mst_reply {
     uint64_t kept;
     uint64_t maxsize;
     uint64_t object_version;
-    uint64_t number; /* PURGE, REDRIVE, SHUTDOWN: how many; TASK_DONE: still unfinished */
+    uint64_t number; /* PURGE, REDRIVE, SHUTDOWN: how many; TASK_DONE: still unfinished; BACKUP:
+                        its size */
 
     bool flag;           /* EVENT_IS_SET, EVENT_WAIT; DECLARE: created */
     uint64_t generation; /* events and barriers */

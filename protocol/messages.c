@@ -151,6 +151,10 @@ static const struct mst_field q_sessions[] = {
 static const struct mst_field q_kill[] = {
     QF(U64, session, 0, 0),
 };
+static const struct mst_field q_backup[] = {
+    QF(U64, offset, 0, 0),
+    QF(U64, count, MST_BACKUP_PIECE_MAX, 0),
+};
 
 /* ---- replies: after [op, id, status, cause] ---- */
 
@@ -218,6 +222,10 @@ static const struct mst_field r_barrier_wait[] = {
     RF(U64, generation, 0, 0),
     RF(BOOL, leader, 0, 0),
     RF(BIN, value, 0, MST_VALUE_BYTES_MAX),
+};
+static const struct mst_field r_backup[] = {
+    RF(U64, number, 0, 0),
+    RF(BIN, value, 0, MST_BACKUP_PIECE_MAX),
 };
 static const struct mst_field r_declare[] = {
     RF(BOOL, flag, 0, 0),
@@ -337,6 +345,7 @@ struct mst_layout mst_request_layout(enum mst_op op)
     case MST_OP_STAT: return LAYOUT(q_handle);
     case MST_OP_LIST: return LAYOUT(q_list);
     case MST_OP_SESSIONS: return LAYOUT(q_sessions);
+    case MST_OP_BACKUP: return LAYOUT(q_backup);
     case MST_OP_KILL: return LAYOUT(q_kill);
     case MST_OP_HEARTBEAT:
     case MST_OP_BYE:
@@ -372,6 +381,7 @@ struct mst_layout mst_reply_layout(enum mst_op op)
     case MST_OP_STAT: return LAYOUT(r_stat);
     case MST_OP_LIST: return LAYOUT(r_list);
     case MST_OP_SESSIONS: return LAYOUT(r_sessions);
+    case MST_OP_BACKUP: return LAYOUT(r_backup);
     case MST_OP_NACK:
     case MST_OP_EXTEND:
     case MST_OP_DELETE:

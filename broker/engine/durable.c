@@ -121,6 +121,7 @@ void journal_turn(struct engine *engine)
         engine_durable(engine, journal->durable(engine->journal));
     }
     fetches_take(engine);
+    backup_turn(engine);
 }
 
 void member_release(struct engine *engine, struct member *member)

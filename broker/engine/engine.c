@@ -118,6 +118,7 @@ void engine_free(struct engine **owner)
     effects_clear(&engine->effects);
     mst_arena_clear(&engine->scratch);
     mst_buf_clear(&engine->batch);
+    backup_clear(engine);
     bodies_clear(&engine->bodies);
     bodies_clear(&engine->flight_bodies);
     free(engine->bodies.items);

@@ -126,8 +126,12 @@ void fetches_take(struct engine *engine)
 
     while ((read = engine->journal->table->fetched(engine->journal)) != NULL) {
         struct fetch *fetch = (struct fetch *)(void *)read;
-        struct member *member = member_find(engine, fetch->member);
+        struct member *member;
 
+        if (backup_takes(engine, read)) {
+            continue;
+        }
+        member = member_find(engine, fetch->member);
         if (member != NULL) {
             held_fill(&member->connection.held, fetch->position,
                       mst_span_of(fetch->body, read->len));

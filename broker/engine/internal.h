@@ -61,6 +61,16 @@ struct bodies {
     size_t cap;
 };
 
+/* A backup that a client fetches; member 0: none. */
+struct backup {
+    uint64_t member;
+    bool waits; /* a request does */
+    bool is_reading;
+    uint64_t id, offset, count; /* of the request */
+    uint8_t *piece;
+    struct journal_fetch read;
+};
+
 struct engine {
     struct engine_config config;
     struct engine_ports ports;
@@ -83,8 +93,9 @@ struct engine {
     struct mst_buf batch;        /* records that wait for the journal */
     struct bodies bodies;        /* in it */
     struct bodies flight_bodies; /* in the batch that the journal is writing */
-    uint64_t batch_seq;          /* the last of them */
-    uint64_t flight_seq;         /* the last that was handed to the journal */
+    struct backup backup;
+    uint64_t batch_seq;  /* the last of them */
+    uint64_t flight_seq; /* the last that was handed to the journal */
     uint64_t durable_seq;
 
     int64_t shift_ns; /* our deadline line is the clock's plus this: it goes on after a restart */
@@ -165,6 +176,14 @@ void fetches_take(struct engine *engine);
 void metrics_begin_turn(struct engine *engine); /* something came in; more than once is fine */
 void metrics_end_turn(struct engine *engine);
 void metrics_count_fault(struct engine *engine, const struct member *member); /* it is closed */
+
+/* ---- backup.c ---- */
+
+/* The core has answered that the member may. */
+void backup_ask(struct engine *engine, struct member *member, const struct mst_request *request);
+bool backup_takes(struct engine *engine, struct journal_fetch *read); /* true: it was its own */
+void backup_turn(struct engine *engine);
+void backup_clear(struct engine *engine);
 
 /* ---- step.c: what the core is told, and what it wants done ---- */
 

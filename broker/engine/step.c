@@ -16,7 +16,8 @@ static void must(struct engine *engine, bool ok, const char *what)
     }
 }
 
-static void carry_out_one(struct engine *engine, const struct effect *effect)
+static void carry_out_one(struct engine *engine, const struct effect *effect,
+                          const struct mst_request *request)
 {
     struct member *member = member_find(engine, effect->conn);
     const struct mst_reply *reply = &effect->reply;
@@ -27,6 +28,10 @@ static void carry_out_one(struct engine *engine, const struct effect *effect)
     if (effect->kind == EFFECT_CLOSE) {
         connection_close(&member->connection, effect->why, false);
         member_settle(engine, member);
+        return;
+    }
+    if (reply->op == MST_OP_BACKUP && reply->status == MST_OK) {
+        backup_ask(engine, member, request);
         return;
     }
     member_reply(engine, member, reply, effect->seq);
@@ -61,7 +66,7 @@ static void step(struct engine *engine, struct event *event)
         engine->batch_seq = effects->records_seq;
     }
     for (size_t i = 0; i < effects->count; i++) {
-        carry_out_one(engine, &effects->items[i]);
+        carry_out_one(engine, &effects->items[i], event->request);
     }
 }
 

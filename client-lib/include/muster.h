@@ -505,6 +505,12 @@ MUSTER_API enum muster_status
 muster_sessions(muster_client *client, bool (*row)(const muster_session_info *info, void *user),
                 void *user);
 MUSTER_API enum muster_status muster_session_kill(muster_client *client, uint64_t session);
+/* A backup of all that is durable, as of now, while everything goes on: piece is called with its
+ * bytes in order, size is the whole; false ends it. CONFLICT: another one is being made. GONE: the
+ * connection broke midway, begin again. musterd --restore starts on it. */
+MUSTER_API enum muster_status
+muster_backup(muster_client *client,
+              bool (*piece)(const void *bytes, size_t len, uint64_t size, void *user), void *user);
 
 /* ---- asynchronous calls ---- many in flight, answered by callback ---- */
 
