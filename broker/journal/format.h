@@ -23,6 +23,8 @@ struct file_header {
     enum file_kind kind;
     uint64_t number;               /* segments and checkpoints share one row of numbers */
     uint64_t bytes;                /* segment: its whole size */
+    uint64_t previous;             /* segment: number of the one before it in the log; 0: none */
+    bool is_recycled;              /* segment: behind its batches stand an older one's bytes */
     uint64_t next_segment;         /* checkpoint: replay goes on with the first segment >= this */
     uint64_t next_batch;           /* checkpoint: and with this batch */
     uint8_t id[FORMAT_ID_BYTES];   /* of the data directory: files of another one are not ours */
@@ -31,7 +33,7 @@ struct file_header {
 
 enum batch_flag {
     BATCH_CLOSING = 1, /* empty: all before it was durable when it was written */
-    BATCH_FILES = 2,   /* payload: numbers of the older files that a checkpoint refers to */
+    BATCH_FILES = 2,   /* payload: the older files that a checkpoint refers to, and their ends */
     BATCH_LAST = 4     /* the last of a checkpoint: it is complete */
 };
 

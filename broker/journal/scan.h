@@ -9,7 +9,7 @@ enum scan_status {
     SCAN_BATCH,   /* *batch and *payload are set, valid until the next call */
     SCAN_END,     /* the file's room is used up, or only zeros and old bytes follow: nothing torn */
     SCAN_TORN,    /* a damaged batch at offset, and nothing good behind it in this file */
-    SCAN_CORRUPT, /* a damaged batch at offset, and a good one behind it: *batch is that */
+    SCAN_CORRUPT, /* what should be at offset is not, and a good batch follows: *batch is that */
     SCAN_IO,      /* error is set */
     SCAN_NO_MEMORY
 };
@@ -22,6 +22,8 @@ struct scan {
     uint64_t size;   /* of the file */
     uint64_t offset; /* of the batch that scan_next looks at next */
     uint64_t at;     /* of the last batch that was returned */
+    uint64_t index;  /* that the next batch must have; 0: any. scan_next counts it up */
+    uint64_t dirty;  /* after SCAN_TORN: what is not zero ends here */
     struct mst_buf buffer;
     uint64_t buffer_at;
     int error; /* errno of SCAN_IO */
