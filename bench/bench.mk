@@ -8,7 +8,7 @@ ROUNDS    ?= 3
 SIZE      ?= full
 PUBLISH   ?=
 
-LOAD_COMMON := $(addprefix $(BUILD)/bench/,load.o crew.o stream.o flow.o)
+LOAD_COMMON := $(addprefix $(BUILD)/bench/,load.o crew.o stream.o flow.o turn.o crowd.o)
 LOAD_PLAIN  := limit beanstalkd gearman
 
 # The flags of a peer's library, empty when it is not installed.
@@ -36,8 +36,17 @@ $(BUILD)/bench/limit-server: $(BUILD)/bench/limit_server.o $(BUILD)/bench/crew.o
 
 -include $(wildcard $(BUILD)/bench/*.d $(BUILD)/bench/drivers/*.d)
 
-.PHONY: bench bench-programs bench-deps
+.PHONY: bench bench-loads bench-programs bench-deps
 
 # The list is asked for only here, so that no other goal looks for the peers' libraries.
 bench-programs: all
-	+@$(AGAIN) $(LOADS) $(BUILD)/bench/limit-server
+	+@$(AGAIN) BENCH_LOADS='$(LOADS)' bench-loads
+
+bench-loads: $(BENCH_LOADS) $(BUILD)/bench/limit-server
+	@:
+
+# BENCH="2 4" chooses scenarios, ROUNDS=5, SIZE=short for a quick look, PUBLISH=1 writes
+# docs/BENCHMARKS.md and docs/bench.
+bench: bench-programs
+	@python3 -B bench/run.py $(BUILD) --rounds $(ROUNDS) --size $(SIZE) \
+	    $(if $(PUBLISH),--publish) $(BENCH)

@@ -42,6 +42,13 @@ int64_t clock_ns(void)
     return now.tv_sec * NS_PER_S + now.tv_nsec;
 }
 
+void pause_ms(int ms)
+{
+    struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
+    while (nanosleep(&time, &time) != 0) {
+    }
+}
+
 /* ---- histogram ---- */
 
 /* Below 2^FINE a bucket per nanosecond, above 2^FINE buckets per power of two. */

@@ -16,6 +16,7 @@
 void die(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 void *need(void *memory); /* memory, or the end */
 int64_t clock_ns(void);
+void pause_ms(int ms);
 
 /* ---- a histogram of times: buckets of less than 1 % ---- */
 

@@ -63,8 +63,7 @@ struct driver {
     void (*watch)(struct wire *wire);
     void (*seen)(struct wire *wire);
     void (*shout)(struct wire *wire);
-    /* Getting: said to the server before the message is there, and then taken. NULL: take does. */
-    void (*line_up)(struct wire *wire);
+    void (*hush)(struct wire *wire); /* undoes shout, where that is lasting; may be NULL */
 };
 
 /* The drivers of this program, ended by NULL. */

@@ -119,8 +119,37 @@ static void print_flow(const struct plan *plan, const struct crew *crew, uint64_
     free(spread);
 }
 
+/* Puts alone: what is taken out is not part of what is asked. */
+void scenario_puts(const struct plan *plan)
+{
+    struct flow flow = {plan, plan->messages};
+    struct crew *crew = crew_new(plan->producers);
+    if (plan->driver->prepare != NULL) {
+        plan->driver->prepare(&plan->target);
+    }
+    for (unsigned i = 0; i < plan->producers; i++) {
+        crew_fork(crew, i, produce, &flow);
+    }
+    crew_await(crew, plan->producers);
+    int64_t cpu_ns = server_cpu_ns(plan->server);
+    crew_open(crew, plan->producers);
+    crew_join(crew);
+    cpu_ns = server_cpu_ns(plan->server) - cpu_ns;
+    double seconds = (double)(crew_end_ns(crew) - crew->begin_ns) / (double)NS_PER_S;
+    print_begin(plan, "puts");
+    print_number("messages", (double)plan->messages);
+    print_number("seconds", seconds);
+    print_number("rate", (double)plan->messages / seconds);
+    print_number("cpu_us", (double)cpu_ns / 1000 / (double)plan->messages);
+    print_end();
+    crew_free(&crew);
+}
+
 void scenario_flow(const struct plan *plan)
 {
+    if (plan->ahead > 0 && plan->producers > 1) {
+        die("--ahead is for one producer");
+    }
     struct flow flow = {plan, plan->messages};
     unsigned clients = plan->producers + plan->consumers;
     struct crew *crew = crew_new(clients);

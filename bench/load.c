@@ -84,7 +84,9 @@ static const struct {
     const char *name;
     void (*run)(const struct plan *plan);
 } scenarios[] = {
-    {"flow", scenario_flow},
+    {"flow", scenario_flow},           {"puts", scenario_puts}, {"turn", scenario_turn},
+    {"pile", scenario_pile},           {"idle", scenario_idle}, {"wake", scenario_wake},
+    {"broadcast", scenario_broadcast},
 };
 
 static int show_drivers(void)

@@ -27,6 +27,9 @@ void scenario_idle(const struct plan *plan);
 void scenario_wake(const struct plan *plan);
 void scenario_broadcast(const struct plan *plan);
 
+/* Puts what waits already when a scenario begins. */
+void fill_queue(const struct plan *plan);
+
 /* ---- bodies: the time and the number of the message, then filler ---- */
 
 enum { BODY_MARK = 16 };

@@ -250,10 +250,15 @@ static void shout(struct wire *wire)
     must(muster_event_set(wire->event), "event set");
 }
 
+static void hush(struct wire *wire)
+{
+    must(muster_event_clear(wire->event), "event clear");
+}
+
 #define COMMON                                                                                     \
     .answers = true, .acknowledges = true, .prepare = prepare, .close = close_wire, .put = put,    \
     .settle = settle, .take = take, .ack = ack, .finish = finish, .watch = watch, .seen = seen,    \
-    .shout = shout
+    .shout = shout, .hush = hush
 
 static const struct driver lease = {
     .name = "muster",

@@ -26,7 +26,6 @@ struct wire {
     size_t acks;            /* XACK commands whose replies were not read yet */
     redisReply *taken;      /* what take gave */
     const redisReply *rows; /* the part of it that has the messages */
-    bool asked;             /* line_up sent the command already */
 };
 
 static void must(const struct wire *wire, bool ok, const char *what)
@@ -172,16 +171,12 @@ static void ask_list(struct wire *wire, size_t max, int timeout_ms)
     }
     must(wire, status == REDIS_OK, "append");
     push_out(wire);
-    wire->asked = true;
 }
 
 static size_t take_list(struct wire *wire, struct message *out, size_t max, int timeout_ms)
 {
     drop_taken(wire);
-    if (!wire->asked) {
-        ask_list(wire, max, timeout_ms);
-    }
-    wire->asked = false;
+    ask_list(wire, max, timeout_ms);
     wire->taken = reply(wire);
     if (wire->taken->type == REDIS_REPLY_NIL) {
         return 0;
@@ -195,11 +190,6 @@ static size_t take_list(struct wire *wire, struct message *out, size_t max, int 
         out[i] = (struct message){second->element[i]->str, second->element[i]->len, 0};
     }
     return second->elements;
-}
-
-static void line_up_list(struct wire *wire)
-{
-    ask_list(wire, 1, 0);
 }
 
 static size_t take_sorted(struct wire *wire, struct message *out, size_t max, int timeout_ms)
@@ -315,7 +305,6 @@ static const struct driver list = {
     .put = put_list,
     .settle = settle,
     .take = take_list,
-    .line_up = line_up_list,
     .watch = watch,
     .seen = seen,
     .shout = shout,
