@@ -263,6 +263,7 @@ void core_step(struct core *core, const struct event *event, struct effects *eff
     case EVENT_REQUEST: session_request(&step); break;
     case EVENT_CONFIRM: session_confirm(&step); break;
     case EVENT_LOST: session_lost(&step); break;
+    case EVENT_EXPEL: session_expel(&step); break;
     case EVENT_TICK:
         do_slices(&step);
         timers_run(&step);

@@ -42,6 +42,7 @@ enum event_kind {
     EVENT_REQUEST, /* any other request of a session; OPEN, CANCEL and BYE too */
     EVENT_CONFIRM, /* replies that the session's application has taken, by request id */
     EVENT_LOST,    /* the session's connection is gone */
+    EVENT_EXPEL,   /* sessions whose identity is not welcome any more end */
     EVENT_TICK,    /* time passed: carry out what is due, go on with what was sliced */
     EVENT_DRAIN    /* the broker is going away: end every wait with UNAVAILABLE, accept none */
 };
@@ -53,18 +54,25 @@ struct core_permit {
     const void *of;
 };
 
+/* Is who the channel says it is still somebody? A pure function of what it is given. */
+struct core_welcome {
+    bool (*is)(const void *of, struct mst_span identity);
+    const void *of;
+};
+
 struct event {
     int64_t now_ns;  /* the deadline line: never goes back */
     int64_t wall_ns; /* since 1970; only recorded and shown */
     enum event_kind kind;
     uint64_t conn;                     /* number of the connection, never 0, never reused */
-    uint64_t session;                  /* 0 for HELLO, RESUME, TICK and DRAIN */
+    uint64_t session;                  /* 0 for HELLO, RESUME, EXPEL, TICK and DRAIN */
     const struct mst_request *request; /* borrowed until core_step returns */
     const struct mst_range *confirmed;
     size_t confirmed_count;
     struct mst_span secret;   /* HELLO: MST_SECRET_BYTES fresh random bytes */
     struct mst_span identity; /* who the channel says it is; clear text: empty */
     struct core_permit permit;
+    struct core_welcome welcome; /* EXPEL */
     bool storage_full; /* what would add to durable objects is refused with NO_SPACE, or waits */
 };
 

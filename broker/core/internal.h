@@ -166,6 +166,7 @@ void apply_update(struct core *core, const struct record *record);
 
 void session_hello(struct step *step);
 void session_lost(struct step *step);
+void session_expel(struct step *step);
 /* Withdraws its waits and marks it ended; teardown then returns what it held, in slices. */
 void session_end(struct step *step, struct session *session);
 bool session_teardown(struct step *step, struct session *session); /* a slice; true: gone */

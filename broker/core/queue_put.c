@@ -282,8 +282,8 @@ static bool put_wait(struct step *step, struct session *session, struct queue *q
     struct wait *wait = NULL;
 
     if (put != NULL && account->blocked > 0 &&
-        (account->blocked + count > core->config.put_credit ||
-         account->blocked_bytes + put->bytes > core->config.put_credit_bytes)) {
+        (account->blocked + count > session->put_credit ||
+         account->blocked_bytes + put->bytes > session->put_credit_bytes)) {
         put_list_free(core, &put);
         outcome_volatile(step, session, id, request->op, MST_LIMIT,
                          mst_span_text("more blocked puts than the welcome's put credit"), NULL, 0);

@@ -34,6 +34,13 @@ void session_welcome(struct step *step, struct session *session, enum mst_op op,
     reply->frame_bytes_max = config->frame_bytes_max;
     reply->put_credit = config->put_credit;
     reply->put_credit_bytes = config->put_credit_bytes;
+    /* A client that used what it was told is not to blame when less is told today. */
+    if (config->put_credit > session->put_credit) {
+        session->put_credit = config->put_credit;
+    }
+    if (config->put_credit_bytes > session->put_credit_bytes) {
+        session->put_credit_bytes = config->put_credit_bytes;
+    }
     reply->version = mst_span_text(config->version);
 }
 

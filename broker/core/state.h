@@ -171,8 +171,9 @@ struct session {
     uint64_t pid;
     int64_t ttl_ns;
     int64_t opened_ns;
-    uint64_t conn; /* 0: disconnected */
-    bool ended;    /* what it held is being freed, in slices */
+    uint64_t conn;                         /* 0: disconnected */
+    uint64_t put_credit, put_credit_bytes; /* the most that a welcome told it */
+    bool ended;                            /* what it held is being freed, in slices */
     struct timer timer;
     struct link in_core;  /* core->sessions_order, or core->ending */
     struct idmap entries; /* by request id */

@@ -44,11 +44,44 @@ void decide_backup(struct step *step, struct session *session, const struct mst_
     }
 }
 
+/* Its client is told the cause; why is for the log. */
+static void put_out(struct step *step, struct session *session, const char *cause, const char *why)
+{
+    uint64_t conn = session->conn;
+
+    if (conn != 0) {
+        struct mst_reply *notice = &effects_reply(step, conn, MST_OP_NOTICE, 0)->reply;
+
+        notice->notice = MST_NOTICE_SESSION_ENDED;
+        notice->cause = mst_span_text(cause);
+        session_disconnect(step, session);
+        effects_close(step, conn, why);
+    }
+    session_end(step, session);
+}
+
+/* Those that are away as well: what they held goes to others. */
+void session_expel(struct step *step)
+{
+    const struct core_welcome *welcome = &step->event->welcome;
+    struct link *link = step->core->sessions_order.next;
+
+    while (link != &step->core->sessions_order) {
+        struct session *session = OWNER(link, struct session, in_core);
+        struct mst_span identity = mst_blob_span(session->identity);
+
+        link = link->next;
+        if (identity.len > 0 && !welcome->is(welcome->of, identity)) {
+            put_out(step, session, "the broker does not know its key or token any more",
+                    "its key or token was removed");
+        }
+    }
+}
+
 void decide_kill(struct step *step, struct session *session, const struct mst_request *request)
 {
     struct session *victim = session_find(step->core, request->session);
     size_t answer = step->effects->count;
-    uint64_t conn;
 
     if (!permitted(step, session, request, MST_VERB_ADMIN, MST_SPAN_NONE)) {
         return;
@@ -60,15 +93,6 @@ void decide_kill(struct step *step, struct session *session, const struct mst_re
         return;
     }
     outcome_volatile(step, session, request->id, request->op, MST_OK, MST_SPAN_NONE, NULL, 0);
-    conn = victim->conn;
-    if (conn != 0) {
-        struct mst_reply *notice = &effects_reply(step, conn, MST_OP_NOTICE, 0)->reply;
-
-        notice->notice = MST_NOTICE_SESSION_ENDED;
-        notice->cause = mst_span_text("killed");
-        session_disconnect(step, victim);
-        effects_close(step, conn, "its session was killed");
-    }
-    session_end(step, victim);
+    put_out(step, victim, "killed", "its session was killed");
     step->effects->items[answer].seq = step->effects->records_seq;
 }

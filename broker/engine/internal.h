@@ -191,6 +191,7 @@ void step_request(struct engine *engine, struct member *member, const struct mst
 void step_confirm(struct engine *engine, struct member *member, const struct mst_range *confirmed,
                   size_t count);
 void step_lost(struct engine *engine, struct member *member);
+void step_expel(struct engine *engine);                       /* who is not welcome any more */
 void step_plain(struct engine *engine, enum event_kind kind); /* TICK, DRAIN */
 
 #endif

@@ -169,6 +169,7 @@ bool engine_secure(struct engine *engine, const struct engine_security *security
                    char error[ACCESS_ERROR_MAX])
 {
     struct access *access = access_new(&security->texts, error);
+    bool first = engine->access == NULL;
 
     if (access == NULL) {
         return false;
@@ -184,6 +185,10 @@ bool engine_secure(struct engine *engine, const struct engine_security *security
         engine->has_key = true;
         memcpy(engine->secret, security->server_secret, MST_NOISE_KEY);
         mst_noise_public(engine->public_key, engine->secret);
+    }
+    if (!first) {
+        engine_look_at_clock(engine);
+        step_expel(engine);
     }
     for (uint32_t i = 0; i < engine->places_count; i++) {
         if (engine->places[i].member != NULL) {

@@ -116,6 +116,18 @@ void step_lost(struct engine *engine, struct member *member)
     }
 }
 
+static bool is_welcome(const void *of, struct mst_span identity)
+{
+    return access_knows(of, identity);
+}
+
+void step_expel(struct engine *engine)
+{
+    struct event event = {.kind = EVENT_EXPEL, .welcome = {is_welcome, engine->access}};
+
+    step(engine, &event);
+}
+
 void step_plain(struct engine *engine, enum event_kind kind)
 {
     struct event event = {.kind = kind};

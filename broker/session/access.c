@@ -121,14 +121,20 @@ bool access_identify(const struct access *access, const uint8_t key[MST_NOISE_KE
     return entry != NULL || access->anonymous;
 }
 
-static bool has_name(const struct access_list *list, const char *name)
+static bool has_name(const struct access_list *list, struct mst_span name)
 {
     for (size_t i = 0; i < list->count; i++) {
-        if (strcmp(list->items[i].name, name) == 0) {
+        if (mst_span_equal(mst_span_text(list->items[i].name), name)) {
             return true;
         }
     }
     return false;
+}
+
+bool access_knows(const struct access *access, struct mst_span name)
+{
+    return has_name(&access->keys, name) || has_name(&access->tokens, name) ||
+           (access->anonymous && mst_span_equal(name, mst_span_text(ACCESS_ANONYMOUS)));
 }
 
 const char *access_unused_name(const struct access *access)
@@ -137,8 +143,7 @@ const char *access_unused_name(const struct access *access)
         const char *name = access->rules[i].name;
 
         if (strcmp(name, "*") != 0 && strcmp(name, ACCESS_LOCAL) != 0 &&
-            strcmp(name, ACCESS_ANONYMOUS) != 0 && !has_name(&access->keys, name) &&
-            !has_name(&access->tokens, name)) {
+            strcmp(name, ACCESS_ANONYMOUS) != 0 && !access_knows(access, mst_span_text(name))) {
             return name;
         }
     }

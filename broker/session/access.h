@@ -60,6 +60,8 @@ const uint8_t *access_token(const struct access *access, const uint8_t id[MST_TO
 bool access_identify(const struct access *access, const uint8_t key[MST_NOISE_KEY],
                      const uint8_t token_id[MST_TOKEN_ID], struct access_who *who_out);
 void access_local(struct access_who *who_out);
+/* Is there a key or a token of this name, or is it anonymous and welcome? */
+bool access_knows(const struct access *access, struct mst_span name);
 
 /* Everything that may be done to an object, as bits 1 << enum mst_verb, to be kept per handle. */
 unsigned access_verbs(const struct access *access, const struct access_who *who,

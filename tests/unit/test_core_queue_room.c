@@ -130,6 +130,32 @@ static void a_put_does_not_wait_behind_one_that_was_refused(void **state)
     world_close(&w);
 }
 
+/* The operator may lower the credit while clients use what their welcome told them. */
+static void a_credit_that_was_told_stays_good(void **state)
+{
+    struct world w;
+    uint64_t id = 0;
+
+    (void)state;
+    world_open(&w, WORLD_MEMORY);
+    w.config.put_credit = 3;
+    core_configure(w.core, &w.config);
+    world_hello(&w, "a");
+    queue_put(&w, "a", "q", "x");
+    set(&w, "maxsize", 1);
+    w.config.put_credit = 1;
+    core_configure(w.core, &w.config);
+    world_hello(&w, "b");
+    for (int i = 0; i < 3; i++) {
+        id = queue_put(&w, "a", "q", "x");
+        expect_waiting(&w, "a", id);
+    }
+    expect_waiting(&w, "b", queue_put(&w, "b", "q", "x"));
+    expect_reply(&w, "b", queue_put(&w, "b", "q", "x"), MST_LIMIT);
+    expect_waiting(&w, "a", id);
+    world_close(&w);
+}
+
 static void headers_of_a_put_that_waits_count_as_memory(void **state)
 {
     static const char headers[50000];
@@ -242,6 +268,7 @@ int main(void)
         cmocka_unit_test(as_many_as_fit_when_others_make_way),
         cmocka_unit_test(a_blocked_put_that_can_no_longer_fit_ends_and_lets_others_through),
         cmocka_unit_test(a_put_does_not_wait_behind_one_that_was_refused),
+        cmocka_unit_test(a_credit_that_was_told_stays_good),
         cmocka_unit_test(headers_of_a_put_that_waits_count_as_memory),
         cmocka_unit_test(keys_are_charged_to_memory_and_forgotten_with_their_queue),
         cmocka_unit_test(a_key_past_its_window_is_new_and_remembered_anew),

@@ -378,14 +378,21 @@ static void whose_key_is_removed_is_closed(void **state)
     struct pipes *pipes = *state;
     struct peer stays;
     struct peer goes;
+    struct peer away;
 
     secure(pipes, "ab", NULL, false);
     come(pipes, &stays, 'a', SIZE_MAX);
     come(pipes, &goes, 'b', SIZE_MAX);
+    come(pipes, &away, 'b', SIZE_MAX);
+    engine_closed(pipes->engine, away.client->conn);
+    pipes_turn(pipes);
+    assert_int_equal(core_figures(engine_core(pipes->engine)).sessions, 3);
     secure(pipes, "a", NULL, false);
     pipes_turn(pipes);
     assert_true(goes.client->closed);
     assert_false(stays.client->closed);
+    assert_int_equal(core_figures(engine_core(pipes->engine)).sessions, 1);
+    end(&away);
     end(&stays);
     end(&goes);
 }
