@@ -1,0 +1,15 @@
+/* backup.h - a copy of the live state in one file, made while the broker works: of the table. */
+#ifndef JOURNAL_BACKUP_H
+#define JOURNAL_BACKUP_H
+
+#include "broker/journal/internal.h"
+
+bool backup_new(struct store *store); /* false: no memory */
+void backup_free(struct store *store);
+void backup_turn(struct store *store); /* once a turn */
+bool backup_begin(struct journal *journal);
+uint64_t backup_size(const struct journal *journal);
+void backup_read(struct journal *journal, uint64_t offset, struct journal_fetch *fetch);
+void backup_end(struct journal *journal);
+
+#endif
