@@ -32,7 +32,8 @@ void mst_blob_unref(struct mst_blob **blob); /* nulls the caller's pointer; NULL
 
 /* Of far blobs only. */
 void mst_blob_set_place(struct mst_blob *blob, uint64_t place);
-/* Gives its bytes back if it is far, has a place, and they are here. Returns how many these were. */
+/* Gives its bytes back if it is far, has a place, and they are here. Returns how many these were.
+ */
 size_t mst_blob_send_away(struct mst_blob *blob);
 
 static inline const struct mst_blob_far *mst_blob_far(const struct mst_blob *blob)

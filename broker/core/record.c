@@ -1,20 +1,16 @@
 /* record.c - records as bytes, and which file carries out which kind.
  *
  * One table says which members a record has; encoder, decoder and the bitmap of what is present
- * follow it, so a new member is one row at its end. Numbers are LEB128. Signed ones are zigzag
- * moved up by two, so that MST_FOREVER, the commonest of them, takes one byte.
+ * follow it, so a new member is one row at its end. Numbers and bodies: encoding.h.
  *
  *   record   kind, seq, now, wall, bitmap of members, members
  *   bytes    length, bytes
  *   list     length, numbers
  *   put      flags, count, bodies, then what the flags name: priorities, priority, delay, ttl,
  *            dedup key, headers
- *   body     length, hash, bytes
  *
- * The decoder believes no length: each is compared with the bytes that are left before memory is
- * taken, and a list cannot have more elements than there are bytes. */
+ * A list cannot have more elements than there are bytes. */
 #include "broker/core/internal.h"
-#include "protocol/body.h"
 
 enum member_type { MEMBER_U64, MEMBER_I64, MEMBER_SPAN, MEMBER_U64S, MEMBER_I64S, MEMBER_PUT };
 
@@ -59,33 +55,6 @@ static size_t list_count(const void *pointer_member)
 
 /* ---- encoding ---- */
 
-#define LEB_BYTES_MAX 10
-
-static bool put_u64(struct mst_buf *out, uint64_t value)
-{
-    uint8_t bytes[LEB_BYTES_MAX];
-    size_t n = 0;
-
-    while (value >= 0x80u) {
-        bytes[n++] = (uint8_t)(value | 0x80u);
-        value >>= 7;
-    }
-    bytes[n++] = (uint8_t)value;
-    return mst_buf_append(out, bytes, n);
-}
-
-static bool put_i64(struct mst_buf *out, int64_t value)
-{
-    uint64_t zigzag = ((uint64_t)value << 1) ^ (value < 0 ? UINT64_MAX : 0);
-
-    return put_u64(out, zigzag + 2);
-}
-
-static bool put_span(struct mst_buf *out, struct mst_span span)
-{
-    return put_u64(out, span.len) && (span.len == 0 || mst_buf_append(out, span.data, span.len));
-}
-
 enum put_flag {
     PUT_PRIORITIES = 1,
     PUT_PRIORITY = 2,
@@ -104,38 +73,27 @@ static unsigned put_flags(const struct put_list *put)
            (put->headers != NULL ? PUT_HEADERS : 0u);
 }
 
-static bool put_body(struct mst_buf *out, struct mst_blob *blob, struct core_body *note)
-{
-    struct mst_span body = mst_blob_span(blob);
-    uint8_t hash[MST_BODY_HASH_BYTES];
-
-    if (!put_u64(out, body.len)) {
-        return false;
-    }
-    if (note != NULL) {
-        *note = (struct core_body){blob, mst_buf_size(out)};
-    }
-    mst_body_hash(body, hash);
-    return mst_buf_append(out, hash, sizeof(hash)) &&
-           (body.len == 0 || mst_buf_append(out, body.data, body.len));
-}
-
 static bool put_put(struct mst_buf *out, const struct put_list *put, struct core_body *bodies)
 {
     unsigned flags = put_flags(put);
-    bool ok = put_u64(out, flags) && put_u64(out, put->count);
+    bool ok = encode_u64(out, flags) && encode_u64(out, put->count);
 
     for (size_t i = 0; ok && i < put->count; i++) {
-        ok = put_body(out, put->bodies[i], bodies == NULL ? NULL : &bodies[i]);
+        size_t at;
+
+        ok = encode_body(out, mst_blob_span(put->bodies[i]), &at);
+        if (bodies != NULL) {
+            bodies[i] = (struct core_body){put->bodies[i], at};
+        }
     }
     for (size_t i = 0; ok && (flags & PUT_PRIORITIES) != 0 && i < put->count; i++) {
-        ok = put_i64(out, put->priorities[i]);
+        ok = encode_i64(out, put->priorities[i]);
     }
-    return ok && ((flags & PUT_PRIORITY) == 0 || put_i64(out, put->priority)) &&
-           ((flags & PUT_DELAY) == 0 || put_i64(out, put->delay_ns)) &&
-           ((flags & PUT_TTL) == 0 || put_i64(out, put->ttl_ns)) &&
-           ((flags & PUT_DEDUP) == 0 || put_span(out, mst_blob_span(put->dedup))) &&
-           ((flags & PUT_HEADERS) == 0 || put_span(out, mst_blob_span(put->headers)));
+    return ok && ((flags & PUT_PRIORITY) == 0 || encode_i64(out, put->priority)) &&
+           ((flags & PUT_DELAY) == 0 || encode_i64(out, put->delay_ns)) &&
+           ((flags & PUT_TTL) == 0 || encode_i64(out, put->ttl_ns)) &&
+           ((flags & PUT_DEDUP) == 0 || encode_span(out, mst_blob_span(put->dedup))) &&
+           ((flags & PUT_HEADERS) == 0 || encode_span(out, mst_blob_span(put->headers)));
 }
 
 static bool is_present(enum member_type type, const void *member)
@@ -154,11 +112,11 @@ static bool is_present(enum member_type type, const void *member)
 static bool put_list_of(struct mst_buf *out, enum member_type type, const void *member)
 {
     size_t count = list_count(member);
-    bool ok = put_u64(out, count);
+    bool ok = encode_u64(out, count);
 
     for (size_t i = 0; ok && i < count; i++) {
-        ok = type == MEMBER_U64S ? put_u64(out, (*(const uint64_t *const *)member)[i])
-                                 : put_i64(out, (*(const int64_t *const *)member)[i]);
+        ok = type == MEMBER_U64S ? encode_u64(out, (*(const uint64_t *const *)member)[i])
+                                 : encode_i64(out, (*(const int64_t *const *)member)[i]);
     }
     return ok;
 }
@@ -167,9 +125,9 @@ static bool put_member(struct mst_buf *out, enum member_type type, const void *m
                        struct core_body *bodies)
 {
     switch (type) {
-    case MEMBER_U64: return put_u64(out, *(const uint64_t *)member);
-    case MEMBER_I64: return put_i64(out, *(const int64_t *)member);
-    case MEMBER_SPAN: return put_span(out, *(const struct mst_span *)member);
+    case MEMBER_U64: return encode_u64(out, *(const uint64_t *)member);
+    case MEMBER_I64: return encode_i64(out, *(const int64_t *)member);
+    case MEMBER_SPAN: return encode_span(out, *(const struct mst_span *)member);
     case MEMBER_U64S:
     case MEMBER_I64S: return put_list_of(out, type, member);
     case MEMBER_PUT: break;
@@ -188,8 +146,9 @@ bool record_encode(struct mst_buf *out, const struct record *record, struct core
             present |= UINT64_C(1) << i;
         }
     }
-    ok = put_u64(out, (uint64_t)record->what) && put_u64(out, record->seq) &&
-         put_i64(out, record->now_ns) && put_i64(out, record->wall_ns) && put_u64(out, present);
+    ok = encode_u64(out, (uint64_t)record->what) && encode_u64(out, record->seq) &&
+         encode_i64(out, record->now_ns) && encode_i64(out, record->wall_ns) &&
+         encode_u64(out, present);
     for (size_t i = 0; ok && i < MEMBERS; i++) {
         if ((present >> i & 1u) != 0) {
             ok = put_member(out, members[i].type, member_of(record, i), bodies);
@@ -203,130 +162,27 @@ bool record_encode(struct mst_buf *out, const struct record *record, struct core
 
 /* ---- decoding ---- */
 
-/* Sticky: after the first fault every further read gives zero, and `ok` says so at the end. */
-struct reader {
-    const uint8_t *start;
-    const uint8_t *at;
-    const uint8_t *end;
-    struct record_bodies bodies;
-    struct mst_arena *arena;
-    bool ok;
-};
-
-static size_t left(const struct reader *in)
-{
-    return (size_t)(in->end - in->at);
-}
-
-static uint64_t fail(struct reader *in)
-{
-    in->ok = false;
-    in->at = in->end;
-    return 0;
-}
-
-static uint64_t get_u64(struct reader *in)
-{
-    uint64_t value = 0;
-
-    for (unsigned shift = 0; shift < 64; shift += 7) {
-        uint8_t byte;
-
-        if (in->at == in->end) {
-            return fail(in);
-        }
-        byte = *in->at++;
-        if (shift == 63 && byte > 1) {
-            return fail(in);
-        }
-        value |= (uint64_t)(byte & 0x7fu) << shift;
-        if ((byte & 0x80u) == 0) {
-            return value;
-        }
-    }
-    return fail(in);
-}
-
-static int64_t get_i64(struct reader *in)
-{
-    uint64_t zigzag = get_u64(in) - 2;
-
-    return (int64_t)(zigzag >> 1 ^ ((zigzag & 1u) != 0 ? UINT64_MAX : 0));
-}
-
-/* A number of things that take at least one byte each. */
-static size_t get_count(struct reader *in)
-{
-    uint64_t count = get_u64(in);
-
-    return count <= left(in) ? (size_t)count : (size_t)fail(in);
-}
-
-static struct mst_span get_span(struct reader *in)
-{
-    size_t len = get_count(in);
-    struct mst_span span = mst_span_of(in->at, len);
-
-    in->at += len;
-    return span;
-}
-
-static void *take(struct reader *in, size_t count, size_t size)
+static void *take(struct decoder *in, size_t count, size_t size)
 {
     void *memory = in->ok ? mst_arena_take(in->arena, count * size) : NULL;
 
     if (memory == NULL) {
-        fail(in);
+        decode_fail(in);
     }
     return memory;
 }
 
-static struct mst_blob *get_blob(struct reader *in)
+static void get_bodies(struct decoder *in, struct put_list *put)
 {
-    struct mst_span span = get_span(in);
-    struct mst_blob *blob = in->ok ? mst_blob_new(span) : NULL;
-
-    if (blob == NULL) {
-        fail(in);
-    }
-    return blob;
-}
-
-/* A body that stands somewhere is away when there is no room for it. */
-static struct mst_blob *get_body(struct reader *in)
-{
-    uint64_t len = get_u64(in);
-    uint64_t place = in->bodies.place == 0 ? 0 : in->bodies.place + (uint64_t)(in->at - in->start);
-    struct mst_blob *blob;
-    bool is_away = place != 0 && len > in->bodies.room;
-
-    if (left(in) < MST_BODY_HASH_BYTES || len > left(in) - MST_BODY_HASH_BYTES) {
-        fail(in);
-        return NULL;
-    }
-    in->at += MST_BODY_HASH_BYTES;
-    blob = is_away ? mst_blob_new_away((size_t)len, place)
-                   : mst_blob_new_far(mst_span_of(in->at, (size_t)len), place);
-    if (blob == NULL) {
-        fail(in);
-        return NULL;
-    }
-    in->at += len;
-    in->bodies.room -= is_away || place == 0 ? 0 : len;
-    return blob;
-}
-
-static void get_bodies(struct reader *in, struct put_list *put)
-{
-    size_t count = get_count(in);
+    size_t count = decode_count(in);
 
     if (count == 0) {
-        fail(in);
+        decode_fail(in);
         return;
     }
     put->bodies = take(in, count, sizeof(struct mst_blob *));
     while (in->ok && put->count < count) {
-        struct mst_blob *body = get_body(in);
+        struct mst_blob *body = decode_body(in);
 
         if (body != NULL) {
             put->bodies[put->count++] = body;
@@ -335,27 +191,27 @@ static void get_bodies(struct reader *in, struct put_list *put)
     }
 }
 
-static struct put_list *get_put(struct reader *in)
+static struct put_list *get_put(struct decoder *in)
 {
     struct put_list *put = take(in, 1, sizeof(*put));
-    uint64_t flags = get_u64(in);
+    uint64_t flags = decode_u64(in);
 
     if (put == NULL || flags > PUT_FLAGS_ALL) {
-        fail(in);
+        decode_fail(in);
         return put;
     }
     get_bodies(in, put);
     if ((flags & PUT_PRIORITIES) != 0 && in->ok) {
         put->priorities = take(in, put->count, sizeof(*put->priorities));
         for (size_t i = 0; in->ok && i < put->count; i++) {
-            put->priorities[i] = get_i64(in);
+            put->priorities[i] = decode_i64(in);
         }
     }
-    put->priority = (flags & PUT_PRIORITY) != 0 ? get_i64(in) : 0;
-    put->delay_ns = (flags & PUT_DELAY) != 0 ? get_i64(in) : 0;
-    put->ttl_ns = (flags & PUT_TTL) != 0 ? get_i64(in) : MST_FOREVER;
-    put->dedup = (flags & PUT_DEDUP) != 0 ? get_blob(in) : NULL;
-    put->headers = (flags & PUT_HEADERS) != 0 ? get_blob(in) : NULL;
+    put->priority = (flags & PUT_PRIORITY) != 0 ? decode_i64(in) : 0;
+    put->delay_ns = (flags & PUT_DELAY) != 0 ? decode_i64(in) : 0;
+    put->ttl_ns = (flags & PUT_TTL) != 0 ? decode_i64(in) : MST_FOREVER;
+    put->dedup = (flags & PUT_DEDUP) != 0 ? decode_blob(in) : NULL;
+    put->headers = (flags & PUT_HEADERS) != 0 ? decode_blob(in) : NULL;
     return put;
 }
 
@@ -371,24 +227,24 @@ static void put_drop(struct put_list *put)
     mst_blob_unref(&put->headers);
 }
 
-static void get_list(struct reader *in, enum member_type type, void *member)
+static void get_list(struct decoder *in, enum member_type type, void *member)
 {
-    size_t count = get_count(in);
+    size_t count = decode_count(in);
     uint64_t *values = take(in, count, sizeof(*values));
 
     for (size_t i = 0; in->ok && i < count; i++) {
-        values[i] = type == MEMBER_U64S ? get_u64(in) : (uint64_t)get_i64(in);
+        values[i] = type == MEMBER_U64S ? decode_u64(in) : (uint64_t)decode_i64(in);
     }
     *(void **)member = values;
     *(size_t *)(void *)((char *)member + sizeof(void *)) = in->ok ? count : 0;
 }
 
-static void get_member(struct reader *in, enum member_type type, void *member)
+static void get_member(struct decoder *in, enum member_type type, void *member)
 {
     switch (type) {
-    case MEMBER_U64: *(uint64_t *)member = get_u64(in); break;
-    case MEMBER_I64: *(int64_t *)member = get_i64(in); break;
-    case MEMBER_SPAN: *(struct mst_span *)member = get_span(in); break;
+    case MEMBER_U64: *(uint64_t *)member = decode_u64(in); break;
+    case MEMBER_I64: *(int64_t *)member = decode_i64(in); break;
+    case MEMBER_SPAN: *(struct mst_span *)member = decode_span(in); break;
     case MEMBER_U64S:
     case MEMBER_I64S: get_list(in, type, member); break;
     case MEMBER_PUT: *(struct put_list **)member = get_put(in); break;
@@ -398,16 +254,16 @@ static void get_member(struct reader *in, enum member_type type, void *member)
 size_t record_decode(struct mst_span in, const struct record_bodies *bodies,
                      struct mst_arena *arena, struct record *record)
 {
-    struct reader reader = {in.data, in.data, in.data + in.len, *bodies, arena, in.len > 0};
+    struct decoder reader = {in.data, in.data, in.data + in.len, *bodies, arena, in.len > 0};
     uint64_t what;
     uint64_t present;
 
     memset(record, 0, sizeof(*record));
-    what = get_u64(&reader);
-    record->seq = get_u64(&reader);
-    record->now_ns = get_i64(&reader);
-    record->wall_ns = get_i64(&reader);
-    present = get_u64(&reader);
+    what = decode_u64(&reader);
+    record->seq = decode_u64(&reader);
+    record->now_ns = decode_i64(&reader);
+    record->wall_ns = decode_i64(&reader);
+    present = decode_u64(&reader);
     if (what == 0 || what >= RECORD_KINDS || present >> MEMBERS != 0) {
         return 0;
     }

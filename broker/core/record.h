@@ -8,6 +8,7 @@
 #ifndef CORE_RECORD_H
 #define CORE_RECORD_H
 
+#include "broker/core/encoding.h"
 #include "broker/core/state.h"
 
 enum record_kind {
@@ -97,13 +98,8 @@ struct record {
  * nobody wants to know. */
 bool record_encode(struct mst_buf *out, const struct record *record, struct core_body *bodies);
 
-/* Bodies that are decoded: where they stand, and how many bytes of them may be in memory. */
-struct record_bodies {
-    uint64_t place; /* of the first byte that is decoded; 0: nowhere */
-    uint64_t room;  /* a body that goes beyond it is away, if it stands somewhere */
-};
 /* Decodes the first record of in; arrays and the put list's are in arena, its blobs are new, its
- * bodies far. Hashes are not compared: the batch that brought them has a checksum of its own.
+ * bodies far.
  * Returns the bytes used, 0 when in is not a record or memory ran out. */
 size_t record_decode(struct mst_span in, const struct record_bodies *bodies,
                      struct mst_arena *arena, struct record *record);
