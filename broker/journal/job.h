@@ -12,7 +12,8 @@
 enum job_lane {
     JOB_WRITE,   /* batches: somebody waits for each */
     JOB_READ,    /* bodies on their way to a reader */
-    JOB_COMPACT, /* compaction, new segments, removal: whenever */
+    JOB_PREPARE, /* new segments: a compaction may take long, and the log must not wait for it */
+    JOB_COMPACT, /* compaction, removal: whenever */
     JOB_LANES
 };
 
