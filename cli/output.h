@@ -48,7 +48,7 @@ void json_body(struct out *out, const void *data, size_t size);
 
 /* ---- tables ---- */
 
-#define TABLE_COLUMNS_MAX 8
+#define TABLE_COLUMNS_MAX 10
 
 struct table {
     struct out *out;
