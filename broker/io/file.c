@@ -45,6 +45,15 @@ static bool read_all(int fd, const struct file_wish *wish, size_t size, struct m
     return fail(error, "%.300s grew while it was read; try again", wish->path);
 }
 
+/* A secret is for its owner alone; or it is root's, and we, who are not root, read it through a
+ * group: so do secrets come that an orchestrator mounts. */
+static bool is_kept_secret(const struct stat *file)
+{
+    bool is_mounted = file->st_uid == 0 && geteuid() != 0;
+
+    return (file->st_mode & (is_mounted ? 037u : 077u)) == 0;
+}
+
 bool file_read(const struct file_wish *wish, struct mst_buf *out, bool *there_out,
                char error[FILE_ERROR_MAX])
 {
@@ -64,7 +73,7 @@ bool file_read(const struct file_wish *wish, struct mst_buf *out, bool *there_ou
         return ok;
     }
     mode = (unsigned)file.st_mode & 07777;
-    if (wish->secret && (mode & 077) != 0) {
+    if (wish->secret && !is_kept_secret(&file)) {
         ok = fail(error, "%.300s holds a secret and others may use it (mode %04o); chmod 600 it",
                   wish->path, mode);
     } else if ((mode & 022) != 0) {
