@@ -18,6 +18,13 @@ struct session *session_find(const struct core *core, uint64_t id)
     return idmap_get((struct idmap *)(uintptr_t)&core->sessions, id);
 }
 
+struct mst_span core_label(const struct core *core, uint64_t session)
+{
+    const struct session *found = session_find(core, session);
+
+    return found == NULL ? MST_SPAN_NONE : mst_blob_span(found->label);
+}
+
 void session_welcome(struct step *step, struct session *session, enum mst_op op,
                      struct mst_span secret)
 {

@@ -4,12 +4,7 @@
 #include "broker/engine/internal.h"
 
 #include <sodium.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
-
-#define LOG_LINE_MAX     512
-#define LIMITED_LINES_NS 1000000000LL
 
 /* ---- made and freed ---- */
 
@@ -177,29 +172,6 @@ void engine_look_at_clock(struct engine *engine)
     metrics_begin_turn(engine);
 }
 
-void engine_log(struct engine *engine, enum engine_log_level level, const char *format, ...)
-{
-    char line[LOG_LINE_MAX];
-    va_list arguments;
-
-    va_start(arguments, format);
-    vsnprintf(line, sizeof(line), format, arguments);
-    va_end(arguments);
-    engine->ports.log(engine->ports.user, level, line);
-}
-
-bool limiter_allows(struct limiter *limiter, int64_t now_ns, uint64_t *missed_out)
-{
-    if (now_ns < limiter->next_ns) {
-        limiter->missed++;
-        return false;
-    }
-    *missed_out = limiter->missed;
-    limiter->missed = 0;
-    limiter->next_ns = now_ns + LIMITED_LINES_NS;
-    return true;
-}
-
 /* ---- what comes in ---- */
 
 /* Who has a session already is not touched by any of this. */
@@ -207,29 +179,24 @@ static bool is_crowded(struct engine *engine, const struct engine_peer *peer)
 {
     bool here = peer->source != 0 &&
                 member_new_from(engine, peer->source) >= engine->config.per_address_max;
-    uint64_t missed;
 
     if (!here && engine->new_count < engine->config.unauthenticated_max) {
         return false;
     }
     engine->metrics.refused[here ? REFUSAL_ADDRESS : REFUSAL_UNAUTHENTICATED]++;
-    if (limiter_allows(&engine->crowded, engine->now_ns, &missed)) {
-        engine_log(engine, ENGINE_WARNING,
-                   "connection from %s refused: %llu connections %shave no session yet (and %llu "
-                   "refused before); if they are wanted, raise %s",
-                   peer->address,
-                   (unsigned long long)(here ? engine->config.per_address_max
-                                             : engine->config.unauthenticated_max),
-                   here ? "from there " : "", (unsigned long long)missed,
-                   here ? "--max-per-address" : "--max-unauthenticated");
-    }
+    engine_tell(engine, ENGINE_WARNING,
+                &(struct topic){.peer = peer->address, .limiter = &engine->crowded},
+                "connection refused: %llu connections %shave no session yet; if they are wanted, "
+                "raise %s",
+                (unsigned long long)(here ? engine->config.per_address_max
+                                          : engine->config.unauthenticated_max),
+                here ? "from there " : "", here ? "--max-per-address" : "--max-unauthenticated");
     return true;
 }
 
 uint64_t engine_accept(struct engine *engine, const struct engine_peer *peer)
 {
     struct member *member;
-    uint64_t missed;
 
     engine_look_at_clock(engine);
     if (is_crowded(engine, peer)) {
@@ -237,13 +204,10 @@ uint64_t engine_accept(struct engine *engine, const struct engine_peer *peer)
     }
     if (engine->members_count >= engine->config.connections_max) {
         engine->metrics.refused[REFUSAL_FULL]++;
-        if (limiter_allows(&engine->full, engine->now_ns, &missed)) {
-            engine_log(engine, ENGINE_WARNING,
-                       "connection from %s refused: all %llu connections are in use (and %llu "
-                       "refused before); raise --max-connections",
-                       peer->address, (unsigned long long)engine->config.connections_max,
-                       (unsigned long long)missed);
-        }
+        engine_tell(engine, ENGINE_WARNING,
+                    &(struct topic){.peer = peer->address, .limiter = &engine->full},
+                    "connection refused: all %llu connections are in use; raise --max-connections",
+                    (unsigned long long)engine->config.connections_max);
         return 0;
     }
     member = member_new(engine, peer);
@@ -252,12 +216,7 @@ uint64_t engine_accept(struct engine *engine, const struct engine_peer *peer)
     }
     engine->metrics.accepted++;
     member_offer(engine, member, peer->clear_refused);
-    if (peer->is_unix) {
-        engine_log(engine, ENGINE_DEBUG, "connection from %s, user %lu", member->peer,
-                   (unsigned long)peer->uid);
-    } else {
-        engine_log(engine, ENGINE_DEBUG, "connection from %s", member->peer);
-    }
+    engine_tell(engine, ENGINE_DEBUG, &(struct topic){.member = member}, "connection accepted");
     return member->number;
 }
 

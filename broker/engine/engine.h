@@ -58,6 +58,15 @@ struct engine_config {
 
 void engine_config_init(struct engine_config *config); /* limits.h, no limit where it has none */
 
+/* One event worth knowing. Texts are borrowed until the port returns, and may hold any bytes. */
+struct engine_note {
+    enum engine_log_level level;
+    const char *text;
+    const char *peer;   /* address of the connection that it is about; NULL: of none */
+    const char *client; /* who that is, "mill/worker@host:4711"; NULL: not known */
+    uint64_t missed;    /* so many of the kind were left out since the last one */
+};
+
 struct engine_ports {
     void *user;                    /* first argument of each */
     int64_t (*now_ns)(void *user); /* the line that deadlines run on; never goes back */
@@ -69,7 +78,7 @@ struct engine_ports {
     /* The connection is over. Called once for each that was accepted, also after engine_closed and,
      * for those that are left, by engine_free. The number is never used again. */
     void (*close)(void *user, uint64_t conn);
-    void (*log)(void *user, enum engine_log_level level, const char *text);
+    void (*log)(void *user, const struct engine_note *note);
 };
 
 /* Who is at the other end, for logs. */

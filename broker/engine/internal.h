@@ -107,7 +107,7 @@ struct engine {
     unsigned catch_up; /* turns that may still go to reading after a pause; 0: time is judged */
     bool draining;
     int64_t drain_until_ns;
-    struct limiter full, crowded, faults, denied;
+    struct limiter full, crowded, faults, denied, refused;
     struct metrics metrics;
 
     struct access *access;  /* NULL: local is welcome, and may do everything */
@@ -119,10 +119,22 @@ struct engine {
 /* ---- engine.c ---- */
 
 void engine_look_at_clock(struct engine *engine);
-void engine_log(struct engine *engine, enum engine_log_level level, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-/* false: not this time; else *missed_out is how many were left out since the last. */
-bool limiter_allows(struct limiter *limiter, int64_t now_ns, uint64_t *missed_out);
+
+/* ---- note.c: for whoever runs the broker ---- */
+
+/* What a note is about; each may be NULL. */
+struct topic {
+    const struct member *member;
+    const char *peer;        /* where there is no member */
+    struct limiter *limiter; /* at most one a second with this one */
+};
+
+void engine_tell(struct engine *engine, enum engine_log_level level, const struct topic *topic,
+                 const char *format, ...) __attribute__((format(printf, 4, 5)));
+#define engine_log(engine, level, ...) engine_tell(engine, level, &(struct topic){0}, __VA_ARGS__)
+/* Outcomes that whoever runs the broker wants to know of; nothing of all others. */
+void member_tell_refusal(struct engine *engine, const struct member *member,
+                         const struct mst_reply *reply);
 
 /* ---- member.c: the table, and each member's way through the lists ---- */
 
@@ -151,8 +163,6 @@ void member_identify(struct engine *engine, struct member *member);
 struct core_permit member_permit(struct member *member);
 void member_refuse(struct engine *engine, struct member *member,
                    const struct mst_request *request); /* a stranger */
-void member_log_denied(struct engine *engine, const struct member *member,
-                       const struct mst_reply *reply);
 
 /* ---- durable.c: batches, and what is durable ---- */
 

@@ -181,24 +181,13 @@ void member_welcomed(struct engine *engine, struct member *member, uint64_t sess
     stamp(&engine->beat, &member->beat, &member->sent_ns, engine->now_ns);
 }
 
-static void log_closing(struct engine *engine, const struct member *member)
+static void tell_closing(struct engine *engine, const struct member *member)
 {
-    const struct connection *connection = &member->connection;
-    uint64_t missed = 0;
+    bool fault = member->connection.fault;
+    struct topic topic = {.member = member, .limiter = fault ? &engine->faults : NULL};
 
-    if (!connection->fault) {
-        engine_log(engine, ENGINE_DEBUG, "connection from %s ends: %s", member->peer,
-                   connection->why);
-    } else if (!limiter_allows(&engine->faults, engine->now_ns, &missed)) {
-        return;
-    } else if (missed == 0) {
-        engine_log(engine, ENGINE_WARNING, "connection from %s closed: %s", member->peer,
-                   connection->why);
-    } else {
-        engine_log(engine, ENGINE_WARNING,
-                   "connection from %s closed: %s (and %llu more connections closed for faults)",
-                   member->peer, connection->why, (unsigned long long)missed);
-    }
+    engine_tell(engine, fault ? ENGINE_WARNING : ENGINE_DEBUG, &topic, "connection %s: %s",
+                fault ? "closed" : "ends", member->connection.why);
 }
 
 void member_settle(struct engine *engine, struct member *member)
@@ -223,7 +212,7 @@ void member_settle(struct engine *engine, struct member *member)
         if (connection->fault) {
             metrics_count_fault(engine, member);
         }
-        log_closing(engine, member);
+        tell_closing(engine, member);
         leave(&member->beat);
         stamp(&engine->closing, &member->timed, &member->timed_ns, engine->now_ns);
         list_insert(&engine->leaving, &member->leaving);

@@ -74,8 +74,8 @@ void member_identify(struct engine *engine, struct member *member)
     member->is_secured = true;
     connection_identified(&member->connection, !welcome);
     if (welcome) {
-        engine_log(engine, ENGINE_DEBUG, "connection from %s is %s", member->peer,
-                   member->who.name);
+        engine_tell(engine, ENGINE_DEBUG, &(struct topic){.member = member},
+                    "connection is known by its key or token");
     }
 }
 
@@ -135,18 +135,6 @@ struct core_permit member_permit(struct member *member)
         member->grants = calloc(GRANTS, sizeof(*member->grants)); /* without it: slower */
     }
     return (struct core_permit){may, member};
-}
-
-void member_log_denied(struct engine *engine, const struct member *member,
-                       const struct mst_reply *reply)
-{
-    uint64_t missed = 0;
-
-    if (limiter_allows(&engine->denied, engine->now_ns, &missed)) {
-        engine_log(engine, ENGINE_WARNING, "denied to %s: %.*s (and %llu times before)",
-                   member->peer, (int)reply->cause.len, (const char *)reply->cause.data,
-                   (unsigned long long)missed);
-    }
 }
 
 /* ---- the texts ---- */

@@ -37,8 +37,8 @@ static void carry_out_one(struct engine *engine, const struct effect *effect,
     member_reply(engine, member, reply, effect->seq);
     if (reply->status == MST_DENIED) {
         engine->metrics.denials++;
-        member_log_denied(engine, member, reply);
     }
+    member_tell_refusal(engine, member, reply);
     if ((reply->op == MST_OP_HELLO || reply->op == MST_OP_RESUME) && reply->id == 0 &&
         reply->status == MST_OK && member->connection.phase == CONNECTION_RUNNING) {
         member_welcomed(engine, member, reply->session);

@@ -12,8 +12,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TEXT_BYTES_MAX 1024
-#define LINE_BYTES_MAX (128 + 6 * TEXT_BYTES_MAX) /* a byte takes 6 at most, \u0000 */
+#define TEXT_BYTES_MAX   1024
+#define FIELDS_BYTES_MAX 1024 /* of peer and client */
+/* A byte takes 6 at most, \u0000. */
+#define LINE_BYTES_MAX (256 + 6 * (TEXT_BYTES_MAX + FIELDS_BYTES_MAX))
 
 static const char *const level_names[] = {"error", "warning", "info", "debug"};
 static const int journal_priorities[] = {3, 4, 6, 7};
@@ -84,17 +86,23 @@ static size_t printable(const char *text)
                : more + 1;
 }
 
-static void put_text(struct line *line, const char *text, bool json)
+enum manner {
+    AS_TEXT,
+    AS_WORD, /* without blanks, so that a name cannot pass for fields */
+    IN_JSON
+};
+
+static void put_text(struct line *line, const char *text, enum manner manner)
 {
     while (*text != '\0') {
         size_t len = printable(text);
 
-        if (len == 0) {
-            put(line, json ? "\\u%04x" : "\\x%02x", (unsigned)(unsigned char)*text);
+        if (len == 0 || (*text == ' ' && manner == AS_WORD)) {
+            put(line, manner == IN_JSON ? "\\u%04x" : "\\x%02x", (unsigned)(unsigned char)*text);
             text++;
             continue;
         }
-        if (json && (*text == '"' || *text == '\\')) {
+        if (manner == IN_JSON && (*text == '"' || *text == '\\')) {
             put(line, "\\");
         }
         put(line, "%.*s", (int)len, text);
@@ -114,43 +122,68 @@ static void put_time(struct line *line)
     put(line, "%s.%03ldZ", stamp, now.tv_nsec / 1000000);
 }
 
-static void put_all(struct line *line, const struct log *log, enum engine_log_level level,
-                    const char *text)
+static void put_text_field(struct line *line, const char *name, const char *text, bool json)
 {
-    if (log->plain) {
-        put(line, "musterd: ");
-        put_text(line, text, false);
-    } else if (log->format == CONFIG_LOG_JSON) {
+    if (text != NULL) {
+        put(line, json ? ",\"%s\":\"" : " %s=", name);
+        put_text(line, text, json ? IN_JSON : AS_WORD);
+        put(line, json ? "\"" : "");
+    }
+}
+
+static void put_fields(struct line *line, const struct engine_note *note, bool json)
+{
+    put_text_field(line, "peer", note->peer, json);
+    put_text_field(line, "client", note->client, json);
+    if (note->missed > 0) {
+        put(line, json ? ",\"missed\":%llu" : " missed=%llu", (unsigned long long)note->missed);
+    }
+}
+
+static void put_all(struct line *line, const struct log *log, const struct engine_note *note)
+{
+    bool json = !log->plain && log->format == CONFIG_LOG_JSON;
+
+    if (json) {
         put(line, "{\"time\":\"");
         put_time(line);
-        put(line, "\",\"level\":\"%s\",\"message\":\"", level_names[level]);
-        put_text(line, text, true);
-        put(line, "\"}");
+        put(line, "\",\"level\":\"%s\",\"message\":\"", level_names[note->level]);
+    } else if (log->plain) {
+        put(line, "musterd: ");
     } else if (log->for_journal) {
-        put(line, "<%d>", journal_priorities[level]);
-        put_text(line, text, false);
+        put(line, "<%d>", journal_priorities[note->level]);
     } else {
         put_time(line);
-        put(line, " %s musterd: ", level_names[level]);
-        put_text(line, text, false);
+        put(line, " %s musterd: ", level_names[note->level]);
     }
-    put(line, "\n");
+    put_text(line, note->text, json ? IN_JSON : AS_TEXT);
+    put(line, json ? "\"" : "");
+    put_fields(line, note, json);
+    put(line, json ? "}\n" : "\n");
+}
+
+void log_note(const struct log *log, const struct engine_note *note)
+{
+    struct line line;
+    ssize_t written;
+
+    if (note->level > log->level) {
+        return;
+    }
+    line.len = 0;
+    put_all(&line, log, note);
+    written = write(STDERR_FILENO, line.bytes, line.len);
+    (void)written;
 }
 
 void log_line(const struct log *log, enum engine_log_level level, const char *format, ...)
 {
     char text[TEXT_BYTES_MAX];
-    struct line line = {.len = 0};
+    struct engine_note note = {.level = level, .text = text};
     va_list arguments;
-    ssize_t written;
 
-    if (level > log->level) {
-        return;
-    }
     va_start(arguments, format);
     vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
-    put_all(&line, log, level, text);
-    written = write(STDERR_FILENO, line.bytes, line.len);
-    (void)written;
+    log_note(log, &note);
 }

@@ -1,8 +1,9 @@
 /* log.h - lines for whoever runs the broker, on stderr:
  *
- *   2026-11-21T09:00:00.000Z info musterd: listening on 127.0.0.1:6878          text
- *   <6>listening on 127.0.0.1:6878                                              for journald
- *   {"time":"2026-11-21T09:00:00.000Z","level":"info","message":"listening..."} json
+ *   2026-11-21T09:00:00.000Z warning musterd: connection closed: an empty frame peer=10.0.0.7:4711
+ *   <4>connection closed: an empty frame peer=10.0.0.7:4711                          for journald
+ *   {"time":"2026-11-21T09:00:00.000Z","level":"warning","message":"connection closed: an empty
+ *   frame","peer":"10.0.0.7:4711"}                                                   json
  *
  * One line is one event: whatever a text holds cannot break or forge a line. */
 #ifndef IO_LOG_H
@@ -19,6 +20,9 @@ struct log {
 
 /* As the configuration says, and as stderr is. */
 void log_init(struct log *log, const struct config *config);
+/* What the engine tells, with the connection that it is about. */
+void log_note(const struct log *log, const struct engine_note *note);
+/* What concerns no connection. */
 void log_line(const struct log *log, enum engine_log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

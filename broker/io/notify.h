@@ -1,8 +1,8 @@
 /* notify.h - tells the service manager how the broker is: systemd's protocol, of which a message is
  * one datagram of lines NAME=VALUE to the socket that $NOTIFY_SOCKET names.
  *
- * Without that variable there is nobody to tell, and all of this does nothing. A message that cannot
- * be sent is no reason to stop; the manager draws its own conclusions. */
+ * Without that variable there is nobody to tell, and all of this does nothing. A message that
+ * cannot be sent is no reason to stop; the manager draws its own conclusions. */
 #ifndef IO_NOTIFY_H
 #define IO_NOTIFY_H
 

@@ -52,11 +52,11 @@ static void port_entropy(void *user, uint8_t *out, size_t len)
     randombytes_buf(out, len);
 }
 
-static void port_log(void *user, enum engine_log_level level, const char *text)
+static void port_log(void *user, const struct engine_note *note)
 {
     struct io *io = user;
 
-    log_line(&io->log, level, "%s", text);
+    log_note(&io->log, note);
 }
 
 static ptrdiff_t port_send(void *user, uint64_t conn, struct mst_span bytes)

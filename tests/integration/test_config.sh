@@ -109,7 +109,7 @@ also "what cannot is told" "warning.*HUP: silence stays 10s until a restart make
 same "the command line has still won" "" "$(grep max-objects "$folder/broker.log")"
 expect "the lowered limit holds" 75 "$MUSTER" put a "$(printf 'x%.0s' {1..5000})"
 expect "objects are not made by use any more" 66 "$MUSTER" put new x
-also "debug lines are written from now on" " debug musterd: connection from"
+also "debug lines are written from now on" " debug musterd: connection accepted peer="
 expect "what was there still is" 0 "$MUSTER" put a small
 
 echo 'max-memory = plenty' >> "$conf"

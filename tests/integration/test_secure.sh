@@ -125,7 +125,7 @@ expect "local may do all" 0 "$MUSTER" put other x
 prints "the list has what may be seen" "jobs/a" bash -c "\"\$0\" --url $url --key $folder/oven.key \
     ls --json | sed 's/.*\"name\":\"\([^\"]*\)\".*/\1/'" "$MUSTER"
 expect "sessions are not for everybody" 77 as oven sessions
-holds "denied is logged" "*denied*mill*'admin'*" "$(cat "$folder/broker.log")"
+holds "denied is logged" "*DENIED*mill*'admin'*client=mill/*" "$(cat "$folder/broker.log")"
 
 # ---- reload ----
 

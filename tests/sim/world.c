@@ -61,11 +61,11 @@ static void port_close(void *user, uint64_t conn)
     wire->broker_has_it = false;
 }
 
-static void port_log(void *user, enum engine_log_level level, const char *text)
+static void port_log(void *user, const struct engine_note *note)
 {
     (void)user;
-    if (level == ENGINE_ERROR) {
-        print_error("the engine says: %s\n", text);
+    if (note->level == ENGINE_ERROR) {
+        print_error("the engine says: %s\n", note->text);
     }
 }
 

@@ -56,13 +56,13 @@ static void close_conn(void *user, uint64_t conn)
     client->closed = true;
 }
 
-static void log_text(void *user, enum engine_log_level level, const char *text)
+static void log_text(void *user, const struct engine_note *note)
 {
     struct pipes *pipes = user;
     size_t len = strlen(pipes->log);
 
-    if (level != ENGINE_DEBUG) {
-        snprintf(pipes->log + len, sizeof(pipes->log) - len, "%s\n", text);
+    if (note->level != ENGINE_DEBUG) {
+        snprintf(pipes->log + len, sizeof(pipes->log) - len, "%s\n", note->text);
     }
 }
 

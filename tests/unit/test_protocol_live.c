@@ -59,11 +59,10 @@ static void port_close(void *user, uint64_t conn)
     world->closed = world->closed || conn == world->conn;
 }
 
-static void port_log(void *user, enum engine_log_level level, const char *line)
+static void port_log(void *user, const struct engine_note *note)
 {
     (void)user;
-    (void)level;
-    (void)line;
+    (void)note;
 }
 
 static void world_connect(struct world *world)

@@ -1,0 +1,77 @@
+/* note.c - what the engine tells whoever runs the broker: one note per event worth knowing, with
+ * the connection that it is about, and of what strangers can cause at most one a second.
+ *
+ * Must not know: where notes go, how they look. */
+#include "broker/engine/internal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#define TEXT_MAX         512
+#define CLIENT_TEXT_MAX  (MST_CLIENT_NAME_MAX + MST_HOST_NAME_MAX + 32)
+#define LIMITED_NOTES_NS 1000000000LL
+
+/* false: not this time; else *missed_out is how many were left out since the last. */
+static bool allows(struct limiter *limiter, int64_t now_ns, uint64_t *missed_out)
+{
+    if (now_ns < limiter->next_ns) {
+        limiter->missed++;
+        return false;
+    }
+    *missed_out = limiter->missed;
+    limiter->missed = 0;
+    limiter->next_ns = now_ns + LIMITED_NOTES_NS;
+    return true;
+}
+
+/* As it calls itself once its session is there, else as its key or token calls it. */
+static const char *client_of(const struct engine *engine, const struct member *member,
+                             char text[CLIENT_TEXT_MAX])
+{
+    struct mst_span label = core_label(engine->core, member->session);
+
+    if (label.data == NULL) {
+        return member->is_secured ? member->who.name : NULL;
+    }
+    snprintf(text, CLIENT_TEXT_MAX, "%.*s", (int)label.len, (const char *)label.data);
+    return text;
+}
+
+void engine_tell(struct engine *engine, enum engine_log_level level, const struct topic *topic,
+                 const char *format, ...)
+{
+    struct engine_note note = {.level = level, .peer = topic->peer};
+    char client[CLIENT_TEXT_MAX];
+    char text[TEXT_MAX];
+    va_list arguments;
+
+    if (topic->limiter != NULL && !allows(topic->limiter, engine->now_ns, &note.missed)) {
+        return;
+    }
+    if (topic->member != NULL) {
+        note.peer = topic->member->peer;
+        note.client = client_of(engine, topic->member, client);
+    }
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    note.text = text;
+    engine->ports.log(engine->ports.user, &note);
+}
+
+/* What was refused because of who asked, or because there is no room. */
+void member_tell_refusal(struct engine *engine, const struct member *member,
+                         const struct mst_reply *reply)
+{
+    bool denied = reply->status == MST_DENIED;
+    bool full = reply->status == MST_NO_MEMORY || reply->status == MST_NO_SPACE ||
+                reply->status == MST_LIMIT;
+    struct topic topic = {.member = member, .limiter = denied ? &engine->denied : &engine->refused};
+
+    if (denied || full) {
+        engine_tell(engine, ENGINE_WARNING, &topic, "%s refused with %s: %.*s",
+                    mst_op_name(reply->op), mst_status_name((int)reply->status),
+                    (int)reply->cause.len,
+                    reply->cause.len == 0 ? "" : (const char *)reply->cause.data);
+    }
+}
