@@ -1,7 +1,7 @@
 /* top.c - `muster top`: a live view on a terminal, or plain tables elsewhere.
  *
- * On a terminal two threads share the work (see top.h); whatever ends it, the terminal is given back
- * before anything is told. Elsewhere two looks make the rates of one table. */
+ * On a terminal two threads share the work (see top.h); whatever ends it, the terminal is given
+ * back before anything is told. Elsewhere two looks make the rates of one table. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -233,7 +233,7 @@ static const char *url_of(const struct cli *cli)
     return url != NULL && url[0] != '\0' ? url : "muster://127.0.0.1:6878";
 }
 
-/* The client's own threads take no signals, so those that are blocked from here on are this one's. */
+/* The client's own threads take no signals, so those blocked from here on are this one's. */
 static int run_live(struct cli *cli)
 {
     struct live live = {

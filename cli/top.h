@@ -105,8 +105,8 @@ struct top_state {
     int64_t away_ns; /* so long without the broker; 0: it is there */
 };
 
-/* rows lines, none of them wider than the screen, each ended by a newline. look may be NULL: nothing
- * was seen yet. */
+/* rows lines, none of them wider than the screen, each ended by a newline. look may be NULL:
+ * nothing was seen yet. */
 void top_draw(struct top_view *view, const struct top_look *look, const struct top_state *state,
               const struct top_screen *screen, struct out *out);
 /* Rows between the head and the foot. */
