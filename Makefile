@@ -202,6 +202,7 @@ MAN_PAGES := $(wildcard docs/man/*.[1-8] broker/*.[1-8] cli/*.[1-8] client-lib/*
 COMPLETION := $(wildcard cli/completions/muster.bash)
 DOCUMENTS := $(wildcard README.md CHANGELOG.md LICENSE ARCHITECTURE.md protocol/*.md docs/*.md)
 SAMPLES   := $(wildcard docs/examples/*)
+MONITORING := $(wildcard docs/monitoring/*)
 
 # FROM=TO=MODE for every file, so that install and uninstall cannot differ.
 INSTALLED = $(MUSTERD)=$(BINDIR)/musterd=755 $(MUSTER)=$(BINDIR)/muster=755 \
@@ -211,6 +212,7 @@ INSTALLED = $(MUSTERD)=$(BINDIR)/musterd=755 $(MUSTER)=$(BINDIR)/muster=755 \
     $(foreach m,$(MAN_PAGES),$(m)=$(MANDIR)/man$(subst .,,$(suffix $(m)))/$(notdir $(m))=644) \
     $(foreach c,$(COMPLETION),$(c)=$(PREFIX)/share/bash-completion/completions/muster=644) \
     $(foreach d,$(DOCUMENTS),$(d)=$(DOCDIR)/$(notdir $(d))=644) \
+    $(foreach m,$(MONITORING),$(m)=$(DOCDIR)/monitoring/$(notdir $(m))=644) \
     $(foreach s,$(SAMPLES),$(s)=$(DOCDIR)/examples/$(notdir $(s))=$(if $(filter %.sh,$(s)),755,644))
 LINKS = $(LIBDIR)/libmuster.so.$(SOVERSION) $(LIBDIR)/libmuster.so
 
@@ -229,7 +231,7 @@ install: all $(BUILD)/muster.pc
 uninstall:
 	@for file in $(INSTALLED); do rest=$${file#*=}; rm -f "$(DESTDIR)$${rest%=*}" || exit 1; done
 	@for link in $(LINKS); do rm -f "$(DESTDIR)$$link" || exit 1; done
-	@for dir in $(DOCDIR)/examples $(DOCDIR); do \
+	@for dir in $(DOCDIR)/examples $(DOCDIR)/monitoring $(DOCDIR); do \
 	    [ ! -d "$(DESTDIR)$$dir" ] || rmdir --ignore-fail-on-non-empty "$(DESTDIR)$$dir"; done
 
 clean:

@@ -1,5 +1,4 @@
-/* test_core_figures.c - what is counted of queues: each thing where it belongs, and none that falls.
- */
+/* test_core_figures.c - what is counted of queues: each thing in its place, and none falls. */
 #include "tests/unit/core_queue.h"
 
 #include "tests/unit/cmocka_all.h"

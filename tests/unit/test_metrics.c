@@ -168,7 +168,7 @@ static void a_put_is_seen_on_the_page(void **state)
     assert_int_equal(value_of(pipes, "muster_sessions_connected"), 1);
     assert_int_equal(value_of(pipes, "muster_connections"), 1);
     assert_int_equal(value_of(pipes, "muster_ready"), 1);
-    assert_int_equal(value_of(pipes, "muster_queue_ready{queue=\"others\\n\"}"), 0);
+    assert_int_equal(value_of(pipes, "muster_queue_ready{queue=\"others\t\"}"), 0);
 }
 
 static void looking_changes_nothing(void **state)
@@ -233,8 +233,8 @@ static void many_queues_are_a_bounded_page_in_bounded_slices(void **state)
     assert_int_equal(value_of(pipes, "muster_queues_summed"), MANY - APART);
     assert_int_equal(value_of(pipes, "muster_queue_ready{queue=\"queue 30\"}"), 1);
     assert_int_equal(value_of(pipes, "muster_queue_ready{queue=\"queue 31\"}"), -1);
-    assert_int_equal(value_of(pipes, "muster_queue_ready{queue=\"others\\n\"}"), MANY - APART);
-    assert_int_equal(value_of(pipes, "muster_queue_puts_total{queue=\"others\\n\"}"), MANY - APART);
+    assert_int_equal(value_of(pipes, "muster_queue_ready{queue=\"others\t\"}"), MANY - APART);
+    assert_int_equal(value_of(pipes, "muster_queue_puts_total{queue=\"others\t\"}"), MANY - APART);
     page = page_of(pipes);
     assert_true(page.slices > 10);
     assert_true(page.largest < 64u << 10);
