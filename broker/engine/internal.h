@@ -39,6 +39,7 @@ struct member {
     bool is_secured;     /* who is what its channel proved */
     struct access_who who;
     struct grant *grants; /* what it may do, by name, as far as it was asked; or NULL */
+    char *client;         /* "NAME@HOST:PID" since its session is there, for notes; or NULL */
     char peer[ENGINE_PEER_TEXT_MAX];
 };
 

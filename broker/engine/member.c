@@ -136,6 +136,7 @@ void member_finish(struct engine *engine, struct member *member)
     leave(&member->leaving);
     connection_clear(&member->connection);
     free(member->grants);
+    free(member->client);
     engine->places[slot].member = NULL;
     engine->places[slot].next_free = engine->free_place;
     engine->free_place = slot;
@@ -175,7 +176,11 @@ void member_sent(struct engine *engine, struct member *member)
 
 void member_welcomed(struct engine *engine, struct member *member, uint64_t session)
 {
+    struct mst_span label = core_label(engine->core, session);
+
     member->session = session;
+    free(member->client);
+    member->client = strndup((const char *)label.data, label.len); /* without it: not told */
     end_new(engine, member);
     stamp(&engine->heard, &member->timed, &member->timed_ns, engine->now_ns);
     stamp(&engine->beat, &member->beat, &member->sent_ns, engine->now_ns);

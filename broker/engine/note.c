@@ -8,7 +8,6 @@
 #include <stdio.h>
 
 #define TEXT_MAX         512
-#define CLIENT_TEXT_MAX  (MST_CLIENT_NAME_MAX + MST_HOST_NAME_MAX + 32)
 #define LIMITED_NOTES_NS 1000000000LL
 
 /* false: not this time; else *missed_out is how many were left out since the last. */
@@ -24,24 +23,19 @@ static bool allows(struct limiter *limiter, int64_t now_ns, uint64_t *missed_out
     return true;
 }
 
-/* As it calls itself once its session is there, else as its key or token calls it. */
-static const char *client_of(const struct engine *engine, const struct member *member,
-                             char text[CLIENT_TEXT_MAX])
+/* As its session is called, else as its key or token is. */
+static const char *client_of(const struct member *member)
 {
-    struct mst_span label = core_label(engine->core, member->session);
-
-    if (label.data == NULL) {
-        return member->is_secured ? member->who.name : NULL;
+    if (member->client != NULL) {
+        return member->client;
     }
-    snprintf(text, CLIENT_TEXT_MAX, "%.*s", (int)label.len, (const char *)label.data);
-    return text;
+    return member->is_secured ? member->who.name : NULL;
 }
 
 void engine_tell(struct engine *engine, enum engine_log_level level, const struct topic *topic,
                  const char *format, ...)
 {
     struct engine_note note = {.level = level, .peer = topic->peer};
-    char client[CLIENT_TEXT_MAX];
     char text[TEXT_MAX];
     va_list arguments;
 
@@ -50,7 +44,7 @@ void engine_tell(struct engine *engine, enum engine_log_level level, const struc
     }
     if (topic->member != NULL) {
         note.peer = topic->member->peer;
-        note.client = client_of(engine, topic->member, client);
+        note.client = client_of(topic->member);
     }
     va_start(arguments, format);
     vsnprintf(text, sizeof(text), format, arguments);

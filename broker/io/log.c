@@ -64,6 +64,15 @@ static void put(struct line *line, const char *format, ...)
     line->len += n < 0 ? 0 : (size_t)n < room ? (size_t)n : room - 1;
 }
 
+/* Ends of lines and paragraphs, and what turns the direction of writing: U+200E, U+200F, U+2028 to
+ * U+202E, U+2066 to U+2069. */
+static bool is_invisible(const unsigned char *at)
+{
+    return at[0] == 0xe2 && ((at[1] == 0x80 && (at[2] == 0x8e || at[2] == 0x8f ||
+                                                (at[2] >= 0xa8 && at[2] <= 0xae))) ||
+                             (at[1] == 0x81 && at[2] >= 0xa6 && at[2] <= 0xa9));
+}
+
 /* How many bytes the character has that begins here; 0: it is none of UTF-8, or a control. */
 static size_t printable(const char *text)
 {
@@ -78,6 +87,9 @@ static size_t printable(const char *text)
         if ((at[i] & 0xc0) != 0x80) {
             return 0;
         }
+    }
+    if (is_invisible(at)) {
+        return 0;
     }
     /* Too long a form, a surrogate, beyond the last character. */
     return (at[0] == 0xe0 && at[1] < 0xa0) || (at[0] == 0xed && at[1] > 0x9f) ||

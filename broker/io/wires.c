@@ -185,7 +185,7 @@ static bool peer_may(struct io *io, int fd, struct engine_peer *peer, char *text
     }
     peer->is_unix = true;
     peer->uid = who.uid;
-    snprintf(text, cap, "process %ld", (long)who.pid);
+    snprintf(text, cap, "pid:%ld", (long)who.pid);
     if (who.uid == geteuid() || who.uid == 0) {
         return true;
     }
