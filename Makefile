@@ -94,6 +94,7 @@ help:
 	@echo 'make demo         watch it work: a broker and four workers on this machine, under a minute'
 	@echo 'make test         build and run every test; ends with "N passed, N failed"'
 	@echo '                  TESTS=PATTERN runs those whose name matches, as in TESTS="queue|barrier"'
+	@echo 'make image-test   build and run the container image, where an engine can run (root, Debian 12)'
 	@echo 'make lint         sizes, include arrows, exported symbols, format'
 	@echo 'make format       put every C file into the one format'
 	@echo 'make deps         install the Debian packages that are missing'
@@ -195,6 +196,12 @@ format:
 	@clang-format -i $$(git ls-files -co --exclude-standard '*.c' '*.h')
 
 include bench/bench.mk
+
+# ---- the container image ----
+
+.PHONY: image-test
+image-test:
+	@docker/image-test.sh; code=$$?; [ $$code = 77 ] || exit $$code
 
 # ---- installing ----
 
