@@ -104,7 +104,7 @@ help:
 	@echo 'CC=gcc|clang  SAN=address,undefined|thread  OPT=-O0  WERROR=1  V=1 (whole commands)  BUILD=dir'
 
 deps:
-	@.ci/deps install build
+	@.ci/deps install build tests
 
 check-deps:
 	@.ci/deps check build
@@ -178,7 +178,7 @@ check: tests
 	@CC='$(CC)' SAN='$(SAN)' MAKEFLAGS= tests/run.sh $(BUILD) '$(TESTS)' $(TEST_SCRIPTS) $(TEST_PROGRAMS)
 
 test:
-	@.ci/deps install build
+	@.ci/deps install build tests
 	+@$(AGAIN) check
 
 demo:
@@ -187,7 +187,7 @@ demo:
 	@docs/examples/demo.sh $(BUILD)
 
 lint:
-	@.ci/deps install build lint
+	@.ci/deps install build tests lint
 	+@$(AGAIN) all
 	@tests/lint/run $(BUILD)
 
