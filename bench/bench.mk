@@ -16,7 +16,7 @@ LIB_hiredis  = $(call once,LIB_hiredis,pkg-config --libs hiredis 2>/dev/null)
 LIB_nats     = $(call once,LIB_nats,pkg-config --libs libnats 2>/dev/null)
 LIB_rabbitmq = $(call once,LIB_rabbitmq,pkg-config --libs librabbitmq 2>/dev/null)
 
-LOADS = $(addprefix $(BUILD)/bench/load-,muster \
+LOADS = $(addprefix $(BUILD)/bench/load-,muster manager \
     $(foreach d,$(LOAD_PLAIN),$(if $(wildcard bench/drivers/$(d).c),$(d))) \
     $(if $(LIB_hiredis),redis) $(if $(LIB_nats),$(if $(wildcard bench/drivers/nats.c),nats)) \
     $(if $(LIB_rabbitmq),$(if $(wildcard bench/drivers/rabbitmq.c),rabbitmq)))
@@ -35,6 +35,9 @@ $(BUILD)/bench/limit-server: $(BUILD)/bench/limit_server.o $(BUILD)/bench/crew.o
 	$(Q)$(CC) $(MST_LDFLAGS) -o $@ $^
 
 -include $(wildcard $(BUILD)/bench/*.d $(BUILD)/bench/drivers/*.d)
+
+$(BUILD)/bench/load-manager: bench/manager.py
+	$(Q)install -D -m 755 $< $@
 
 .PHONY: bench bench-loads bench-programs bench-deps
 

@@ -38,9 +38,10 @@ struct message {
 
 struct driver {
     const char *name;
-    const char *how;   /* settings, in a few words, for the table */
-    bool answers;      /* a put is answered by the server */
-    bool acknowledges; /* a message stays the server's until its consumer has acknowledged it */
+    const char *how;     /* settings, in a few words, for the table */
+    const char *how_one; /* the same for scenarios in which each request waits for its answer */
+    bool answers;        /* a put is answered by the server */
+    bool acknowledges;   /* a message stays the server's until its consumer has acknowledged it */
 
     /* Makes what must be there before the first client: a queue, a group. May be NULL. */
     void (*prepare)(const struct target *target);

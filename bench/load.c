@@ -93,8 +93,9 @@ static int show_drivers(void)
 {
     for (size_t i = 0; drivers[i] != NULL; i++) {
         const struct driver *driver = drivers[i];
-        printf("{\"driver\":\"%s\",\"how\":\"%s\",\"answers\":%s,\"acknowledges\":%s}\n",
-               driver->name, driver->how, driver->answers ? "true" : "false",
+        printf("{\"driver\":\"%s\",\"how\":\"%s\",\"how_one\":\"%s\",", driver->name, driver->how,
+               driver->how_one != NULL ? driver->how_one : driver->how);
+        printf("\"answers\":%s,\"acknowledges\":%s}\n", driver->answers ? "true" : "false",
                driver->acknowledges ? "true" : "false");
     }
     return 0;

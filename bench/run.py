@@ -117,7 +117,7 @@ class Runner:
             middle = statistics.median(values)
             row["spread"] = (values[-1] - values[0]) / middle if middle else 0
             told = self.describe(peer)
-            row["how"] = peer.note or told["how"]
+            row["how"] = peer.note or told["how_one" if scenario.one else "how"]
             row["acknowledged"] = told["acknowledges"]
             rows.append(row)
         base = next((r[scenario.figure] for r in rows if r["peer"] == scenario.base), None)

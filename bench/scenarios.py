@@ -58,6 +58,7 @@ class Scenario:
     first: int = 2000   # messages of the run that finds out how many
     most: int = 20000000
     pin: bool = False   # server and client on one processor
+    one: bool = False   # each request waits for its answer
     base: str = "muster"  # ratios are to this peer
 
 
@@ -70,7 +71,7 @@ SCENARIOS = [
              [MUSTER, MUSTER_AUTO, ENCRYPTED, LIST, STREAM, BEANSTALKD, JETSTREAM, GEARMAND,
               RABBITMQ, MANAGER, ECHO],
              [("take_p50_us", "take+ack p50 us"), ("put_p99_us", "put p99 us"),
-              ("cpu_us", "CPU us/msg")], seconds=1, first=500, pin=True),
+              ("cpu_us", "CPU us/msg")], seconds=1, first=500, pin=True, one=True),
     Scenario("2", "One producer, one consumer",
              "100 bytes, at most 1,000 messages put and not yet acknowledged by the consumer.",
              "flow", ["--window", "1000", "--batch", "250", "--ahead", "1000"], "rate", "msg/s",
@@ -78,7 +79,7 @@ SCENARIOS = [
     Scenario("3", "Eight producers, eight consumers",
              "100 bytes; each client asks for one thing at a time and waits for the answer.",
              "flow", ["--producers", "8", "--consumers", "8"], "rate", "msg/s", True, QUEUES,
-             RATE, seconds=2, first=4000),
+             RATE, seconds=2, first=4000, one=True),
     Scenario("4", "Large messages", "64 KiB, one producer, one consumer, window 16.",
              "flow", ["--size", "65536", "--window", "16", "--batch", "4", "--ahead", "16"],
              "bytes_rate", "B/s", True, QUEUES + [RELAY], RATE, seconds=2, first=500),

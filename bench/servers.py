@@ -116,7 +116,8 @@ class Server:
             try:
                 self.process.wait(timeout=15)
             except subprocess.TimeoutExpired:
-                self.process.kill()
+                # Its whole group, which is its own: nothing that it started stays behind.
+                os.killpg(self.process.pid, signal.SIGKILL)
                 self.process.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -209,7 +210,9 @@ class Rabbitmq(Server):
 
     def command(self):
         self.names_port = free_port()
-        return [os.path.realpath(find("rabbitmq-server"))]
+        # The program in the PATH changes the user and the folder; this is what it starts.
+        own = "/usr/lib/rabbitmq/bin/rabbitmq-server"
+        return [own if os.path.exists(own) else find("rabbitmq-server")]
 
     def environment(self):
         os.chmod(self.folder, 0o755)
@@ -223,16 +226,20 @@ class Rabbitmq(Server):
     def server_pid(self):
         """The virtual machine: a descendant of the script that was started."""
         for pid in descendants(self.process.pid):
-            with open(f"/proc/{pid}/comm") as name:
-                if name.read().strip() == "beam.smp":
-                    return pid
+            try:
+                with open(f"/proc/{pid}/comm") as name:
+                    if name.read().strip() == "beam.smp":
+                        return pid
+            except OSError:
+                continue
         return self.process.pid
 
     def clean_up(self):
         """The script hands no signal on, and the daemon of names stays behind: end both by id."""
-        if self.process is None or self.process.poll() is not None:
+        if self.process is None:
             return
-        os.kill(self.server_pid(), signal.SIGTERM)
+        if self.process.poll() is None:
+            os.kill(self.server_pid(), signal.SIGTERM)
         try:
             self.process.wait(timeout=30)
         except subprocess.TimeoutExpired:
@@ -264,10 +271,16 @@ class Limit(Server):
 
 
 def descendants(pid):
-    found = []
-    with open(f"/proc/{pid}/task/{pid}/children") as children:
-        for child in children.read().split():
-            found += [int(child)] + descendants(int(child))
+    """Who was started by a process, and by those; some may end while we look."""
+    found, ask = [], [pid]
+    while ask and len(found) < 1000:
+        parent = ask.pop()
+        try:
+            with open(f"/proc/{parent}/task/{parent}/children") as children:
+                ask += [int(child) for child in children.read().split()]
+        except OSError:
+            continue
+        found.append(parent)
     return found
 
 

@@ -140,6 +140,7 @@ static void finish(struct wire *wire)
 static const struct driver beanstalkd = {
     .name = "beanstalkd",
     .how = "put, reserve and delete pipelined; delete travels with the next reserve",
+    .how_one = "put, reserve; delete travels with the next reserve",
     .answers = true,
     .acknowledges = true,
     .open = open_wire,

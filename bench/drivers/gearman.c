@@ -203,6 +203,7 @@ static void finish(struct wire *wire)
 static const struct driver gearmand = {
     .name = "gearmand",
     .how = "SUBMIT_JOB_BG, GRAB_JOB and WORK_COMPLETE pipelined; one thread",
+    .how_one = "SUBMIT_JOB_BG, GRAB_JOB; WORK_COMPLETE with the next GRAB_JOB; one thread",
     .answers = true,
     .acknowledges = true,
     .open = open_wire,

@@ -263,6 +263,7 @@ static void hush(struct wire *wire)
 static const struct driver lease = {
     .name = "muster",
     .how = "put_async, consumer window, done_async",
+    .how_one = "put; get, done_async with the next get",
     .open = open_lease,
     COMMON,
 };
