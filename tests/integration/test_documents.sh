@@ -34,6 +34,34 @@ plain broker/musterd.8 | awk '
     function option() { return /\([^)]*\)$/ ? $2 " " $NF : $2 }' | sort >"$dir/text"
 same 'musterd(8), options' "$dir/code" "$dir/text"
 
+# ---- musterd.conf(5) and the sample: what a file may say, and when it holds ----
+
+option_rows() # NAME|VALUE|DEFAULT|WHEN of each option that a file may have
+{
+    { tr '\n' ' ' <broker/options.def && echo; } | sed 's/OPTION(/\n&/g' | sed -E 's/ +/ /g' |
+        sed -nE 's/^OPTION\([a-z_.]+, "([a-z-]+)", ([A-Z]+), (RELOAD|RESTART), "([^"]*)", "([^"]*)",.*/\1#\2#\4#\5#\3/p' |
+        awk -F '#' -v OFS='|' '
+            $2 == "FLAG" { $3 = "yes or no"; $4 = "no" }
+            { gsub(/\|/, ", ", $3); print $1, $3, $4, $5 == "RELOAD" ? "after HUP" : "after a restart" }'
+}
+
+option_rows >"$dir/code"
+sed -nE '/^name\|/,/^\.TE/{/^name\||^\.TE/!p}' broker/musterd.conf.5 >"$dir/text"
+same 'musterd.conf(5), options' "$dir/code" "$dir/text"
+
+option_rows | cut -d '|' -f 1,3 | sort >"$dir/code"
+# Where there is no default, the sample has an example.
+sed -nE 's/^#([a-z-]+) = (.*)/\1|\2/p' broker/musterd.conf | sort |
+    join -t '|' - "$dir/code" | awk -F '|' '{ print $1 "|" ($3 == "" ? "" : $2) }' >"$dir/text"
+same 'musterd.conf, the sample' "$dir/code" "$dir/text"
+
+sed -nE 's/^#([a-z-]+ = .*)/\1/p' broker/musterd.conf | grep -v ' = /' >"$dir/sample.conf"
+for file in broker/musterd.conf "$dir/sample.conf"; do
+    "$MUSTERD" --config "$file" --check-config 2>&1
+done >"$dir/text"
+printf 'ok\nok\n' >"$dir/code"
+same 'the sample can be used, as it is and with its comments taken away' "$dir/code" "$dir/text"
+
 # ---- muster(1): commands, options ----
 
 "$MUSTER" --help | sed -nE 's/^  ([a-z-]+( [a-z-]+)?)  +[A-Z].*/\1/p' | sort -u >"$dir/commands"

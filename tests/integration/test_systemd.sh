@@ -8,11 +8,11 @@ source=${MUSTER_SOURCE_DIR:?folder of the source}/broker/musterd.service
 unit=$folder/musterd.service
 EXPOSURE_MAX=15 # tenths; systemd calls up to 2.0 OK, and without hardening it is 9.6
 
-command=$(sed -n 's/^ExecStart=musterd //p' "$source")
+command=$(sed -n 's/^ExecStart=musterd //p' "$source" |
+    sed "s|/etc/muster|$folder|; s|/var/lib/muster|$folder|")
 echo "listen = 127.0.0.1:0" > "$folder/musterd.conf"
 # shellcheck disable=SC2086
-prints "its command line is one of musterd" ok "$MUSTERD" --check-config \
-    ${command//\/etc\/muster/$folder}
+prints "its command line is one of musterd" ok "$MUSTERD" --check-config $command
 
 if ! command -v systemd-analyze > /dev/null; then
     echo "skipped: systemd-analyze is not installed (Debian package systemd)"
