@@ -35,20 +35,13 @@ void metrics_end_turn(struct engine *engine)
 
 void metrics_count_fault(struct engine *engine, const struct member *member)
 {
-    const struct connection *connection = &member->connection;
-    const struct mst_secure_channel *channel = connection->channel;
-    enum metrics_handshake_failure why = HANDSHAKE_PROTOCOL;
+    const struct mst_secure_channel *channel = member->connection.channel;
+    bool failed = channel != NULL && channel->state == MST_CHANNEL_FAILED;
 
     engine->metrics.faults++;
-    if (!member->is_new) {
-        return;
+    if (member->is_new) {
+        engine->metrics.handshake_failures[failed ? HANDSHAKE_CHANNEL : HANDSHAKE_PROTOCOL]++;
     }
-    if (connection->stranger) {
-        why = HANDSHAKE_UNKNOWN;
-    } else if (channel != NULL && channel->state == MST_CHANNEL_FAILED) {
-        why = HANDSHAKE_CHANNEL;
-    }
-    engine->metrics.handshake_failures[why]++;
 }
 
 void metrics_set_unready(struct engine *engine, const char *why)

@@ -95,6 +95,7 @@ void member_refuse(struct engine *engine, struct member *member, const struct ms
     reply.status = MST_DENIED;
     reply.cause = mst_span_text(why);
     reply.boot = mst_span_of(engine->boot, MST_BOOT_BYTES);
+    engine->metrics.handshake_failures[HANDSHAKE_UNKNOWN]++;
     member_reply(engine, member, &reply, 0);
     connection_close(&member->connection, "neither its key nor its token is known", true);
     member_settle(engine, member);

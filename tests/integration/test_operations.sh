@@ -5,7 +5,8 @@
 . "$(dirname "$0")/cli_lib.sh"
 
 page=$MUSTER_SOURCE_DIR/docs/OPERATIONS.md
-export PATH=$(dirname "$MUSTER"):$(dirname "$MUSTERD"):$PATH
+PATH=$(dirname "$MUSTER"):$(dirname "$MUSTERD"):$PATH
+export PATH
 
 # ---- commands ----
 
@@ -18,7 +19,7 @@ commands()
 }
 
 start_broker --http 127.0.0.1:0
-HTTP=http://$(sed -n 's/.*over HTTP on //p' "$folder/broker.log")
+HTTP=$(sed -n 's/.*over HTTP on //p' "$folder/broker.log")
 export HTTP
 commands > "$folder/commands"
 while IFS= read -r command; do
@@ -37,10 +38,12 @@ done < "$folder/commands"
 same "the page has commands" yes "$([ "$(wc -l < "$folder/commands")" -gt 25 ] && echo yes)"
 
 # Those in running text have placeholders, so only their names and options can be looked up.
+# shellcheck disable=SC2016
 grep -oE '`muster [a-z][^`]*`' "$page" | tr -d '`' | sort -u > "$folder/commands"
 while IFS= read -r command; do
     read -r _ first second _ <<< "$command"
     [[ $first == dead || $first == barrier || $first == sessions && $second == kill ]] || second=
+    # shellcheck disable=SC2086
     "$MUSTER" $first $second --help > "$folder/help" 2>&1
     code=$?
     missing=$(grep -oE -- ' --?[a-z][a-z-]*' <<< "$command" | while read -r option; do
