@@ -1,4 +1,4 @@
-/* help.c - usage texts, and the completion script: all of it comes from the two tables. */
+/* help.c - usage texts: all of them come from the two tables. */
 #include "cli/help.h"
 
 #include <string.h>
@@ -59,48 +59,4 @@ void help_command(struct out *out, const struct command *command)
                command->operands[0] != '\0' ? " " : "", command->operands, command->help);
     help_options(out, "options", command->options & ~COMMON);
     help_options(out, "common options", COMMON);
-}
-
-/* ---- completions ---- */
-
-/* The script holds one list: the options of each command, by the command's words. */
-static const char script[] =
-    "_muster() {\n"
-    "    local word=${COMP_WORDS[COMP_CWORD]} said=() words=() i key\n"
-    "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
-    "        [[ ${COMP_WORDS[i]} == -* ]] || said+=(\"${COMP_WORDS[i]}\")\n"
-    "    done\n"
-    "    if [[ $word == -* ]]; then\n"
-    "        key=\"${said[0]-} ${said[1]-}\"\n"
-    "        [[ -n ${_muster_options[$key]-} ]] || key=${said[0]:-version}\n"
-    "        read -ra words <<< \"${_muster_options[$key]-}\"\n"
-    "    else\n"
-    "        for key in \"${!_muster_options[@]}\"; do\n"
-    "            [[ ${#said[@]} != 0 ]] || words+=(\"${key%% *}\")\n"
-    "            [[ ${#said[@]} != 1 || $key != \"${said[0]} \"* ]] || words+=(\"${key#* }\")\n"
-    "        done\n"
-    "    fi\n"
-    "    mapfile -t COMPREPLY < <(compgen -W \"${words[*]}\" -- \"$word\" | sort -u)\n"
-    "}\n"
-    "complete -o default -F _muster muster\n";
-
-int command_completion(struct cli *cli)
-{
-    struct out *out = &cli->out;
-    if (strcmp(cli_operand(cli, 0), "bash") != 0) {
-        return cli_fail(cli, EXIT_USAGE, "no completions for this shell; give bash");
-    }
-    out_text(out, "declare -gA _muster_options=(\n");
-    for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        out_printf(out, "    ['%s']='", commands[i].words);
-        for (size_t k = 0; k < OPTION_COUNT; k++) {
-            if ((commands[i].options >> k & 1u) != 0) {
-                out_printf(out, "--%s ", option_rows[k].text);
-            }
-        }
-        out_text(out, "'\n");
-    }
-    out_text(out, ")\n");
-    out_text(out, script);
-    return EXIT_OK;
 }

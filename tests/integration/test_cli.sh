@@ -57,7 +57,7 @@ holds "ping --json" '{"broker":"*","round_trip":0.*}' "$out"
 expect "completion" 0 "$MUSTER" completion bash
 holds "completion names commands and options" "*'barrier wait'*--parties*" "$out"
 same "completion is a script" "" "$("$MUSTER" completion bash | bash -n 2>&1)"
-expect "completion of another shell" 64 "$MUSTER" completion fish
+expect "completion of another shell" 64 "$MUSTER" completion tcsh
 
 # ---- put and get ----
 
