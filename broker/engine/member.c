@@ -174,13 +174,20 @@ void member_sent(struct engine *engine, struct member *member)
     }
 }
 
+static void name_client(struct member *member, struct mst_span label)
+{
+    free(member->client);
+    member->client = malloc(label.len + 1);
+    if (member->client != NULL) { /* without it, it is not told */
+        memcpy(member->client, label.data, label.len);
+        member->client[label.len] = '\0';
+    }
+}
+
 void member_welcomed(struct engine *engine, struct member *member, uint64_t session)
 {
-    struct mst_span label = core_label(engine->core, session);
-
     member->session = session;
-    free(member->client);
-    member->client = strndup((const char *)label.data, label.len); /* without it: not told */
+    name_client(member, core_label(engine->core, session));
     end_new(engine, member);
     stamp(&engine->heard, &member->timed, &member->timed_ns, engine->now_ns);
     stamp(&engine->beat, &member->beat, &member->sent_ns, engine->now_ns);

@@ -53,6 +53,10 @@ struct io {
     uint8_t public_key[MST_NOISE_KEY];
 };
 
+/* ---- io.c ---- */
+
+void io_warn_if_few_files(const struct io *io);
+
 /* ---- wires.c ---- */
 
 int64_t io_now_ns(void);

@@ -156,7 +156,7 @@ static void raise_file_limit(void)
     }
 }
 
-static void warn_if_few_files(const struct io *io)
+void io_warn_if_few_files(const struct io *io)
 {
     uint64_t connections = io->config->engine.connections_max;
     struct rlimit files;
@@ -255,7 +255,7 @@ static int run(struct io *io)
         log_line(&io->log, ENGINE_ERROR, "cannot start: no memory for events");
         return CONFIG_EXIT_FAILED;
     }
-    warn_if_few_files(io);
+    io_warn_if_few_files(io);
     if (!announce(io)) {
         return CONFIG_EXIT_USAGE;
     }

@@ -167,6 +167,7 @@ static bool take_all(struct io *io, struct config *next, struct config_errors *e
     io->log.level = level;
     config_clear(io->config);
     *io->config = *next;
+    io_warn_if_few_files(io);
     return true;
 }
 

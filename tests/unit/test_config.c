@@ -294,6 +294,32 @@ static void many_mistakes_are_counted(void **state)
     assert_int_equal(errors.count, 3 * CONFIG_ERRORS_MAX);
 }
 
+/* Whatever stands in a file: it is read or refused, and a refusal has words. */
+static void any_bytes_are_read_or_refused(void **state)
+{
+    static const char letters[] = "strict=max-memory 1Gyesno#\t\r\n\0\n=[:]/\xff\x1b";
+    struct config_sources sources = {.argc = 1, .file = "a.conf"};
+    uint32_t chance = 1;
+    struct config config;
+    char text[120];
+
+    (void)state;
+    for (int i = 0; i < 20000; i++) {
+        size_t len = (size_t)i % sizeof(text);
+
+        for (size_t j = 0; j < len; j++) {
+            chance = chance * 1664525 + 1013904223;
+            text[j] = letters[(chance >> 16) % (sizeof(letters) - 1)];
+        }
+        sources.text = mst_span_of(text, len);
+        if (config_read(&config, &sources, &errors)) {
+            config_clear(&config);
+        } else {
+            assert_true(errors.lines[0][0] != '\0');
+        }
+    }
+}
+
 /* ---- read anew ---- */
 
 static const struct config_change *find_change(const struct config_changes *changes,
@@ -396,6 +422,7 @@ int main(void)
         cmocka_unit_test(the_command_line_wins),
         cmocka_unit_test(mistakes_of_a_file_are_told_with_their_lines),
         cmocka_unit_test(many_mistakes_are_counted),
+        cmocka_unit_test(any_bytes_are_read_or_refused),
         cmocka_unit_test(what_needs_a_restart_stays),
         cmocka_unit_test(the_same_again_changes_nothing),
         cmocka_unit_test(help_names_every_option),
