@@ -8,6 +8,9 @@ PREFIX    ?= /usr/local
 BINDIR    ?= $(PREFIX)/bin
 LIBDIR    ?= $(PREFIX)/lib
 MANDIR    ?= $(PREFIX)/share/man
+SYSCONFDIR ?= /etc
+UNITDIR   ?= $(PREFIX)/lib/systemd/system
+ZSHDIR    ?= $(PREFIX)/share/zsh/site-functions
 DOCDIR    ?= $(PREFIX)/share/doc/muster
 OPT       ?= -O2
 SAN       ?=
@@ -22,7 +25,7 @@ comma := ,
 BUILD ?= build/$(notdir $(CC))$(if $(SAN),-$(subst $(comma),-,$(SAN)))
 
 VERSION := $(shell sed -n 's/^\#define MUSTER_VERSION  *"\(.*\)"/\1/p' client-lib/include/muster.h)
-SOVERSION := 0
+SOVERSION := 1
 
 # ---- flags ----
 
@@ -65,7 +68,7 @@ TEST_SCRIPTS  := $(wildcard tests/integration/test_*.sh)
 MUSTERD := $(BUILD)/musterd
 MUSTER  := $(BUILD)/muster
 STATIC  := $(BUILD)/libmuster.a
-SHARED  := $(BUILD)/libmuster.so.$(VERSION)
+SHARED  := $(BUILD)/libmuster.so.$(SOVERSION).$(VERSION)
 INNER   := $(BUILD)/libinner.a
 
 ALL_OBJECTS := $(PROTOCOL) $(CLIENT) $(BROKER) $(CLI) $(TEST_LIB) $(UNIT) $(SIM) $(INTEGRATION) \
@@ -86,7 +89,7 @@ AGAIN = $(MAKE) --no-print-directory $(JOBS)
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-all: $(if $(wildcard broker/main.c),$(MUSTERD)) $(if $(wildcard cli/main.c),$(MUSTER)) $(STATIC) $(BUILD)/libmuster.so \
+all: $(if $(wildcard broker/main.c),$(MUSTERD)) $(if $(wildcard cli/main.c),$(MUSTER)) $(STATIC) $(SHARED) $(BUILD)/libmuster.so \
      $(EXAMPLES)
 
 help:
@@ -206,7 +209,11 @@ image-test:
 # ---- installing ----
 
 MAN_PAGES := $(wildcard docs/man/*.[1-8] broker/*.[1-8] cli/*.[1-8] client-lib/*.[1-8])
-COMPLETION := $(wildcard cli/completions/muster.bash)
+UNITS     := $(wildcard broker/*.service)
+# What `muster completion SHELL` writes, and where the shell looks for it.
+COMPLETIONS = $(BUILD)/completion.bash=$(PREFIX)/share/bash-completion/completions/muster \
+    $(BUILD)/completion.zsh=$(ZSHDIR)/_muster \
+    $(BUILD)/completion.fish=$(PREFIX)/share/fish/vendor_completions.d/muster.fish
 DOCUMENTS := $(wildcard README.md CHANGELOG.md LICENSE ARCHITECTURE.md protocol/*.md docs/*.md)
 SAMPLES   := $(wildcard docs/examples/*)
 MONITORING := $(wildcard docs/monitoring/*)
@@ -217,28 +224,44 @@ INSTALLED = $(MUSTERD)=$(BINDIR)/musterd=755 $(MUSTER)=$(BINDIR)/muster=755 \
     $(BUILD)/muster.pc=$(LIBDIR)/pkgconfig/muster.pc=644 \
     client-lib/include/muster.h=$(PREFIX)/include/muster.h=644 \
     $(foreach m,$(MAN_PAGES),$(m)=$(MANDIR)/man$(subst .,,$(suffix $(m)))/$(notdir $(m))=644) \
-    $(foreach c,$(COMPLETION),$(c)=$(PREFIX)/share/bash-completion/completions/muster=644) \
+    $(foreach u,$(UNITS),$(BUILD)/$(notdir $(u))=$(UNITDIR)/$(notdir $(u))=644) \
+    $(addsuffix =644,$(COMPLETIONS)) \
     $(foreach d,$(DOCUMENTS),$(d)=$(DOCDIR)/$(notdir $(d))=644) \
     $(foreach m,$(MONITORING),$(m)=$(DOCDIR)/monitoring/$(notdir $(m))=644) \
     $(foreach s,$(SAMPLES),$(s)=$(DOCDIR)/examples/$(notdir $(s))=$(if $(filter %.sh,$(s)),755,644))
+# What the unit reads. It may be changed where it is, so it is neither overwritten nor, then, removed.
+SETTINGS  := $(wildcard broker/musterd.conf)
+SETTINGS_PLACE = $(DESTDIR)$(SYSCONFDIR)/muster/musterd.conf
 LINKS = $(LIBDIR)/libmuster.so.$(SOVERSION) $(LIBDIR)/libmuster.so
 
 $(BUILD)/muster.pc: client-lib/muster.pc.in FORCE
 	@sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' $< > $@
 
-install: all $(BUILD)/muster.pc
+$(BUILD)/completion.%: $(MUSTER)
+	$(Q)$(MUSTER) completion $* > $@
+
+# The unit names the program by where it will be.
+$(BUILD)/%.service: broker/%.service FORCE
+	@sed -e 's|^ExecStart=musterd|ExecStart=$(BINDIR)/musterd|' $< > $@
+
+install: all $(BUILD)/muster.pc $(patsubst broker/%,$(BUILD)/%,$(UNITS)) \
+    $(foreach c,$(COMPLETIONS),$(firstword $(subst =, ,$(c))))
 	@for file in $(INSTALLED); do \
 	    from=$${file%%=*}; rest=$${file#*=}; to="$(DESTDIR)$${rest%=*}"; \
 	    install -D -m "$${rest##*=}" "$$from" "$$to" || exit 1; echo "  $$to"; \
 	done
 	@ln -sf $(notdir $(SHARED)) "$(DESTDIR)$(LIBDIR)/libmuster.so.$(SOVERSION)"
 	@ln -sf libmuster.so.$(SOVERSION) "$(DESTDIR)$(LIBDIR)/libmuster.so"
+	@[ -e "$(SETTINGS_PLACE)" ] || { install -D -m 644 $(SETTINGS) "$(SETTINGS_PLACE)" && \
+	    echo "  $(SETTINGS_PLACE)"; }
 	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" != 0 ] || ldconfig
 
 uninstall:
 	@for file in $(INSTALLED); do rest=$${file#*=}; rm -f "$(DESTDIR)$${rest%=*}" || exit 1; done
 	@for link in $(LINKS); do rm -f "$(DESTDIR)$$link" || exit 1; done
-	@for dir in $(DOCDIR)/examples $(DOCDIR)/monitoring $(DOCDIR); do \
+	@if cmp -s $(SETTINGS) "$(SETTINGS_PLACE)"; then rm -f "$(SETTINGS_PLACE)"; \
+	elif [ -e "$(SETTINGS_PLACE)" ]; then echo "  kept, as it was changed: $(SETTINGS_PLACE)"; fi
+	@for dir in $(SYSCONFDIR)/muster $(DOCDIR)/examples $(DOCDIR)/monitoring $(DOCDIR); do \
 	    [ ! -d "$(DESTDIR)$$dir" ] || rmdir --ignore-fail-on-non-empty "$(DESTDIR)$$dir"; done
 
 clean:

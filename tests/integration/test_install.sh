@@ -72,7 +72,7 @@ static=
 check 'C program, shared' compile "${CC:-gcc}" "$dir/program.c" "$dir/c-shared"
 check 'C program, shared, runs' runs "$dir/c-shared"
 check 'it uses the shared library' \
-    bash -c "objdump -p '$dir/c-shared' | grep -q 'NEEDED.*libmuster.so.0'"
+    bash -c "objdump -p '$dir/c-shared' | grep -q 'NEEDED.*libmuster.so.1'"
 static=yes
 check 'C program, static' compile "${CC:-gcc}" "$dir/program.c" "$dir/c-static" --static
 check 'C program, static, runs' "$dir/c-static"
@@ -89,6 +89,26 @@ fi
 
 check 'installed musterd runs' "$root$prefix/bin/musterd" --version
 check 'installed muster runs' "$root$prefix/bin/muster" version
+
+for file in share/man/man8/musterd.8 share/man/man1/muster.1 share/man/man3/libmuster.3 \
+    share/man/man5/musterd.conf.5 share/bash-completion/completions/muster \
+    share/zsh/site-functions/_muster share/fish/vendor_completions.d/muster.fish \
+    lib/systemd/system/musterd.service; do
+    check "$file is there" test -s "$root$prefix/$file"
+done
+check 'the unit starts the installed musterd' \
+    grep -q "^ExecStart=$prefix/bin/musterd --config /etc/muster/musterd.conf" \
+    "$root$prefix/lib/systemd/system/musterd.service"
+settings=$root/etc/muster/musterd.conf
+check 'the settings it reads are there, without a mistake' \
+    "$root$prefix/bin/musterd" --config "$settings" --check-config
+echo 'silence = 20s' >>"$settings"
+check 'make install again' build install
+check 'settings that were changed are not overwritten' grep -q '^silence' "$settings"
+check 'make uninstall, with changed settings' build uninstall
+check 'settings that were changed stay' grep -q '^silence' "$settings"
+rm "$settings"
+check 'make install once more' build install
 
 check 'make uninstall' build uninstall
 left=$(find "$root" ! -type d)
