@@ -7,13 +7,13 @@
 
 #include <stdlib.h>
 
-static void refuse(struct engine *engine, struct member *member, const struct mst_request *asked,
+static void refuse(struct engine *engine, struct member *member, uint64_t id,
                    enum mst_status status, const char *why)
 {
     struct mst_reply reply;
 
     mst_reply_init(&reply, MST_OP_BACKUP);
-    reply.id = asked->id;
+    reply.id = id;
     reply.status = status;
     reply.cause = mst_span_text(why);
     member_reply(engine, member, &reply, 0);
@@ -34,17 +34,17 @@ void backup_ask(struct engine *engine, struct member *member, const struct mst_r
     bool is_first = request->offset == 0;
 
     if (engine->journal == NULL) {
-        refuse(engine, member, request, MST_UNAVAILABLE,
+        refuse(engine, member, request->id, MST_UNAVAILABLE,
                "the broker has no data directory, so there is nothing to back up");
     } else if (backup->member != 0 && (is_first || backup->member != member->number ||
                                        backup->waits || backup->is_reading)) {
-        refuse(engine, member, request, MST_CONFLICT,
+        refuse(engine, member, request->id, MST_CONFLICT,
                "another backup is being made; try again when it is done");
     } else if (backup->member == 0 && !is_first) {
-        refuse(engine, member, request, MST_GONE,
+        refuse(engine, member, request->id, MST_GONE,
                "the backup was given up when its connection broke; begin again");
     } else if (is_first && !engine->journal->table->backup_begin(engine->journal)) {
-        refuse(engine, member, request, MST_CONFLICT,
+        refuse(engine, member, request->id, MST_CONFLICT,
                "the last backup is still being removed; try again in a moment");
     } else {
         backup->member = member->number;
@@ -111,6 +111,10 @@ void backup_turn(struct engine *engine)
         if (size > 0 || !backup->waits) {
             end(engine);
         }
+    } else if (backup->waits && size == JOURNAL_BACKUP_FAILED) {
+        refuse(engine, member_find(engine, backup->member), backup->id, MST_UNAVAILABLE,
+               "the backup could not be written; the broker's log says why");
+        end(engine);
     } else if (backup->waits && size > 0) {
         begin_reading(engine, size);
     }

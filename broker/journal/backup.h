@@ -7,6 +7,9 @@
 bool backup_new(struct store *store); /* false: no memory */
 void backup_free(struct store *store);
 void backup_turn(struct store *store); /* once a turn */
+/* Is one being written? Then no file may go. */
+bool backup_holds_files(const struct store *store);
+/* Of the table. */
 bool backup_begin(struct journal *journal);
 uint64_t backup_size(const struct journal *journal);
 void backup_read(struct journal *journal, uint64_t offset, struct journal_fetch *fetch);

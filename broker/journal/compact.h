@@ -53,6 +53,9 @@ void compact_free(struct store *store);
 /* Once a turn: begins a compaction if it is time, removes what nobody reads any more. */
 void compact_turn(struct store *store, int64_t now_ns);
 int64_t compact_deadline_ns(const struct store *store);
+bool compact_is_working(const struct store *store);
+/* Where the body stands now that the broker knows at place. */
+uint64_t compact_place(const struct store *store, uint64_t place);
 /* May the log have a new segment of so many bytes now? Not while a compaction that is about to end
  * makes one free, or is due: disk use is bounded. */
 bool compact_may_grow(const struct store *store, uint64_t bytes);

@@ -26,6 +26,8 @@ struct journal_batch {
     uint64_t kept;           /* durable messages: consuming each must stay possible */
 };
 
+#define JOURNAL_BACKUP_FAILED UINT64_MAX
+
 /* A body that is to be read back. The memory is the caller's and stays until it comes back out of
  * journal_fetched. A body stands in the journal as its hash (protocol/body.h) and its bytes; place is that of
  * the hash. */
@@ -55,12 +57,15 @@ struct journal_table {
      * this message. NULL: all is well. */
     const char *(*failure)(const struct journal *journal);
     void (*fetch)(struct journal *journal, struct journal_fetch *fetch);
-    struct journal_fetch *(*fetched)(struct journal *journal); /* one that is there, or NULL */
+    /* One that is there, or NULL. place 0: it could not be read; failure says why. */
+    struct journal_fetch *(*fetched)(struct journal *journal);
     /* Once a turn, also when nothing is to be written: closing batches, compaction. */
     void (*turn)(struct journal *journal, int64_t now_ns);
     int64_t (*next_deadline_ns)(const struct journal *journal); /* when turn is wanted */
-    /* A backup. begin: false: one is being made already. size: 0: not ready yet; then the bytes of
-     * the file, which are read with fetch_raw (no hash), offset from 0. */
+    /* A backup. begin: false: one is being made already. size: 0: not ready yet;
+     * JOURNAL_BACKUP_FAILED: there will be none, the log says why; otherwise the bytes of the file.
+     * These are read as they are, offset from 0, and come out of fetched. end: also after a failure,
+     * and at any time before; what was asked for with read came out before. */
     bool (*backup_begin)(struct journal *journal);
     uint64_t (*backup_size)(const struct journal *journal);
     void (*backup_read)(struct journal *journal, uint64_t offset, struct journal_fetch *fetch);
