@@ -30,10 +30,10 @@ void account_drop_if_idle(struct core *core, struct account *account)
 
 /* The memory of finished deliveries is a ring that grows to its full size only when it is needed.
  */
-void session_remember_done(struct core *core, struct session *session, const struct object *object,
-                           uint64_t message, uint64_t number)
+void session_remember_done(struct core *core, struct session *session, bool is_durable,
+                           uint64_t object, uint64_t message, uint64_t number)
 {
-    struct finished_ring *ring = &session->finished[object_is_durable(object)];
+    struct finished_ring *ring = &session->finished[is_durable];
 
     if (ring->count == ring->cap && ring->cap < MST_FINISHED_REMEMBERED) {
         size_t cap = ring->cap == 0 ? 16 : ring->cap * 2;
@@ -43,10 +43,10 @@ void session_remember_done(struct core *core, struct session *session, const str
         ring->items = grown;
         ring->cap = cap;
     }
-    if (object_is_durable(object) && ring->count < ring->cap) {
+    if (is_durable && ring->count < ring->cap) {
         core->stored.bytes += STORED_FINISHED;
     }
-    ring->items[ring->count % ring->cap] = (struct finished){object->id, message, number};
+    ring->items[ring->count % ring->cap] = (struct finished){object, message, number};
     ring->count++;
 }
 

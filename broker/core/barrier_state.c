@@ -22,9 +22,14 @@ static const uint8_t barrier_may_go[] = {
     [BARRIER_BROKEN] = BIT(BARRIER_FILLING),
 };
 
+bool barrier_may_become(const struct barrier *barrier, enum barrier_phase phase)
+{
+    return (barrier_may_go[barrier->phase] & BIT(phase)) != 0;
+}
+
 static void go(struct barrier *barrier, enum barrier_phase phase)
 {
-    assert((barrier_may_go[barrier->phase] & BIT(phase)) != 0);
+    assert(barrier_may_become(barrier, phase));
     barrier->phase = phase;
 }
 
@@ -59,16 +64,17 @@ bool barrier_party_leads(const struct barrier_party *party)
            party->request == barrier->leader_request;
 }
 
-static void party_add(struct core *core, struct barrier *barrier, const struct record *record)
+void barrier_party_add(struct core *core, struct barrier *barrier, uint64_t session_id,
+                       uint64_t request, uint64_t index)
 {
     struct barrier_party *party = calloc(1, sizeof(*party));
-    struct session *session = session_find(core, record->session);
+    struct session *session = session_find(core, session_id);
 
     must(party != NULL);
     party->barrier = barrier;
-    party->session = record->session;
-    party->request = record->request;
-    party->index = record->number;
+    party->session = session_id;
+    party->request = request;
+    party->index = index;
     list_insert(&barrier->parties, &party->in_barrier);
     stored_add(core, &barrier->object, STORED_PARTY);
     barrier->arrived++;
@@ -155,7 +161,7 @@ void apply_barrier(struct core *core, const struct record *record)
     assert(barrier->object.kind == MST_KIND_BARRIER);
     if (record->what == RECORD_BARRIER_ARRIVE) {
         go(barrier, BARRIER_FILLING);
-        party_add(core, barrier, record);
+        barrier_party_add(core, barrier, record->session, record->request, record->number);
     } else if (record->what == RECORD_BARRIER_ACT) {
         apply_act(core, barrier, record);
     } else if (record->what == RECORD_BARRIER_BREAK) {

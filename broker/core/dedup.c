@@ -66,17 +66,24 @@ void dedup_add(struct core *core, struct queue *queue, struct mst_blob *key, uin
                int64_t now_ns)
 {
     struct strmap_node *same = strmap_find(&queue->dedup, mst_blob_span(key));
-    struct dedup_note *note = calloc(1, sizeof(*note));
 
-    must(note != NULL);
     if (same != NULL) { /* past its window, and not forgotten yet */
         drop_note(core, queue, OWNER(same, struct dedup_note, node));
     }
     forget_old(core, queue, now_ns);
+    dedup_restore(core, queue, key, message, now_ns);
+}
+
+void dedup_restore(struct core *core, struct queue *queue, struct mst_blob *key, uint64_t message,
+                   int64_t at_ns)
+{
+    struct dedup_note *note = calloc(1, sizeof(*note));
+
+    must(note != NULL);
     note->key = mst_blob_ref(key);
     note->node.key = mst_blob_span(note->key);
     note->message = message;
-    note->at_ns = now_ns;
+    note->at_ns = at_ns;
     core->memory += NOTE_OVERHEAD + key->len;
     stored_add(core, &queue->object, STORED_NOTE + key->len);
     list_insert(&queue->dedup_order, &note->in_order);

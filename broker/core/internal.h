@@ -72,6 +72,8 @@ void timer_init(struct timer *timer, enum timer_kind kind);
 /* Arms or moves; MST_FOREVER disarms. */
 void timer_set(struct core *core, struct timer *timer, int64_t at_ns);
 void timer_cancel(struct core *core, struct timer *timer);
+/* Arms it as it was armed once: seq tells its place among others of the same time. */
+void timer_restore(struct core *core, struct timer *timer, int64_t at_ns, uint64_t seq);
 static inline bool timer_armed(const struct timer *timer)
 {
     return heap_holds(&timer->node);
@@ -191,8 +193,8 @@ void apply_abandon(struct core *core, const struct record *record);
 
 struct account *session_account(struct core *core, struct session *session, struct queue *queue);
 void account_drop_if_idle(struct core *core, struct account *account);
-void session_remember_done(struct core *core, struct session *session, const struct object *object,
-                           uint64_t message, uint64_t number);
+void session_remember_done(struct core *core, struct session *session, bool is_durable,
+                           uint64_t object, uint64_t message, uint64_t number);
 size_t finished_kept(const struct finished_ring *ring); /* so many of the last are in it */
 bool session_has_done(const struct session *session, const struct object *object, uint64_t message,
                       uint64_t number);
@@ -303,6 +305,8 @@ struct dedup_note *dedup_find(struct step *step, struct queue *queue, struct mst
 bool dedup_full(const struct queue *queue, int64_t now_ns);
 void dedup_add(struct core *core, struct queue *queue, struct mst_blob *key, uint64_t message,
                int64_t now_ns);
+void dedup_restore(struct core *core, struct queue *queue, struct mst_blob *key, uint64_t message,
+                   int64_t at_ns);                                /* as it was added then */
 void dedup_note_free(struct core *core, struct dedup_note *note); /* of a queue that is gone */
 
 /* ---- event.c, barrier.c, barrier_state.c ---- */
@@ -325,6 +329,9 @@ struct barrier_party *barrier_party_find(const struct session *session,
 bool barrier_party_leads(const struct barrier_party *party);
 struct barrier *barrier_new(void);
 void barrier_free(struct core *core, struct barrier *barrier);
+bool barrier_may_become(const struct barrier *barrier, enum barrier_phase phase);
+void barrier_party_add(struct core *core, struct barrier *barrier, uint64_t session,
+                       uint64_t request, uint64_t index);
 void decide_barrier_wait(struct step *step, struct session *session,
                          const struct mst_request *request);
 void decide_barrier_done(struct step *step, struct session *session,

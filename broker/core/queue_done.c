@@ -115,7 +115,8 @@ static void finish_one(struct core *core, struct queue *queue, struct session *s
     message_free(core, queue, message);
     queue_finish(core, queue, MST_TALLY_DONE, 1);
     if (session != NULL) {
-        session_remember_done(core, session, &queue->object, id, number);
+        session_remember_done(core, session, object_is_durable(&queue->object), queue->object.id,
+                              id, number);
     }
 }
 

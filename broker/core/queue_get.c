@@ -37,7 +37,9 @@ static void grant_one(struct core *core, struct queue *queue, struct session *se
 {
     struct message *message = idmap_get(&queue->messages, id);
 
-    assert(message != NULL && message->state == MST_READY);
+    if (message == NULL || message->state != MST_READY) {
+        return; /* only a journal that is not ours can say so */
+    }
     pile_remove(&queue->ready, message);
     message->state = MST_LEASED;
     message->deliveries++;

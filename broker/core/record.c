@@ -19,7 +19,8 @@ enum member_type { MEMBER_U64, MEMBER_I64, MEMBER_SPAN, MEMBER_U64S, MEMBER_I64S
         MEMBER_##type, offsetof(struct record, name)                                               \
     }
 
-/* A list's count follows its pointer in the struct. The bits are on disk: add at the end only. */
+/* A list's count follows its pointer in the struct. The bits are on disk: add at the end only; but
+ * `state` must not be followed by another member of its records (snapshot.c). */
 static const struct member {
     enum member_type type;
     size_t offset;
@@ -34,7 +35,7 @@ static const struct member {
     MEMBER(I64, ready_ns),  MEMBER(SPAN, name),        MEMBER(SPAN, host),
     MEMBER(SPAN, identity), MEMBER(SPAN, secret_hash), MEMBER(SPAN, cause),
     MEMBER(SPAN, value),    MEMBER(U64S, list),        MEMBER(U64S, numbers),
-    MEMBER(I64S, settings), MEMBER(PUT, put),
+    MEMBER(I64S, settings), MEMBER(PUT, put),          MEMBER(SPAN, state),
 };
 #define MEMBERS (sizeof(members) / sizeof(members[0]))
 
@@ -317,6 +318,16 @@ void record_apply(struct core *core, const struct record *record)
     case RECORD_BARRIER_BREAK:
     case RECORD_BARRIER_RESET:
     case RECORD_BARRIER_LEAVE: apply_barrier(core, record); break;
+    case RECORD_STATE_CORE:
+    case RECORD_STATE_QUEUE:
+    case RECORD_STATE_MESSAGES:
+    case RECORD_STATE_NOTES:
+    case RECORD_STATE_ACCOUNTS:
+    case RECORD_STATE_EVENT:
+    case RECORD_STATE_BARRIER:
+    case RECORD_STATE_PARTIES:
+    case RECORD_STATE_SESSION:
+    case RECORD_STATE_FINISHED:
     case RECORD_KINDS: break;
     }
 }

@@ -49,6 +49,23 @@ enum record_kind {
     RECORD_BARRIER_RESET,  /* object */
     RECORD_BARRIER_LEAVE,  /* object, session, request: a party that will not come back is forgotten
                             */
+
+    /* Only in snapshots: what the records above could tell only at length. */
+    RECORD_STATE_CORE,     /* object, session, message = next numbers, number = timers armed */
+    RECORD_STATE_QUEUE,    /* object, number = version, sides, flag = shut and how, list = numbers
+                              and totals, numbers = tallies */
+    RECORD_STATE_MESSAGES, /* object, state: snapshot_messages.c */
+    RECORD_STATE_NOTES,    /* object, state: snapshot_messages.c; dedup keys, the oldest first */
+    RECORD_STATE_ACCOUNTS, /* object, list: (session, taken) pairs */
+    RECORD_STATE_EVENT,    /* object, number = version, flag, count = generation */
+    RECORD_STATE_BARRIER,  /* object, number = version, mode = phase, count = generation, session
+                              and request = leader, cause, ready_ns = acting since, until_ns,
+                              target = action's place among timers */
+    RECORD_STATE_PARTIES,  /* object, list: (session, request, index), in order of arrival */
+    RECORD_STATE_SESSION,  /* session, request = highest, list: (object, message) of its leases in
+                              order, numbers: (object, request) of its arrivals, the latest first;
+                              both only if order of queues and barriers does not say so */
+    RECORD_STATE_FINISHED, /* session, list: (object, message, number), the oldest first */
     RECORD_KINDS
 };
 
@@ -91,6 +108,7 @@ struct record {
     size_t numbers_count;
     const int64_t *settings;
     size_t settings_count;
+    struct mst_span state;
     struct put_list *put; /* RECORD_PUT: apply takes what is in it, not the struct itself */
 };
 
@@ -104,8 +122,20 @@ bool record_encode(struct mst_buf *out, const struct record *record, struct core
 size_t record_decode(struct mst_span in, const struct record_bodies *bodies,
                      struct mst_arena *arena, struct record *record);
 
+/* Could a core in this state have made the record, which is not one of STATE? If not, carrying it
+ * out would break what holds. */
+bool record_makes_sense(struct core *core, const struct record *record);
+
 /* Carries out a record. Live and in recovery the same; memory was reserved before, where a step
  * could still refuse. */
 void record_apply(struct core *core, const struct record *record);
+
+/* Carries out a record of STATE; bodies: of what record->state holds. false: it makes no sense. */
+static inline bool record_is_state(const struct record *record)
+{
+    return record->what >= RECORD_STATE_CORE;
+}
+bool state_apply(struct core *core, const struct record *record,
+                 const struct record_bodies *bodies);
 
 #endif

@@ -27,13 +27,30 @@ static void put_drop(struct put_list *put)
     mst_blob_unref(&put->headers);
 }
 
-/* Returns the bytes of the first of the records, 0: it is none. */
+static bool carry_out(struct core *core, const struct record *record, struct record_bodies *bodies,
+                      const uint8_t *start)
+{
+    if (record_is_state(record)) {
+        if (bodies->place != 0 && record->state.len > 0) {
+            bodies->place += (uint64_t)(record->state.data - start);
+        }
+        return state_apply(core, record, bodies);
+    }
+    if (!record_makes_sense(core, record)) {
+        return false;
+    }
+    record_apply(core, record);
+    return true;
+}
+
+/* Returns the bytes of the first of the records, 0: it is none, or makes no sense here. */
 static size_t recover_one(struct core *core, struct mst_span records, uint64_t place,
                           struct mst_arena *arena)
 {
     struct record_bodies bodies = {place, bodies_room(core)};
     struct record record;
     size_t used = record_decode(records, &bodies, arena, &record);
+    bool is_ours;
 
     if (used == 0) {
         return 0;
@@ -41,9 +58,9 @@ static size_t recover_one(struct core *core, struct mst_span records, uint64_t p
     core->now_ns = record.now_ns > core->now_ns ? record.now_ns : core->now_ns;
     core->wall_ns = record.wall_ns;
     core->record_seq = record.seq;
-    record_apply(core, &record);
+    is_ours = carry_out(core, &record, &bodies, records.data);
     put_drop(record.put);
-    return used;
+    return is_ours ? used : 0;
 }
 
 enum mst_status core_recover(struct core *core, struct mst_span records, uint64_t place)

@@ -47,6 +47,16 @@ void timer_set(struct core *core, struct timer *timer, int64_t at_ns)
     must(heap_push(&core->timers, &timer->node));
 }
 
+void timer_restore(struct core *core, struct timer *timer, int64_t at_ns, uint64_t seq)
+{
+    uint64_t latest = core->timer_seq > seq ? core->timer_seq : seq;
+
+    timer_set(core, timer, MST_FOREVER);
+    core->timer_seq = seq - 1;
+    timer_set(core, timer, at_ns);
+    core->timer_seq = latest;
+}
+
 static void fire(struct step *step, struct timer *timer)
 {
     switch (timer->kind) {
