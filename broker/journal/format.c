@@ -211,12 +211,24 @@ bool format_batch_check(const uint8_t key[FORMAT_KEY_BYTES], struct mst_span byt
     return memcmp(checksum, bytes.data + BATCH_CHECKSUM, CHECKSUM_BYTES) == 0;
 }
 
+void format_entry_encode(const struct files_entry *entry, uint8_t out[FILES_ENTRY_BYTES])
+{
+    put_number(out, entry->number, 8);
+    put_number(out + 8, entry->end, 8);
+}
+
+struct files_entry format_entry_decode(const uint8_t in[FILES_ENTRY_BYTES])
+{
+    return (struct files_entry){get64(in), get64(in + 8)};
+}
+
 /* ---- names ---- */
 
 /* A backup is one file of one directory, without a number. */
 static const char *const kind_names[] = {
     [FILE_SEGMENT] = "segment-", [FILE_CHECKPOINT] = "checkpoint-", [FILE_BACKUP] = "backup"};
 #define NUMBER_DIGITS 10
+#define NEW_SUFFIX    ".new"
 
 void format_name(enum file_kind kind, uint64_t number, char out[DISK_NAME_MAX + 1])
 {
@@ -226,6 +238,28 @@ void format_name(enum file_kind kind, uint64_t number, char out[DISK_NAME_MAX + 
         snprintf(out, DISK_NAME_MAX + 1, "%s%0*llu", kind_names[kind], NUMBER_DIGITS,
                  (unsigned long long)number);
     }
+}
+
+void format_name_new(enum file_kind kind, uint64_t number, char out[DISK_NAME_MAX + 1])
+{
+    format_name(kind, number, out);
+    memcpy(out + strlen(out), NEW_SUFFIX, sizeof(NEW_SUFFIX));
+}
+
+bool format_name_is_new(const char *name)
+{
+    size_t len = strlen(name);
+    size_t suffix = sizeof(NEW_SUFFIX) - 1;
+    char whole[DISK_NAME_MAX + 1];
+    enum file_kind kind;
+    uint64_t number;
+
+    if (len <= suffix || len > DISK_NAME_MAX || strcmp(name + len - suffix, NEW_SUFFIX) != 0) {
+        return false;
+    }
+    memcpy(whole, name, len - suffix);
+    whole[len - suffix] = '\0';
+    return format_name_parse(whole, &kind, &number);
 }
 
 bool format_name_parse(const char *name, enum file_kind *kind, uint64_t *number)

@@ -67,8 +67,19 @@ static inline uint64_t format_batch_bytes(uint64_t payload_len) /* on disk */
     return (BATCH_HEADER_BYTES + payload_len + STORE_SECTOR - 1) / STORE_SECTOR * STORE_SECTOR;
 }
 
-/* "segment-0000000012", "checkpoint-0000000013" */
+/* The payload of a BATCH_FILES batch: so many of these, numbers rising. */
+#define FILES_ENTRY_BYTES 16
+struct files_entry {
+    uint64_t number;
+    uint64_t end; /* behind its last batch */
+};
+void format_entry_encode(const struct files_entry *entry, uint8_t out[FILES_ENTRY_BYTES]);
+struct files_entry format_entry_decode(const uint8_t in[FILES_ENTRY_BYTES]);
+
+/* "segment-0000000012", "checkpoint-0000000013", "backup"; while it is made with ".new" behind */
 void format_name(enum file_kind kind, uint64_t number, char out[DISK_NAME_MAX + 1]);
+void format_name_new(enum file_kind kind, uint64_t number, char out[DISK_NAME_MAX + 1]);
+bool format_name_is_new(const char *name); /* a file that was not finished */
 bool format_name_parse(const char *name, enum file_kind *kind, uint64_t *number);
 
 static inline uint64_t format_place(uint64_t file, uint64_t offset)

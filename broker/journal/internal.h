@@ -2,7 +2,7 @@
  *
  *   format    bytes of headers and batches        scan      the batches of one file
  *   files     which files there are               replay    checkpoint and log, read in order
- *   segments  the log's segments, made beforehand writer    batches into them, one at a time
+ *   segment   the log's segments, made beforehand writer    batches into them, one at a time
  *   recover   store_open                          verify    store_verify
  *   store     the table, and what the parts tell each other
  *   compact, forward, fetch, salvage, backup: as they are called
@@ -21,6 +21,8 @@
 #define STORE_RETRY_NS            1000000000LL /* a disk that is full is asked again */
 #define STORE_CONSUME_BYTES       256          /* of log: one grant, one return, one done */
 #define STORE_IDLE_BUFFER_BYTES   (1u << 20)   /* memory kept between batches */
+#define STORE_COMPLAINT_NS        60000000000LL
+#define STORE_PROGRESS_NS         1000000000LL
 
 /* ---- files.c: which files there are ---- */
 
@@ -55,14 +57,12 @@ int files_list(struct disk *disk, struct store_files *files, disk_name_fn *lefto
 
 /* ---- replay.c: a checkpoint and the log behind it, read in order ---- */
 
-/* The payload of a BATCH_FILES batch: so many of these, numbers rising. */
-#define FILES_ENTRY_BYTES 16
-struct files_entry {
-    uint64_t number;
-    uint64_t end; /* behind its last batch */
+/* A segment of the log, as it was found. */
+struct replay_segment {
+    struct file_header header;
+    uint64_t end;   /* behind its last batch */
+    uint64_t dirty; /* torn bytes stand between end and this; 0: none */
 };
-void files_entry_encode(const struct files_entry *entry, uint8_t out[FILES_ENTRY_BYTES]);
-struct files_entry files_entry_decode(const uint8_t in[FILES_ENTRY_BYTES]);
 
 struct replay {
     /* Given. */
@@ -72,32 +72,29 @@ struct replay {
     uint64_t checkpoint;                     /* its number; 0: none */
     uint64_t last_segment;                   /* not read beyond; UINT64_MAX: all */
     bool sync;                               /* what is read is made durable first */
-    void (*progress)(struct replay *replay); /* NULL: not told; after each megabytes' piece */
+    void (*progress)(struct replay *replay); /* NULL: not told; called after each batch */
     void *user;
     /* Found. */
-    uint8_t id[FORMAT_ID_BYTES]; /* of the directory; the first file's, if has_id is false before */
-    bool has_id;
-    uint64_t first_segment;   /* of the log behind the checkpoint; 0: there is no file at all */
-    uint64_t active;          /* segment that the log goes on in; 0: there is none */
-    uint64_t active_end;      /* offset where it goes on */
-    uint64_t index;           /* of the last batch; 0: none */
-    uint64_t seq;             /* of the last record */
-    bool is_closed;           /* the last batch is a closing one */
-    struct files_entry *kept; /* older files that the checkpoint refers to; replay_clear frees */
+    bool has_id;                 /* may be given: files of another directory are refused */
+    uint8_t id[FORMAT_ID_BYTES]; /* of the directory */
+    uint64_t first_segment;      /* of the log behind the checkpoint */
+    uint64_t active;             /* number of the segment that the log goes on in */
+    uint64_t index;              /* of the last batch; 0: none */
+    uint64_t seq;                /* of the last record */
+    bool is_closed;              /* the last batch is a closing one, or there is none */
+    struct files_entry *kept;    /* older files that the checkpoint refers to */
     size_t kept_count;
-    struct files_entry *log; /* segments of the log: number, end of its last batch */
+    struct replay_segment *log;
     size_t log_count;
-    uint64_t torn_file; /* 0: nothing is torn */
-    uint64_t torn_offset;
-    uint64_t torn_bytes;
-    uint64_t batches, record_bytes, read_bytes;
+    uint64_t batches, record_bytes;
+    uint64_t read_bytes; /* of all batches, headers and zeros with them */
 };
 
 /* error has one line unless STORE_OK. Fills in what was found; applies to `to`. */
 enum store_status replay_run(struct replay *replay, char error[STORE_ERROR_MAX]);
 void replay_clear(struct replay *replay);
 
-/* ---- segments.c, writer.c: the log ---- */
+/* ---- segment.c, writer.c: the log ---- */
 
 enum segment_state {
     SEGMENT_WANTED, /* it has a number and a size */
@@ -110,6 +107,7 @@ struct segment {
     enum segment_state state;
     uint64_t number;
     uint64_t bytes;
+    uint64_t previous;
     uint64_t offset; /* where its next batch goes */
     uint8_t key[FORMAT_KEY_BYTES];
     int file;
@@ -127,17 +125,20 @@ struct seal {
 struct writer_job {
     struct job job; /* first */
     struct store *store;
+    const struct store_ports *ports; /* now_ns alone */
+    struct disk *disk;
+    struct batch_header header;
+    uint8_t key[FORMAT_KEY_BYTES];
     uint64_t number; /* of the segment */
     int file;
     uint64_t offset;
-    const uint8_t *bytes;
+    uint8_t *bytes; /* header, payload, zeros */
     size_t len;
-    int retired[4]; /* files of segments that are full now, to be closed */
-    size_t retired_count;
-    int64_t started_ns, took_ns;
+    struct segment *retired; /* they are full: their files are closed */
+    int64_t took_ns;
     int64_t room; /* of the disk afterwards; negative: not known */
-    int error;    /* 0 or negative errno */
-    bool in_sync; /* the error was the sync's */
+    int error;
+    bool is_sync; /* the sync failed, not the write */
 };
 
 struct segment_job {
@@ -149,43 +150,61 @@ struct segment_job {
     int file;
     int64_t room;
     int error;
-    const char *tried; /* what failed */
 };
 
 struct writer {
-    struct segment *active; /* and behind it, in the order of the log, those made beforehand */
-    struct segment *target; /* where the batch that waits goes; NULL: none waits */
+    struct segment *active;  /* and behind it, in the order of the log, those made beforehand */
+    struct segment *target;  /* where the batch that waits goes; NULL: none waits */
+    struct segment *retired; /* to be closed */
     bool is_writing;
     bool is_making;
-    bool is_active;        /* something happened since the last turn */
+    bool was_busy;         /* something happened since the last turn */
     bool is_closed;        /* the last batch is a closing one, or there is none */
-    struct mst_buf buffer; /* the batch on its way: header, payload, zeros */
-    struct mst_buf other;  /* given to who hands over the next one */
-    uint64_t index;        /* of the last batch that was handed over */
-    uint64_t seq;          /* of the last record that was handed over */
-    uint64_t durable;      /* all up to it is durable */
-    uint64_t previous;     /* number of the last segment in the row, for the next one's header */
-    uint64_t recyclable;   /* file whose bytes the next segment may use; 0: none */
+    struct mst_buf buffer; /* the batch that waits or is on its way */
+    uint8_t closing[STORE_SECTOR];
+    uint32_t waiting_len; /* payload of the batch that waits */
+    uint64_t waiting_seq;
+    uint64_t index;       /* of the last batch that was taken */
+    uint64_t seq;         /* of the last record that was taken */
+    uint64_t durable;     /* all up to it is durable */
+    uint64_t previous;    /* number that the first segment of the row names */
+    uint64_t first_bytes; /* of the first segment of a new log */
+    uint64_t recyclable;  /* file whose bytes the next segment may use; 0: none */
     uint64_t recyclable_bytes;
     int64_t idle_since_ns;
-    int64_t retry_ns; /* when a segment that found no room is tried again; 0: not so */
-    int64_t complained_ns;
+    int64_t retry_ns;      /* when a segment that found no room is tried again; 0: not so */
+    int64_t complained_ns; /* when that was said last */
     struct seal seal;
     struct writer_job write;
     struct segment_job make;
 };
 
-/* Asks for a seal; it is done at once or at some later turn, see writer.seal. One at a time: who
- * asked takes it with writer_unseal. */
-void writer_seal(struct store *store);
-void writer_unseal(struct store *store);
-/* A segment that nothing refers to any more and nobody reads: true, and it is the writer's from now
- * on and gone from the files; false: it has no use for it, remove it. */
-bool writer_recycle(struct store *store, uint64_t number);
-/* The first segment in the row that a batch is not in yet takes so much more of the disk. */
-uint64_t writer_room(const struct store *store); /* for batches, without the disk's room */
+uint64_t writer_append(struct journal *journal, const struct journal_batch *batch);
+uint64_t writer_durable(const struct journal *journal);
 void writer_turn(struct store *store, int64_t now_ns);
 int64_t writer_deadline_ns(const struct store *store);
+/* Bytes of log that are there already: the rest of the active segment and the spare ones. */
+uint64_t writer_room(const struct store *store);
+/* Goes on with whatever can go on: after a job, a seal, a file to recycle. */
+void writer_pump(struct store *store);
+void writer_free(struct store *store);
+/* Asks for a seal, one at a time; writer.seal tells when it is done, at once or after some job.
+ * Who asked gives it back with writer_unseal. */
+void writer_seal(struct store *store);
+void writer_unseal(struct store *store);
+
+/* Adds one to the row, of this size at least; its file is still to be made. NULL: store_fail. */
+struct segment *segment_want(struct store *store, uint64_t bytes);
+/* Makes the first that is wanted, unless one is being made. */
+void segment_make_next(struct store *store);
+/* Makes it here and now; for a start. 0 or a negative errno. */
+int segment_make_now(struct store *store, struct segment *segment);
+void segment_close(struct disk *disk, struct segment *segment);
+/* Zeros from an offset to another of a file that is there, durably. 0 or a negative errno. */
+int segment_blank(struct disk *disk, const char *name, uint64_t from, uint64_t to);
+/* A segment that nothing refers to any more and nobody reads: true: it is the writer's from now on
+ * and gone from the files; false: there is no use for it, remove it. */
+bool writer_recycle(struct store *store, uint64_t number);
 
 /* ---- store.c: the whole ---- */
 
@@ -215,6 +234,7 @@ struct store {
     char failure[STORE_ERROR_MAX];
 };
 
+extern const struct journal_table store_table;
 struct store *store_of(struct journal *journal);
 const struct store *store_of_const(const struct journal *journal);
 uint64_t store_take_number(struct store *store); /* fails the store when they are used up */
@@ -224,6 +244,7 @@ __attribute__((format(printf, 2, 3))) void store_fail(struct store *store, const
 __attribute__((format(printf, 3, 4))) void
 store_log(const struct store_ports *ports, enum store_log_level level, const char *format, ...);
 /* "No space left on device (errno 28)"; error as in disk.h. */
+#define STORE_ERROR_TEXT_MAX 128
 void store_error_text(int64_t error, char *out, size_t size);
 
 #endif

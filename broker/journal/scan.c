@@ -102,20 +102,26 @@ static bool is_zero(struct mst_span bytes)
            (bytes.data[0] == 0 && memcmp(bytes.data, bytes.data + 1, bytes.len - 1) == 0);
 }
 
-/* Was a batch begun here? Behind the batches of a recycled segment there are always old bytes, so
- * it takes the beginning of a batch to tell; elsewhere whatever is not zero. */
-static bool is_begun(struct scan *scan, struct mst_span sector)
+/* Behind the batches of a recycled segment there are always old bytes: there it takes the beginning
+ * of the batch that comes next to tell that one was begun, and what it takes is dirty. Elsewhere
+ * whatever is not zero tells. */
+static uint64_t begun_until(const struct scan *scan, struct mst_span sector)
 {
     struct batch_header batch;
+    uint64_t rest = scan->size - scan->offset;
 
-    return format_batch_peek(sector, &batch) && batch.index == scan->index;
+    if (!format_batch_peek(sector, &batch) || batch.index != scan->index) {
+        return 0;
+    }
+    return scan->offset +
+           (format_batch_bytes(batch.len) < rest ? format_batch_bytes(batch.len) : rest);
 }
 
 static enum scan_status look_behind(struct scan *scan, struct batch_header *batch)
 {
     enum scan_status trouble = SCAN_END;
     struct mst_span payload, sector;
-    bool begun = false;
+    bool is_recycled = scan->header.is_recycled;
 
     scan->dirty = 0;
     for (uint64_t at = scan->offset; at < scan->size; at += STORE_SECTOR) {
@@ -130,10 +136,13 @@ static enum scan_status look_behind(struct scan *scan, struct batch_header *batc
         }
         sector = mst_buf_span(&scan->buffer);
         sector.len = sector.len < STORE_SECTOR ? sector.len : STORE_SECTOR;
-        begun = begun || (at == scan->offset && is_begun(scan, sector));
-        scan->dirty = is_zero(sector) ? scan->dirty : at + sector.len;
+        if (is_recycled && at == scan->offset) {
+            scan->dirty = begun_until(scan, sector);
+        } else if (!is_recycled && !is_zero(sector)) {
+            scan->dirty = at + sector.len;
+        }
     }
-    return begun || (!scan->header.is_recycled && scan->dirty != 0) ? SCAN_TORN : SCAN_END;
+    return scan->dirty != 0 ? SCAN_TORN : SCAN_END;
 }
 
 enum scan_status scan_next(struct scan *scan, struct batch_header *batch, struct mst_span *payload)

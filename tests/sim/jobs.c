@@ -96,7 +96,7 @@ bool sim_jobs_step(struct sim_jobs *jobs, enum job_lane lane)
 void sim_jobs_run(struct sim_jobs *jobs)
 {
     while (sim_jobs_step(jobs, JOB_WRITE) || sim_jobs_step(jobs, JOB_READ) ||
-           sim_jobs_step(jobs, JOB_COMPACT)) {
+           sim_jobs_step(jobs, JOB_PREPARE) || sim_jobs_step(jobs, JOB_COMPACT)) {
     }
 }
 
