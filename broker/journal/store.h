@@ -31,8 +31,9 @@ struct snapshot_piece {
 struct snapshot_port {
     void *user;
     /* Is the body at this place to be written anew? true: *bytes has its bytes (not its hash) until
-     * the next call; false: it is referred to. Called for each live body, in whatever order. On
-     * trouble it returns false, and the next put fails. */
+     * the next call; without data (NULL): the body is lost, its message is left out; false: it is
+     * referred to. Called for each live body, in whatever order, and may be called for all of them
+     * again. On trouble it returns false, and the next put fails. */
     bool (*moves)(void *user, uint64_t place, size_t len, struct mst_span *bytes);
     /* false: it cannot be written; the snapshot ends. Pieces have about 256 KiB. */
     bool (*put)(void *user, const struct snapshot_piece *piece);
