@@ -91,6 +91,7 @@ static void hand_over(struct engine *engine)
     uint64_t place;
 
     engine->flight_seq = engine->batch_seq;
+    metrics_begin_batch(engine);
     place = engine->journal->table->append(engine->journal, &batch);
     mst_buf_shrink(&engine->batch, BATCH_IDLE_BYTES);
     engine->flight_bodies = engine->bodies;
@@ -142,6 +143,7 @@ void engine_durable(struct engine *engine, uint64_t seq)
     }
     engine->durable_seq = seq;
     if (seq >= engine->flight_seq) {
+        metrics_end_batch(engine);
         send_bodies_away(engine);
     }
     while (link != &engine->holding) {

@@ -186,6 +186,8 @@ void fetches_take(struct engine *engine);
 
 void metrics_begin_turn(struct engine *engine); /* something came in; more than once is fine */
 void metrics_end_turn(struct engine *engine);
+void metrics_begin_batch(struct engine *engine); /* it was given to the journal */
+void metrics_end_batch(struct engine *engine);   /* it is durable */
 void metrics_count_fault(struct engine *engine, const struct member *member); /* it is closed */
 
 /* ---- backup.c ---- */

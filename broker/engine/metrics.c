@@ -12,11 +12,6 @@
 
 /* ---- counting ---- */
 
-void metrics_observe_sync(struct engine *engine, int64_t ns)
-{
-    histogram_observe(&engine->metrics.sync, histogram_loop_ns, ns);
-}
-
 void metrics_begin_turn(struct engine *engine)
 {
     if (engine->metrics.turn_began_ns == 0) {
@@ -31,6 +26,17 @@ void metrics_end_turn(struct engine *engine)
     histogram_observe(&engine->metrics.turn, histogram_loop_ns,
                       now_ns - engine->metrics.turn_began_ns);
     engine->metrics.turn_began_ns = 0;
+}
+
+void metrics_begin_batch(struct engine *engine)
+{
+    engine->metrics.batch_began_ns = engine->now_ns;
+}
+
+void metrics_end_batch(struct engine *engine)
+{
+    histogram_observe(&engine->metrics.sync, histogram_loop_ns,
+                      engine->now_ns - engine->metrics.batch_began_ns);
 }
 
 void metrics_count_fault(struct engine *engine, const struct member *member)
@@ -178,7 +184,8 @@ static const struct metric broker_metrics[] = {
     {"muster_journal_full", GAUGE, PLAIN, OF_BROKER(full),
      "1 if little room is left for the journal: puts into durable queues are refused.", ALONE},
     {"muster_journal_sync_seconds", HISTOGRAM, SECONDS, OF_BROKER(counted.sync),
-     "Time until a batch of the journal was on stable storage.", TIMES(histogram_loop_ns)},
+     "Time from a batch's way to the journal until it was on stable storage.",
+     TIMES(histogram_loop_ns)},
 };
 #define QUEUE_METRICS  (sizeof(queue_metrics) / sizeof(queue_metrics[0]))
 #define BROKER_METRICS (sizeof(broker_metrics) / sizeof(broker_metrics[0]))

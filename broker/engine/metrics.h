@@ -36,14 +36,12 @@ struct metrics {
     uint64_t denials;
     struct histogram turn;
     struct histogram sync;
-    int64_t turn_began_ns; /* 0: nothing has come since the last turn */
+    int64_t turn_began_ns;  /* 0: nothing has come since the last turn */
+    int64_t batch_began_ns; /* when the journal was given its last batch */
     const char *unready;
 };
 
 /* ---- for others ---- */
-
-/* The journal made a batch durable, and it took so long. */
-void metrics_observe_sync(struct engine *engine, int64_t ns);
 
 /* Why the broker should be given no work now, in one line: static text, NULL when all is well. */
 void metrics_set_unready(struct engine *engine, const char *why);

@@ -294,7 +294,7 @@ static void connections_beyond_the_limit_are_counted(void **state)
     assert_int_equal(value_of(pipes, "muster_connections_refused_total{reason=\"full\"}"), 1);
 }
 
-static void turns_and_syncs_are_timed(void **state)
+static void turns_are_timed(void **state)
 {
     struct pipes *pipes = *state;
     struct client *client = pipes_client(pipes);
@@ -307,9 +307,27 @@ static void turns_and_syncs_are_timed(void **state)
     assert_true(value_of(pipes, "muster_loop_turn_seconds_count") > turns);
     assert_true(value_of(pipes, "muster_loop_turn_seconds_bucket{le=\"0.025\"}") <
                 value_of(pipes, "muster_loop_turn_seconds_bucket{le=\"0.05\"}"));
-    metrics_observe_sync(pipes->engine, 3 * MS);
-    assert_int_equal(value_of(pipes, "muster_journal_sync_seconds_bucket{le=\"0.0025\"}"), 0);
-    assert_int_equal(value_of(pipes, "muster_journal_sync_seconds_bucket{le=\"0.005\"}"), 1);
+}
+
+static void it_is_timed_how_long_a_batch_takes_to_be_durable(void **state)
+{
+    struct pipes *pipes = *state;
+    struct client *client = pipes_client(pipes);
+    long long before;
+
+    pipes_sync(pipes);
+    pipes_turn(pipes);
+    before = value_of(pipes, "muster_journal_sync_seconds_count");
+    pipes_put(pipes, client, 1, "x");
+    pipes_turn(pipes);
+    pipes_pass(pipes, 30 * MS);
+    assert_int_equal(value_of(pipes, "muster_journal_sync_seconds_count"), before);
+    pipes_sync(pipes);
+    pipes_turn(pipes);
+    assert_int_equal(value_of(pipes, "muster_journal_sync_seconds_count"), before + 1);
+    assert_int_equal(value_of(pipes, "muster_journal_sync_seconds_bucket{le=\"0.05\"}") -
+                         value_of(pipes, "muster_journal_sync_seconds_bucket{le=\"0.025\"}"),
+                     1);
 }
 
 static void it_is_ready_until_it_goes_away_or_says_why(void **state)
@@ -341,7 +359,9 @@ int main(void)
         ON_AN_ENGINE(a_queue_may_go_while_the_page_is_made),
         ON_AN_ENGINE(connections_that_fail_are_counted_by_reason),
         ON_AN_ENGINE(connections_beyond_the_limit_are_counted),
-        ON_AN_ENGINE(turns_and_syncs_are_timed),
+        ON_AN_ENGINE(turns_are_timed),
+        cmocka_unit_test_setup_teardown(it_is_timed_how_long_a_batch_takes_to_be_durable,
+                                        pipes_setup_journal, pipes_teardown),
         ON_AN_ENGINE(it_is_ready_until_it_goes_away_or_says_why),
     };
 
