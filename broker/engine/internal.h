@@ -108,7 +108,7 @@ struct engine {
     unsigned catch_up; /* turns that may still go to reading after a pause; 0: time is judged */
     bool draining;
     int64_t drain_until_ns;
-    struct limiter full, crowded, faults, denied, refused;
+    struct limiter full, crowded, faults, strangers, denied, refused;
     struct metrics metrics;
 
     struct access *access;  /* NULL: local is welcome, and may do everything */

@@ -97,6 +97,11 @@ void member_refuse(struct engine *engine, struct member *member, const struct ms
     reply.boot = mst_span_of(engine->boot, MST_BOOT_BYTES);
     engine->metrics.handshake_failures[HANDSHAKE_UNKNOWN]++;
     member_reply(engine, member, &reply, 0);
+    engine_tell(engine, ENGINE_INFO,
+                &(struct topic){.member = member, .limiter = &engine->strangers},
+                "a stranger came; to let it in, add the line 'NAME %s' to the --allow-keys file "
+                "and send HUP",
+                key);
     connection_close(&member->connection, "neither its key nor its token is known", true);
     member_settle(engine, member);
 }

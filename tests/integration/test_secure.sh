@@ -58,6 +58,9 @@ done
 expect "nobody is known yet" 77 as mill ping
 holds "a stranger is told its key" "*allow-keys*" "$err"
 holds "which is the one it has" "*$(cat "$folder/mill.pub")*" "$err"
+until_true "the log has the line that would let it in" \
+    grep -q "add the line 'NAME $(cat "$folder/mill.pub")' to" "$folder/broker.log" &&
+    ok "the log has the line that would let it in"
 {
     echo "# who is known"
     echo "mill $(cat "$folder/mill.pub")"
