@@ -97,6 +97,7 @@ help:
 	@echo 'make demo         watch it work: a broker and four workers on this machine, under a minute'
 	@echo 'make test         build and run every test; ends with "N passed, N failed"'
 	@echo '                  TESTS=PATTERN runs those whose name matches, as in TESTS="queue|barrier"'
+	@echo 'make deb          Debian packages in $(BUILD)/deb; make deb-test installs, uses and removes them'
 	@echo 'make image-test   build and run the container image, where an engine can run (root, Debian 12)'
 	@echo 'make lint         sizes, include arrows, exported symbols, format'
 	@echo 'make format       put every C file into the one format'
@@ -263,6 +264,16 @@ uninstall:
 	elif [ -e "$(SETTINGS_PLACE)" ]; then echo "  kept, as it was changed: $(SETTINGS_PLACE)"; fi
 	@for dir in $(SYSCONFDIR)/muster $(DOCDIR)/examples $(DOCDIR)/monitoring $(DOCDIR); do \
 	    [ ! -d "$(DESTDIR)$$dir" ] || rmdir --ignore-fail-on-non-empty "$(DESTDIR)$$dir"; done
+
+# ---- Debian packages ----
+
+.PHONY: deb deb-test
+deb:
+	@.ci/deps install build deb
+	@docs/packaging/make-deb $(BUILD)/deb $(VERSION)
+
+deb-test: deb
+	@tests/packaging/test_deb.sh $(BUILD)/deb; code=$$?; [ $$code = 77 ] || exit $$code
 
 clean:
 	rm -rf $(BUILD)
