@@ -72,6 +72,16 @@ uint64_t files_bytes(const struct store_files *files)
     return sum;
 }
 
+uint64_t files_newest_checkpoint(const struct store_files *files)
+{
+    size_t i = files->count;
+
+    while (i > 0 && files->items[i - 1].kind != FILE_CHECKPOINT) {
+        i--;
+    }
+    return i == 0 ? 0 : files->items[i - 1].number;
+}
+
 void files_clear(struct store_files *files)
 {
     free(files->items);

@@ -48,6 +48,7 @@ struct store_file *files_find(const struct store_files *files, uint64_t number);
 bool files_add(struct store_files *files, const struct store_file *file); /* false: no memory */
 void files_drop(struct store_files *files, uint64_t number);              /* from the table alone */
 uint64_t files_bytes(const struct store_files *files);                    /* of all of them */
+uint64_t files_newest_checkpoint(const struct store_files *files);        /* 0: there is none */
 void files_clear(struct store_files *files);
 
 /* What stands in a directory, by name alone: kind and number, no sizes. Names that are not the
@@ -92,6 +93,9 @@ struct replay {
 
 /* error has one line unless STORE_OK. Fills in what was found; applies to `to`. */
 enum store_status replay_run(struct replay *replay, char error[STORE_ERROR_MAX]);
+/* The older files that the checkpoint refers to, all of their batches: nothing is applied. After
+ * replay_run. */
+enum store_status replay_check_kept(struct replay *replay, char error[STORE_ERROR_MAX]);
 void replay_clear(struct replay *replay);
 
 /* ---- segment.c, writer.c: the log ---- */

@@ -197,7 +197,9 @@ static enum store_status take_kept(struct reader *reader, struct mst_span payloa
     return STORE_OK;
 }
 
-static enum store_status checkpoint_ended(struct reader *reader, enum scan_status scanned)
+/* It should go on. */
+static enum store_status file_ended(struct reader *reader, enum scan_status scanned,
+                                    const char *what)
 {
     switch (scanned) {
     case SCAN_IO: return io_failed(reader, "read", reader->scan.error);
@@ -207,8 +209,7 @@ static enum store_status checkpoint_ended(struct reader *reader, enum scan_statu
     case SCAN_TORN:
     case SCAN_CORRUPT: break;
     }
-    return damaged(reader, reader->scan.name, reader->scan.offset,
-                   "a part of the checkpoint is not readable");
+    return damaged(reader, reader->scan.name, reader->scan.offset, what);
 }
 
 static enum store_status read_checkpoint(struct reader *reader)
@@ -222,7 +223,7 @@ static enum store_status read_checkpoint(struct reader *reader)
     while (status == STORE_OK && (batch.flags & BATCH_LAST) == 0) {
         scanned = scan_next(&reader->scan, &batch, &payload);
         if (scanned != SCAN_BATCH) {
-            status = checkpoint_ended(reader, scanned);
+            status = file_ended(reader, scanned, "a part of the checkpoint is not readable");
         } else if ((batch.flags & BATCH_FILES) != 0) {
             status = take_kept(reader, payload);
         } else {
@@ -372,12 +373,52 @@ static enum store_status replay_log(struct reader *reader)
             status = replay_segment(reader, file->number);
         }
     }
-    if (status == STORE_OK && replay->log_count == 0 && replay->files->count > 0) {
+    if (status == STORE_OK && replay->log_count == 0 && replay->files->count > 0 &&
+        replay->last_segment == UINT64_MAX) {
         format_name(FILE_SEGMENT, replay->first_segment, name);
         return missing(reader, name, "the log goes on in it");
     }
     return status;
 }
+
+/* ---- older files with bodies ---- */
+
+static enum store_status check_kept(struct reader *reader, const struct files_entry *entry)
+{
+    struct replay *replay = reader->replay;
+    enum file_kind kind = files_find(replay->files, entry->number)->kind;
+    enum store_status status = open_file(reader, kind, entry->number);
+    enum scan_status scanned;
+    struct batch_header batch;
+    struct mst_span payload;
+
+    if (status != STORE_OK) {
+        return status;
+    }
+    while (reader->scan.offset < entry->end &&
+           (scanned = scan_next(&reader->scan, &batch, &payload)) == SCAN_BATCH) {
+        replay->batches++;
+        replay->read_bytes += format_batch_bytes(payload.len);
+    }
+    if (reader->scan.offset < entry->end) {
+        status = file_ended(reader, scanned, "message bodies stand there that are still wanted");
+    }
+    scan_close(&reader->scan);
+    return status;
+}
+
+enum store_status replay_check_kept(struct replay *replay, char error[STORE_ERROR_MAX])
+{
+    struct reader reader = {.replay = replay, .error = error};
+    enum store_status status = STORE_OK;
+
+    for (size_t i = 0; i < replay->kept_count && status == STORE_OK; i++) {
+        status = check_kept(&reader, &replay->kept[i]);
+    }
+    return status;
+}
+
+/* ---- all of it ---- */
 
 enum store_status replay_run(struct replay *replay, char error[STORE_ERROR_MAX])
 {

@@ -1,0 +1,52 @@
+/* verify.c - store_verify: all that a start would read, and what it would not, is looked at; nothing
+ * is changed. Must not know: what records say. */
+#include "broker/journal/internal.h"
+
+#include <stdio.h>
+
+static enum store_status list_failed(int error, char out[STORE_ERROR_MAX])
+{
+    char text[STORE_ERROR_TEXT_MAX];
+
+    store_error_text(error, text, sizeof(text));
+    snprintf(out, STORE_ERROR_MAX, "cannot list the data directory: %s", text);
+    return STORE_IO;
+}
+
+static void fill_report(const struct replay *replay, struct store_report *report)
+{
+    report->files = replay->log_count + replay->kept_count + (replay->checkpoint != 0);
+    report->batches = replay->batches;
+    report->record_bytes = replay->record_bytes;
+    for (size_t i = 0; i < replay->log_count; i++) {
+        const struct replay_segment *segment = &replay->log[i];
+
+        if (segment->dirty != 0 && segment->header.number >= replay->active) {
+            report->torn_bytes += segment->dirty - segment->end;
+        }
+    }
+}
+
+enum store_status store_verify(struct disk *disk, struct store_report *report,
+                               char error[STORE_ERROR_MAX])
+{
+    struct store_files files = {0};
+    struct replay replay = {.disk = disk, .files = &files, .last_segment = UINT64_MAX};
+    int listed = files_list(disk, &files, NULL, NULL);
+    enum store_status status;
+
+    *report = (struct store_report){0};
+    if (listed != 0) {
+        files_clear(&files);
+        return list_failed(listed, error);
+    }
+    replay.checkpoint = files_newest_checkpoint(&files);
+    status = replay_run(&replay, error);
+    if (status == STORE_OK) {
+        status = replay_check_kept(&replay, error);
+    }
+    fill_report(&replay, report);
+    replay_clear(&replay);
+    files_clear(&files);
+    return status;
+}
