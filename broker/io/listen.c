@@ -327,10 +327,11 @@ int listeners_open(struct listeners *listeners, const struct config *config, boo
     return open_all(listeners, config, &terms, log);
 }
 
-int listeners_open_http(struct listeners *listeners, const struct config_listen *listen,
-                        const struct log *log)
+static int open_http(struct listeners *listeners, const struct config_listen *listen,
+                     bool only_check, const struct log *log)
 {
     const struct terms terms = {.insecure = true,
+                                .only_check = only_check,
                                 .warning = "nobody is asked who they are: whoever can reach it can "
                                            "read the names and figures of all queues"};
     int code;
@@ -343,12 +344,21 @@ int listeners_open_http(struct listeners *listeners, const struct config_listen 
     return code;
 }
 
+int listeners_open_http(struct listeners *listeners, const struct config_listen *listen,
+                        const struct log *log)
+{
+    return open_http(listeners, listen, false, log);
+}
+
 int listeners_check(const struct config *config, bool has_key, const struct log *log)
 {
     struct terms terms = terms_of(config, has_key, true);
     struct listeners none;
 
-    return open_all(&none, config, &terms, log);
+    int code = open_all(&none, config, &terms, log);
+
+    return code != 0 || config->http.host[0] == '\0' ? code
+                                                     : open_http(&none, &config->http, true, log);
 }
 
 void listeners_close(struct listeners *listeners)

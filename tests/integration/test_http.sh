@@ -172,6 +172,10 @@ wait "$broker"
 err=$(timeout 20 "$MUSTERD" --unix "$folder/other" --http 192.0.2.1:0 2>&1 < /dev/null)
 same "an address of another host" 69 $?
 holds "and it says so" "*192.0.2.1:0: Cannot assign*" "$err"
+err=$(timeout 20 "$MUSTERD" --check-config --http a..b:1 2>&1 < /dev/null)
+same "a host that is not there is found before the start" 64 $?
+holds "and it says which" "*a..b:1:*" "$err"
+expect "one that is there is fine" 0 "$MUSTERD" --check-config --http 127.0.0.1:0
 start_broker --http 0.0.0.0:0
 holds "beyond this machine it warns" "*warning*0.0.0.0:*nobody is asked who they are*names*" \
     "$(cat "$folder/broker.log")"
