@@ -39,6 +39,7 @@ struct broker {
     char listen[160];
     char path[128];
     char url[192];
+    const char *args[ARGUMENTS_MAX]; /* of options; copies, which end with the world */
 };
 
 struct world {
@@ -274,6 +275,19 @@ static void broker_run(struct broker *broker)
     snprintf(broker->url, sizeof(broker->url), "%s", broker->listen);
 }
 
+/* A restart needs them when the caller's are gone. */
+static void keep_arguments(struct broker *broker)
+{
+    for (size_t i = 0; broker->options.args != NULL && broker->options.args[i] != NULL; i++) {
+        char *copy = strdup(broker->options.args[i]);
+        assert_non_null(copy);
+        assert_true(i + 1 < ARGUMENTS_MAX);
+        world_at_end(broker->world, free, copy);
+        broker->args[i] = copy;
+    }
+    broker->options.args = broker->args;
+}
+
 struct broker *broker_start(struct world *world, const struct broker_options *options)
 {
     struct broker *broker = calloc(1, sizeof(*broker));
@@ -284,6 +298,7 @@ struct broker *broker_start(struct world *world, const struct broker_options *op
     if (options != NULL) {
         broker->options = *options;
     }
+    keep_arguments(broker);
     const char *listen = broker->options.listen;
     if (listen == NULL) {
         snprintf(broker->listen, sizeof(broker->listen), "muster://127.0.0.1:0");
