@@ -35,21 +35,30 @@ static int complain(const struct config_errors *errors)
     return CONFIG_EXIT_USAGE;
 }
 
+static int run(struct config *config)
+{
+    char help[HELP_BYTES_MAX];
+
+    if (config->help) {
+        return config_help(help, sizeof(help)) ? tell(help) : CONFIG_EXIT_FAILED;
+    }
+    if (config->show_version) {
+        return tell("musterd " MUSTERD_VERSION "\n");
+    }
+    set_up_memory();
+    return io_run(config);
+}
+
 int main(int argc, char *argv[])
 {
     struct config config;
     struct config_errors errors;
-    char help[HELP_BYTES_MAX];
+    int code;
 
     if (!load_config(&config, argc, argv, &errors)) {
         return complain(&errors);
     }
-    if (config.help) {
-        return config_help(help, sizeof(help)) ? tell(help) : CONFIG_EXIT_FAILED;
-    }
-    if (config.show_version) {
-        return tell("musterd " MUSTERD_VERSION "\n");
-    }
-    set_up_memory();
-    return io_run(&config);
+    code = run(&config);
+    config_clear(&config);
+    return code;
 }

@@ -235,7 +235,7 @@ static const char *choice_text(const char *names, unsigned number, struct mst_ar
     for (; number > 0; number--) {
         names += strcspn(names, "|") + 1;
     }
-    return (const char *)mst_arena_copy(arena, mst_span_of(names, strcspn(names, "|"))).data;
+    return (const char *)mst_arena_printf(arena, "%.*s", (int)strcspn(names, "|"), names).data;
 }
 
 static const char *read_in_range(const struct option *option, const struct unit *units,
