@@ -3,6 +3,9 @@
  * The order is what makes a second crash harmless: everything is read and judged before anything is
  * changed; what was read is durable before it is built upon; torn bytes are overwritten before the
  * log goes on; files that nobody refers to go last. Must not know: what records say. */
+#include "broker/journal/backup.h"
+#include "broker/journal/compact.h"
+#include "broker/journal/fetch.h"
 #include "broker/journal/internal.h"
 
 #include <assert.h>
@@ -98,9 +101,6 @@ static enum store_status look_at_sizes(struct opening *opening)
         struct store_file *file = &opening->found.items[i];
 
         status = look_at_size(opening, file);
-        if (file->kind == FILE_CHECKPOINT) {
-            opening->replay.checkpoint = file->number; /* the highest of them, at last */
-        }
         opening->total_bytes += file->bytes;
     }
     return status;
@@ -129,6 +129,7 @@ static enum store_status read_all(struct opening *opening, const struct store_re
     replay->disk = opening->ports->disk;
     replay->to = recovery;
     replay->files = &opening->found;
+    replay->checkpoint = files_newest_checkpoint(&opening->found);
     replay->last_segment = UINT64_MAX;
     replay->sync = true;
     replay->progress = tell_progress;
@@ -355,6 +356,10 @@ static enum store_status set_up(struct opening *opening, const struct store_conf
     }
     if (status == STORE_OK) {
         status = count == 0 ? begin(opening) : go_on(opening);
+    }
+    if (status == STORE_OK &&
+        !(store_backup_new(store) && compact_new(store) && fetch_new(store))) {
+        status = failed(opening, "open", ".", -ENOMEM);
     }
     return status;
 }

@@ -4,7 +4,7 @@
  * syncs faster than extending a file; one that has served is given a new header with a new key, so
  * that nothing in it is a batch any more. Once a segment has its final name its header is durable.
  * Invariant: of the row, only the last can be without a successor that names it. */
-#include "broker/journal/internal.h"
+#include "broker/journal/compact.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -257,6 +257,9 @@ void segment_make_next(struct store *store)
 
     if (writer->is_making || segment == NULL || writer->retry_ns != 0 || store->failed) {
         return;
+    }
+    if (writer->recyclable == 0 && !compact_may_grow(store, segment->bytes)) {
+        return; /* compaction is about to make one free */
     }
     job_init(store, segment);
     writer->make.job.done = make_done;

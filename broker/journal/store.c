@@ -1,4 +1,7 @@
 /* store.c - the journal on a disk as a whole: its table, and what its parts tell each other. */
+#include "broker/journal/backup.h"
+#include "broker/journal/compact.h"
+#include "broker/journal/fetch.h"
 #include "broker/journal/internal.h"
 
 #include <stdarg.h>
@@ -88,12 +91,20 @@ static const char *store_failure(const struct journal *journal)
 
 static void store_turn(struct journal *journal, int64_t now_ns)
 {
-    writer_turn(store_of(journal), now_ns);
+    struct store *store = store_of(journal);
+
+    writer_turn(store, now_ns);
+    store_backup_turn(store);
+    compact_turn(store, now_ns);
+    fetch_turn(store);
 }
 
 static int64_t store_next_deadline_ns(const struct journal *journal)
 {
-    return writer_deadline_ns(store_of_const(journal));
+    int64_t writer = writer_deadline_ns(store_of_const(journal));
+    int64_t compact = compact_deadline_ns(store_of_const(journal));
+
+    return writer < compact ? writer : compact;
 }
 
 static void store_free(struct journal *journal)
@@ -101,6 +112,9 @@ static void store_free(struct journal *journal)
     struct store *store = store_of(journal);
 
     writer_free(store);
+    store_backup_free(store);
+    compact_free(store);
+    fetch_free(store);
     files_clear(&store->files);
     free(store);
 }
@@ -110,7 +124,13 @@ const struct journal_table store_table = {
     .durable = writer_durable,
     .is_full = store_is_full,
     .failure = store_failure,
+    .fetch = fetch_ask,
+    .fetched = fetch_take,
     .turn = store_turn,
     .next_deadline_ns = store_next_deadline_ns,
+    .backup_begin = store_backup_begin,
+    .backup_size = store_backup_size,
+    .backup_read = store_backup_read,
+    .backup_end = store_backup_end,
     .free = store_free,
 };

@@ -82,8 +82,8 @@ struct store_ports {
     void *user;
     void (*entropy)(void *user, uint8_t *out, size_t len);
     void (*log)(void *user, enum store_log_level level, const char *text);
-    int64_t (*now_ns)(void *user); /* for figures only: callable from any thread */
-    struct journal_replica replica;
+    int64_t (*now_ns)(void *user);  /* for figures only: callable from any thread */
+    struct journal_replica replica; /* no table: nothing is compacted, no backup made */
 };
 
 /* Recovery: gives every durable batch to apply, in order, the checkpoint's first; place is that of

@@ -1,0 +1,462 @@
+/* compact.c - compaction, the loop's side: when it begins, what is taken over
+ * when it has ended.
+ *
+ * What happens on the loop's thread is in proportion to the number of files,
+ * never to what is in them. Invariants: one compaction at a time; a file that a
+ * compaction looks at stays until it has ended; a dead file is removed only
+ * when no fetch reads it. Must not know: how a checkpoint is made
+ * (compaction.c). */
+#include "broker/journal/compact.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "broker/journal/backup.h"
+#include "broker/journal/compaction.h"
+
+#define COMPACT_REPORT_NS    10000000000LL /* one line about all compactions in so long */
+#define COMPACT_RETRY_MAX_NS 60000000000LL /* one that failed is tried again after at most this */
+
+struct removed {
+    uint64_t number;
+    enum file_kind kind;
+};
+
+struct removal_job {
+    struct job job; /* first */
+    struct store *store;
+    struct disk *disk;
+    struct removed *items;
+    size_t count;
+    int error;
+    char name[DISK_NAME_MAX + 1]; /* of the first that could not be removed */
+};
+
+struct compaction {
+    struct compaction_work work;
+    struct removal_job removal;
+    struct forwards forwards;
+    bool is_working;
+    bool is_removing;
+    bool is_sealing;  /* the writer was asked for a seal */
+    size_t dead;      /* files that are to be removed */
+    uint64_t records; /* of the newest checkpoint, without the bodies that moved
+                       into it */
+    uint64_t excess_after;
+    uint64_t ceiling; /* what all files may take while it works */
+    /* As they were looked at last. */
+    bool has_looked;
+    uint64_t looked_index, looked_segment, looked_live;
+    int64_t retry_ns; /* after a failure: not before; 0: at once */
+    int64_t retry_wait_ns;
+    /* For the log: since the last line. */
+    uint64_t told_count, told_moved, told_freed;
+    int64_t told_took_ns;
+    int64_t told_ns; /* when; 0: never */
+    int64_t began_ns;
+};
+
+/* ---- figures ---- */
+
+/* used: with or without segments that are empty, and what is about to be
+ * removed. */
+static struct plan_figures figures_of(const struct store *store, bool all)
+{
+    struct plan_figures figures = {.live = store->live_bytes,
+                                   .segment = store->config.segment_bytes,
+                                   .records = store->compaction->records};
+
+    if (figures.records > figures.live) {
+        figures.records = figures.live;
+    }
+    for (size_t i = 0; i < store->files.count; i++) {
+        const struct store_file *file = &store->files.items[i];
+
+        figures.used += all || (!file->is_spare && !file->is_dead) ? file->bytes : 0;
+    }
+    return figures;
+}
+
+static uint64_t active_segment(const struct store *store)
+{
+    return store->writer.active == NULL ? 0 : store->writer.active->number;
+}
+
+static bool has_full_segments(const struct store *store)
+{
+    uint64_t active = active_segment(store);
+
+    for (size_t i = 0; i < store->files.count; i++) {
+        const struct store_file *file = &store->files.items[i];
+
+        if (file->kind == FILE_SEGMENT && file->number >= store->first_segment &&
+            file->number < active) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- the log's lines ---- */
+
+static double megabytes(uint64_t bytes)
+{
+    return (double)bytes / 1e6;
+}
+
+static void report(struct store *store, int64_t now_ns)
+{
+    struct compaction *compaction = store->compaction;
+
+    if (compaction->told_count == 0 ||
+        (compaction->told_ns != 0 && now_ns < compaction->told_ns + COMPACT_REPORT_NS)) {
+        return;
+    }
+    store_log(&store->ports, STORE_LOG_INFO,
+              "journal compacted (%" PRIu64 " times): %.1f MB moved, %.1f MB freed, %.1f MB in %zu "
+              "files now for %.1f MB of live data; it took %" PRId64 " ms",
+              compaction->told_count, megabytes(compaction->told_moved),
+              megabytes(compaction->told_freed), megabytes(files_bytes(&store->files)),
+              store->files.count, megabytes(store->live_bytes), compaction->told_took_ns / 1000000);
+    compaction->told_count = compaction->told_moved = compaction->told_freed = 0;
+    compaction->told_took_ns = 0;
+    compaction->told_ns = now_ns == 0 ? 1 : now_ns;
+}
+
+/* ---- removal of files that nothing refers to ---- */
+
+static void removal_work(struct job *job)
+{
+    struct removal_job *removal = (struct removal_job *)job;
+
+    removal->error = 0;
+    for (size_t i = 0; i < removal->count; i++) {
+        char name[DISK_NAME_MAX + 1];
+        int error;
+
+        format_name(removal->items[i].kind, removal->items[i].number, name);
+        error = removal->disk->table->remove(removal->disk, name);
+        if (error < 0 && error != -ENOENT && removal->error == 0) {
+            removal->error = error;
+            memcpy(removal->name, name, sizeof(name));
+        }
+    }
+}
+
+static void removal_done(struct job *job)
+{
+    struct removal_job *removal = (struct removal_job *)job;
+    struct store *store = removal->store;
+
+    for (size_t i = 0; i < removal->count; i++) {
+        files_drop(&store->files, removal->items[i].number);
+    }
+    store->compaction->dead -= removal->count;
+    store->compaction->is_removing = false;
+    free(removal->items);
+    removal->items = NULL;
+    if (removal->error != 0) {
+        char why[STORE_ERROR_TEXT_MAX];
+
+        store_error_text(removal->error, why, sizeof(why));
+        store_log(&store->ports, STORE_LOG_WARNING,
+                  "cannot remove %s, which is not needed any more: %s; the next "
+                  "start tries again",
+                  removal->name, why);
+    }
+}
+
+/* The dead files that nobody reads: the writer takes one for the log, the
+ * others are removed. */
+static void sweep(struct store *store)
+{
+    struct compaction *compaction = store->compaction;
+    struct removal_job *removal = &compaction->removal;
+    size_t i = store->files.count;
+
+    if (compaction->dead == 0 || compaction->is_removing) {
+        return;
+    }
+    removal->items = malloc(store->files.count * sizeof(*removal->items));
+    removal->count = 0;
+    while (removal->items != NULL && i-- > 0) { /* from behind, as the writer drops what it takes */
+        const struct store_file *file = &store->files.items[i];
+
+        if (!file->is_dead || file->readers > 0) {
+            continue;
+        }
+        if (file->kind == FILE_SEGMENT && writer_recycle(store, file->number)) {
+            compaction->dead--;
+        } else {
+            removal->items[removal->count++] = (struct removed){file->number, file->kind};
+        }
+    }
+    if (removal->count == 0) {
+        free(removal->items);
+        removal->items = NULL;
+        return;
+    }
+    removal->job = (struct job){removal_work, removal_done, JOB_COMPACT, NULL};
+    removal->store = store;
+    removal->disk = store->ports.disk;
+    compaction->is_removing = true;
+    store_submit(store, &removal->job);
+}
+
+/* ---- the end of a compaction ---- */
+
+static void install(struct store *store, const struct compaction_work *work)
+{
+    struct compaction *compaction = store->compaction;
+    struct store_file file = {.number = work->header.number,
+                              .kind = FILE_CHECKPOINT,
+                              .bytes = work->bytes,
+                              .end = work->bytes};
+    struct forwards before = compaction->forwards;
+
+    for (size_t i = 0; i < work->files.count; i++) {
+        if (work->plan[i].goes) {
+            files_find(&store->files, work->plan[i].number)->is_dead = true;
+            compaction->dead++;
+            compaction->told_freed += work->plan[i].bytes;
+        }
+    }
+    if (!files_add(&store->files, &file)) {
+        store_fail(store, "out of memory for the table of the journal's files");
+        return;
+    }
+    store->checkpoint = work->header.number;
+    store->first_segment = work->header.next_segment;
+    compaction->forwards = work->forwards;
+    compaction->work.forwards = before; /* freed with the rest */
+    compaction->records = work->records;
+    compaction->told_freed -=
+        work->bytes < compaction->told_freed ? work->bytes : compaction->told_freed;
+    compaction->told_moved += work->moved;
+    compaction->told_count++;
+    compaction->retry_ns = compaction->retry_wait_ns = 0;
+    store->figures.compactions++;
+}
+
+/* Nothing has changed, and it is tried again. */
+static void give_up(struct store *store, const struct compaction_work *work)
+{
+    struct compaction *compaction = store->compaction;
+    int64_t wait = compaction->retry_wait_ns * 2;
+
+    wait = wait < STORE_RETRY_NS ? STORE_RETRY_NS : wait;
+    compaction->retry_wait_ns = wait > COMPACT_RETRY_MAX_NS ? COMPACT_RETRY_MAX_NS : wait;
+    compaction->retry_ns = store->now_ns + compaction->retry_wait_ns;
+    store_log(&store->ports, STORE_LOG_WARNING,
+              "the journal was not compacted: %s; tried again in %" PRId64 " s", work->error,
+              (int64_t)(compaction->retry_wait_ns / STORE_RETRY_NS));
+}
+
+static void compaction_work_done(struct job *job)
+{
+    struct compaction_work *work = (struct compaction_work *)job;
+    struct store *store = work->store;
+    struct compaction *compaction = store->compaction;
+    struct plan_figures figures;
+
+    compaction->is_working = false;
+    compaction->told_took_ns += store->ports.now_ns(store->ports.user) - compaction->began_ns;
+    if (work->status == STORE_OK) {
+        install(store, work);
+        figures = figures_of(store, false);
+        compaction->excess_after = plan_excess(&figures);
+    } else if (work->no_room || work->status == STORE_NO_MEMORY) {
+        give_up(store, work);
+    } else {
+        store_fail(store, "%s", work->error);
+    }
+    compaction_clear(work);
+    sweep(store);
+}
+
+/* ---- the beginning ---- */
+
+static void compaction_work_work(struct job *job)
+{
+    compaction_carry_out((struct compaction_work *)job);
+}
+
+/* Up to the segments before next_segment. */
+static void begin(struct store *store, uint64_t next_segment)
+{
+    struct compaction *compaction = store->compaction;
+    struct compaction_work *work = &compaction->work;
+    struct plan_figures figures = figures_of(store, true);
+    struct plan_budget budget = plan_budget(&figures);
+
+    *work = (struct compaction_work){
+        .job = {compaction_work_work, compaction_work_done, JOB_COMPACT, NULL},
+        .store = store,
+        .disk = store->ports.disk,
+        .replica = store->ports.replica,
+        .checkpoint = store->checkpoint,
+        .last_segment = next_segment - 1,
+        .header = {.kind = FILE_CHECKPOINT,
+                   .number = store_take_number(store),
+                   .next_segment = next_segment},
+        .figures = figures,
+        .moved_max = budget.moved,
+        .before = &compaction->forwards,
+    };
+    memcpy(work->journal_id, store->id, FORMAT_ID_BYTES);
+    memcpy(work->header.id, store->id, FORMAT_ID_BYTES);
+    store->ports.entropy(store->ports.user, work->header.key, FORMAT_KEY_BYTES);
+    if (store->failed || !compaction_take_files(work, &store->files)) {
+        compaction_clear(work); /* out of memory: the next full segment tries again */
+        return;
+    }
+    compaction->ceiling = figures.used + budget.growth;
+    compaction->began_ns = store->ports.now_ns(store->ports.user);
+    compaction->is_working = true;
+    store_submit(store, &work->job);
+}
+
+/* Was there anything since that may have changed the answer? Says also whether
+ * much died at once, so that the segment that is written to now is worth being
+ * compacted as well. */
+static bool has_changed(struct store *store, bool *much_died)
+{
+    struct compaction *compaction = store->compaction;
+    uint64_t fell = compaction->looked_live > store->live_bytes
+                        ? compaction->looked_live - store->live_bytes
+                        : 0;
+    bool first = !compaction->has_looked && store->writer.index != compaction->looked_index;
+    bool moved_on = compaction->has_looked && active_segment(store) != compaction->looked_segment;
+    bool retry = compaction->retry_ns != 0;
+
+    *much_died = compaction->has_looked && fell > compaction->looked_live / 2 &&
+                 fell > store->config.segment_bytes;
+    if (!first && !moved_on && !retry && !*much_died) {
+        if (store->live_bytes > compaction->looked_live) {
+            compaction->looked_live = store->live_bytes;
+        }
+        return false;
+    }
+    compaction->has_looked = true;
+    compaction->retry_ns = 0;
+    compaction->looked_segment = active_segment(store);
+    compaction->looked_live = store->live_bytes;
+    return true;
+}
+
+static bool is_time(const struct store *store)
+{
+    struct plan_figures figures = figures_of(store, false);
+
+    return plan_is_time(&figures, store->compaction->excess_after);
+}
+
+static void consider(struct store *store)
+{
+    struct compaction *compaction = store->compaction;
+    bool much_died;
+
+    if (!has_changed(store, &much_died) || !is_time(store)) {
+        return;
+    }
+    if (much_died && !store->writer.seal.is_wanted) {
+        compaction->is_sealing = true;
+        writer_seal(store);
+    } else if (has_full_segments(store)) {
+        begin(store, active_segment(store));
+    }
+}
+
+/* Without somebody who knows what records say the log only grows. */
+static bool can_compact(const struct store *store)
+{
+    return store->ports.replica.table != NULL;
+}
+
+void compact_turn(struct store *store, int64_t now_ns)
+{
+    struct compaction *compaction = store->compaction;
+
+    report(store, now_ns);
+    if (store->failed || compaction->is_working || !can_compact(store)) {
+        return;
+    }
+    sweep(store);
+    if (compaction->is_sealing) {
+        if (store->writer.seal.is_done && !store_backup_holds_files(store)) {
+            compaction->is_sealing = false;
+            begin(store, store->writer.seal.next_segment);
+            writer_unseal(store);
+        }
+    } else if (compaction->dead == 0 && now_ns >= compaction->retry_ns &&
+               !store_backup_holds_files(store)) {
+        consider(store);
+    }
+}
+
+int64_t compact_deadline_ns(const struct store *store)
+{
+    const struct compaction *compaction = store->compaction;
+    bool may_retry = compaction->retry_ns > 0 && !compaction->is_working && compaction->dead == 0 &&
+                     !store_backup_holds_files(store);
+    int64_t deadline = may_retry ? compaction->retry_ns : INT64_MAX;
+    int64_t line = compaction->told_ns + COMPACT_REPORT_NS;
+
+    return compaction->told_count > 0 && line < deadline ? line : deadline;
+}
+
+bool compact_may_grow(const struct store *store, uint64_t bytes)
+{
+    const struct compaction *compaction = store->compaction;
+    struct plan_figures all = figures_of(store, true);
+
+    if (!can_compact(store)) {
+        return true;
+    }
+    if (compaction->is_working) {
+        return all.used + bytes <= compaction->ceiling;
+    }
+    if (compaction->is_sealing || compaction->retry_ns != 0 || store_backup_holds_files(store)) {
+        return true;
+    }
+    if (compaction->dead > 0) {
+        return all.used + bytes <= 2 * all.live + 2 * all.segment;
+    }
+    return !has_full_segments(store) || !is_time(store);
+}
+
+bool compact_is_working(const struct store *store)
+{
+    return store->compaction->is_working;
+}
+
+uint64_t compact_place(const struct store *store, uint64_t place)
+{
+    return forwards_find(&store->compaction->forwards, place);
+}
+
+bool compact_new(struct store *store)
+{
+    const struct store_file *file = files_find(&store->files, store->checkpoint);
+
+    store->compaction = calloc(1, sizeof(*store->compaction));
+    if (store->compaction == NULL) {
+        return false;
+    }
+    store->compaction->records = file == NULL ? 0 : file->bytes;
+    store->compaction->looked_index = store->writer.index;
+    store->compaction->looked_segment = active_segment(store);
+    return true;
+}
+
+void compact_free(struct store *store)
+{
+    if (store->compaction != NULL) {
+        compaction_clear(&store->compaction->work);
+        forwards_clear(&store->compaction->forwards);
+        free(store->compaction->removal.items);
+        free(store->compaction);
+        store->compaction = NULL;
+    }
+}
