@@ -16,7 +16,7 @@ LIB_hiredis  = $(call once,LIB_hiredis,pkg-config --libs hiredis 2>/dev/null)
 LIB_nats     = $(call once,LIB_nats,pkg-config --libs libnats 2>/dev/null)
 LIB_rabbitmq = $(call once,LIB_rabbitmq,pkg-config --libs librabbitmq 2>/dev/null)
 
-LOADS = $(addprefix $(BUILD)/bench/load-,muster manager \
+LOADS = $(addprefix $(BUILD)/bench/load-,muster manager alone \
     $(foreach d,$(LOAD_PLAIN),$(if $(wildcard bench/drivers/$(d).c),$(d))) \
     $(if $(LIB_hiredis),redis) $(if $(LIB_nats),$(if $(wildcard bench/drivers/nats.c),nats)) \
     $(if $(LIB_rabbitmq),$(if $(wildcard bench/drivers/rabbitmq.c),rabbitmq)))
@@ -36,6 +36,14 @@ $(BUILD)/bench/limit-server: $(BUILD)/bench/limit_server.o $(BUILD)/bench/crew.o
 
 -include $(wildcard $(BUILD)/bench/*.d $(BUILD)/bench/drivers/*.d)
 
+$(BUILD)/bench/load-alone: $(BUILD)/bench/alone.o $(BUILD)/bench/crew.o
+	$(call say,LD,$@)
+	$(Q)$(CC) $(MST_LDFLAGS) -o $@ $^ $(LIB_CODEC)
+
+$(BUILD)/bench/scale: $(BUILD)/bench/scale.o $(BUILD)/bench/crew.o $(STATIC)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(MST_LDFLAGS) -o $@ $^ $(LIB_CODEC)
+
 $(BUILD)/bench/load-manager: bench/manager.py
 	$(Q)install -D -m 755 $< $@
 
@@ -45,7 +53,7 @@ $(BUILD)/bench/load-manager: bench/manager.py
 bench-programs: all
 	+@$(AGAIN) BENCH_LOADS='$(LOADS)' bench-loads
 
-bench-loads: $(BENCH_LOADS) $(BUILD)/bench/limit-server
+bench-loads: $(BENCH_LOADS) $(addprefix $(BUILD)/bench/,limit-server scale)
 	@:
 
 # BENCH="2 4" chooses scenarios, ROUNDS=5, SIZE=short for a quick look, PUBLISH=1 writes

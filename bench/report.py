@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 
+import growth
 import machine
 
 DOCUMENT = "docs/BENCHMARKS.md"
@@ -33,13 +34,16 @@ def plain(titles, rows):
 
 def cells(scenario, rows):
     titles = ["peer", f"{scenario.figure} ({scenario.unit})", "spread", "x muster"]
-    titles += [title for _, title in scenario.others] + ["acked", "how"]
+    titles += [title for _, title in scenario.others]
+    if scenario.told:
+        titles += ["acked", "how"]
     out = []
     for row in rows:
         ratio = "" if row["ratio"] is None else f"{row['ratio']:.2f}"
         out.append([row["peer"], number(row[scenario.figure]), f"{row['spread'] * 100:.0f} %",
-                    ratio] + [number(row.get(name, 0)) for name, _ in scenario.others] +
-                   ["yes" if row["acknowledged"] else "no", row["how"]])
+                    ratio] + [number(row.get(name, 0)) for name, _ in scenario.others])
+        if scenario.told:
+            out[-1] += ["yes" if row["acknowledged"] else "no", row["how"]]
     return titles, out
 
 
@@ -54,7 +58,7 @@ set output '{path}'
 set title "{scenario.key}. {scenario.title}: {scenario.unit}, {better}" noenhanced
 set style fill solid 0.8 noborder
 set boxwidth 0.7
-set logscale y
+{"set logscale y" if scenario.log else "set yrange [0:*]"}
 set grid ytics lc '#cccccc'
 set format y '%.0s%c'
 set xtics rotate by -35 noenhanced
@@ -90,7 +94,7 @@ def publish(folder, text, plots):
         shutil.copy(os.path.join(folder, name), os.path.join(PLOTS, name))
 
 
-def write(runner, chosen, folder, to_publish):
+def write(runner, chosen, grown, folder, to_publish):
     lines, plots, summary = machine.describe(runner.rounds), [], []
     can_plot = shutil.which("gnuplot") is not None
     for scenario in chosen:
@@ -103,6 +107,11 @@ def write(runner, chosen, folder, to_publish):
             name = f"scenario-{scenario.key}.svg"
             plot(scenario, rows, os.path.join(folder, name))
             plots.append(name)
+    if grown:
+        more, names = growth.report(grown, folder, can_plot)
+        lines += more
+        plots += names
+        summary += grown
     with open(os.path.join(folder, "results.jsonl"), "w") as out:
         out.writelines(json.dumps(row) + "\n" for row in runner.results)
     with open(os.path.join(folder, "summary.jsonl"), "w") as out:

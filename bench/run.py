@@ -14,11 +14,14 @@ import statistics
 import subprocess
 import sys
 
+import growth
+import lines
 import report
 import scenarios
 import servers
 
 RUN_LIMIT_S = 300
+LINES = 1000000
 
 
 class Runner:
@@ -51,15 +54,19 @@ class Runner:
         self.describe(peer)
         pin = 0 if scenario.pin else None
         with peer.server(self.build, durable=peer.durable, pin=pin) as server:
+            if scenario.load == "lines":
+                return lines.measure(self.build, server, LINES // (10 if self.short else 1))
             words = [self.program(peer), "--driver", peer.driver_name()] + server.load_words()
             words += scenario.words + peer.words
+            if peer.durable:
+                words.append("--durable")
             if messages:
                 words += ["--messages", str(messages)]
             if scenario.pin:
                 words += ["--pin", "0"]
             done = subprocess.run(words + [scenario.load], stdout=subprocess.PIPE,
                                   stderr=subprocess.PIPE, text=True, timeout=RUN_LIMIT_S,
-                                  check=False)
+                                  cwd=server.folder, check=False)
             if done.returncode != 0:
                 raise servers.Cannot(done.stderr.strip().splitlines()[-1] if done.stderr.strip()
                                      else f"the load ended with {done.returncode}")
@@ -126,6 +133,22 @@ class Runner:
         return rows
 
 
+GROW = "scale"  # the scaling tables, on the command line
+
+
+def choose(keys):
+    """"8" stands for 8.get and 8.event."""
+    if not keys:
+        return scenarios.SCENARIOS, True
+    chosen = []
+    for key in keys:
+        found = [s for s in scenarios.SCENARIOS if key in (s.key, s.key.split(".")[0])]
+        if not found and key != GROW:
+            raise KeyError(key)
+        chosen += found
+    return chosen, GROW in keys
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("build")
@@ -134,15 +157,16 @@ def main():
     parser.add_argument("--size", choices=["full", "short"], default="full")
     parser.add_argument("--publish", action="store_true")
     asked = parser.parse_intermixed_args()
-    known = {s.key: s for s in scenarios.SCENARIOS}
-    for key in asked.scenarios:
-        if key not in known:
-            parser.error(f"there is no scenario \"{key}\"; there are {' '.join(known)}")
-    chosen = [known[k] for k in asked.scenarios] or scenarios.SCENARIOS
+    try:
+        chosen, grow = choose(asked.scenarios)
+    except KeyError as unknown:
+        parser.error(f"there is no scenario {unknown}; there are "
+                     f"{' '.join(s.key for s in scenarios.SCENARIOS)} {GROW}")
     runner = Runner(asked.build, asked.rounds, asked.size == "short")
     for scenario in chosen:
         runner.run(scenario)
-    report.write(runner, chosen, os.path.join(asked.build, "bench"), asked.publish)
+    grown = growth.run(runner) if grow else None
+    report.write(runner, chosen, grown, os.path.join(asked.build, "bench"), asked.publish)
 
 
 if __name__ == "__main__":

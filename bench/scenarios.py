@@ -4,7 +4,7 @@ A scenario has one figure by which the peers are compared, and a side of it that
 are those of the load program. Where `seconds` is given the number of messages is chosen for each
 peer, so that a round takes about so long.
 """
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import servers
 
@@ -38,6 +38,24 @@ RELAY = Peer("limit: relay", servers.Limit)
 ECHO = Peer("limit: echo", servers.Limit)
 BROADCAST = Peer("limit: broadcast", servers.Limit)
 
+LIFO = Peer("muster lifo", servers.Muster, "muster", "as muster", words=["--kind", "lifo"])
+PRIORITY = Peer("muster priority", servers.Muster, "muster", "as muster, random priorities",
+                words=["--kind", "priority", "--random"])
+PRIORITY_EMPTY = Peer("muster, empty queue", servers.Muster, "muster", "as muster",
+                      words=["--kind", "priority", "--random", "--fill", "0"])
+OVERWRITE = Peer("limit: fdatasync overwrite", servers.Alone)
+APPEND = Peer("limit: fdatasync append", servers.Alone)
+CIPHERS = [Peer(f"limit: cipher {size}", servers.Alone) for size in ("100 B", "64 KiB")]
+
+
+def durable(peer):
+    return replace(peer, durable=True, note=SYNCED[peer.label])
+
+
+SYNCED = {"muster": "--data-dir; durable queue", "redis list": "appendfsync always; RPUSH",
+          "beanstalkd": "-b, -f0", "rabbitmq": "durable queue, persistent, confirmed"}
+DURABLE = [durable(peer) for peer in (MUSTER, LIST, BEANSTALKD, RABBITMQ)]
+
 QUEUES = [MUSTER, MUSTER_AUTO, ENCRYPTED, LIST, STREAM, BEANSTALKD, NATS, JETSTREAM, GEARMAND,
           RABBITMQ, MANAGER]
 
@@ -60,6 +78,7 @@ class Scenario:
     pin: bool = False   # server and client on one processor
     one: bool = False   # each request waits for its answer
     base: str = "muster"  # ratios are to this peer
+    log: bool = True      # the plot's axis
 
 
 RATE = [("cpu_us", "CPU us/msg"), ("p50_us", "p50 us"), ("p99_us", "p99 us")]
@@ -83,4 +102,72 @@ SCENARIOS = [
     Scenario("4", "Large messages", "64 KiB, one producer, one consumer, window 16.",
              "flow", ["--size", "65536", "--window", "16", "--batch", "4", "--ahead", "16"],
              "bytes_rate", "B/s", True, QUEUES + [RELAY], RATE, seconds=2, first=500),
+    Scenario("5.1", "Durable puts, 1 producer",
+             "Each put is on stable storage before it is answered; one at a time; 100 bytes.",
+             "puts", [], "rate", "put/s", True, DURABLE + [OVERWRITE, APPEND],
+             [("cpu_us", "CPU us/msg")], seconds=2, first=200, one=True),
+    Scenario("5.8", "Durable puts, 8 producers", "The same, 8 producers.", "puts",
+             ["--producers", "8"], "rate", "put/s", True, DURABLE + [OVERWRITE],
+             [("cpu_us", "CPU us/msg")], seconds=2, first=800, one=True),
+    Scenario("5.64", "Durable puts, 64 producers", "The same, 64 producers.", "puts",
+             ["--producers", "64"], "rate", "put/s", True, DURABLE + [OVERWRITE],
+             [("cpu_us", "CPU us/msg")], seconds=2, first=6400, one=True),
+    Scenario("6", "Memory per waiting message",
+             "A million messages of 100 bytes wait; what the server has grown by, their bodies "
+             "included.",
+             "pile", ["--fill", "1000000"], "bytes_each", "B/msg", False,
+             [MUSTER, PRIORITY, LIST, STREAM, SORTED, BEANSTALKD, JETSTREAM, GEARMAND, RABBITMQ],
+             [("rate", "put msg/s")], log=False),
+    Scenario("7", "Memory per idle connection", "5,000 connections that do nothing.", "idle",
+             ["--consumers", "5000"], "bytes_each", "B/connection", False,
+             [MUSTER, ENCRYPTED, LIST, BEANSTALKD, NATS, GEARMAND], [("connects", "connects/s")]),
+    Scenario("8.get", "One put, 200 getters wait",
+             "Each getter is a process; from the put to the one that has the message. p50.",
+             "wake", ["--consumers", "200", "--messages", "300"], "p50_us", "us", False,
+             [MUSTER, MUSTER_AUTO, LIST, STREAM, BEANSTALKD, GEARMAND], [("p99_us", "p99 us")],
+             one=True, log=False),
+    Scenario("8.event", "One set, 200 waiters",
+             "Each waiter is a process; from the set until the last has seen it. p50. Peers "
+             "publish to subscribers: who is away meanwhile misses it.",
+             "broadcast", ["--consumers", "200", "--messages", "50"], "p50_us", "us", False,
+             [MUSTER, LIST, NATS, BROADCAST], [("p99_us", "p99 us")], log=False),
+    Scenario("9", "Priorities, a million messages wait",
+             "Put, get and acknowledge in turn, each request answered; random priorities.",
+             "turn", ["--fill", "1000000", "--random", "--kind", "priority"], "both_us", "us",
+             False, [PRIORITY_EMPTY, MUSTER, ENCRYPTED, SORTED, BEANSTALKD],
+             [("put_p50_us", "put p50 us"), ("take_p50_us", "take+ack p50 us"),
+              ("cpu_us", "CPU us/msg")], seconds=1, first=500, one=True, log=False,
+             base="muster, empty queue"),
+    Scenario("kinds", "Fifo, lifo, priority", "As scenario 2, by kind of queue.", "flow",
+             ["--window", "1000", "--batch", "250", "--ahead", "1000"], "rate", "msg/s", True,
+             [MUSTER, LIFO, PRIORITY], RATE, seconds=2, first=20000, log=False),
+    Scenario("start", "Start of an empty server",
+             "From the start of the process until it takes a connection.", "turn",
+             ["--messages", "1"], "start_ms", "ms", False,
+             [MUSTER, ENCRYPTED, LIST, BEANSTALKD, NATS, GEARMAND, RABBITMQ]),
+    Scenario("lines", "Lines of stdin", "A million lines of 100 bytes, from a file.", "lines",
+             [], "rate", "line/s", True, [replace(MUSTER, note="muster put -q QUEUE < FILE"),
+                                          replace(LIST, note="RPUSH each, redis-cli --pipe")],
+             [("cpu_us", "CPU us/msg")], log=False),
+    Scenario("cipher", "The bare cipher", "Sealed and opened, on one processor.", "alone", [],
+             "bytes_rate", "B/s", True, CIPHERS, [("each_us", "us each")], base=""),
+]
+
+
+@dataclass
+class Growth:
+    """What a message costs beside ever more of something; muster alone."""
+    what: str
+    title: str
+    most: int
+    steps: tuple = (1000, 100, 10, 1)  # parts of the most
+
+
+GROWTH = [
+    Growth("queued", "messages queued", 10_000_000),
+    Growth("connections", "connections", 10_000),
+    Growth("queues", "queues, all in use in turn", 10_000),
+    Growth("waiters", "waiting gets of other queues", 100_000),
+    Growth("deadlines", "deadlines, half messages, half gets", 100_000),
+    Growth("leases", "leases of another queue", 100_000),
 ]

@@ -5,6 +5,7 @@ is in a temporary folder that is removed with it. Whether a peer can run at all 
 the answer is a reason for people.
 """
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -14,6 +15,10 @@ import time
 
 HOST = "127.0.0.1"
 READY_S = 60
+
+
+# Servers of many connections inherit what the system allows at most.
+resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
 
 
 class Cannot(Exception):
@@ -49,7 +54,8 @@ class Server:
         self.extra = list(extra)
         self.port = None
         self.process = None
-        self.folder = tempfile.mkdtemp(prefix="muster-bench-")
+        # Below the build, so that it is on a disk where /tmp is not.
+        self.folder = tempfile.mkdtemp(prefix="server-", dir=os.path.join(build, "bench"))
         self.start_s = None
 
     # What each peer says for itself.
@@ -130,7 +136,7 @@ class Muster(Server):
         self.reading, self.writing = os.pipe()
         words = [os.path.join(self.build, "musterd"), "--listen", f"{HOST}:0", "--ready-fd",
                  str(self.writing), "--max-memory", "0", "--max-connections", "60000",
-                 "--max-unauthenticated", "60000", "--max-per-address", "60000"]
+                 "--silence", "1h", "--max-unauthenticated", "60000", "--max-per-address", "60000"]
         if self.durable:
             if "--data-dir" not in run_for_text([words[0], "--help"]):
                 raise Cannot("this musterd has no --data-dir yet")
@@ -244,7 +250,7 @@ class Rabbitmq(Server):
             self.process.wait(timeout=30)
         except subprocess.TimeoutExpired:
             pass
-        subprocess.run([find("epmd"), "-port", str(self.names_port), "-kill"],
+        subprocess.run([shutil.which("epmd") or "epmd", "-port", str(self.names_port), "-kill"],
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
 
 
@@ -254,6 +260,17 @@ class Manager(Server):
     def command(self):
         return [find("python3"), os.path.join(os.path.dirname(__file__), "manager.py"), "serve",
                 str(self.port)]
+
+
+class Alone(Server):
+    """No server at all: the load is the limit."""
+    program = "alone"
+
+    def start(self):
+        self.port, self.start_s = 0, 0
+
+    def server_pid(self):
+        return 0
 
 
 class Limit(Server):

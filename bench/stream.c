@@ -123,12 +123,17 @@ bool stream_ready(struct stream *stream, int timeout_ms)
     return poll(&ready, 1, timeout_ms) > 0;
 }
 
-const char *stream_read(struct stream *stream, size_t len)
+const char *stream_peek(struct stream *stream, size_t len)
 {
     while (!stream_has(stream, len)) {
         fill(stream);
     }
-    const char *at = stream->in + stream->in_from;
+    return stream->in + stream->in_from;
+}
+
+const char *stream_read(struct stream *stream, size_t len)
+{
+    const char *at = stream_peek(stream, len);
     stream->in_from += len;
     return at;
 }

@@ -30,6 +30,7 @@ void stream_flush(struct stream *stream);
 bool stream_ready(struct stream *stream, int timeout_ms);
 /* The next len bytes, in place; they stay until the next call that reads. */
 const char *stream_read(struct stream *stream, size_t len);
+const char *stream_peek(struct stream *stream, size_t len); /* the same, and leaves them there */
 /* Are len bytes in the buffer already? */
 bool stream_has(const struct stream *stream, size_t len);
 /* The next line without its CR LF, ended by NUL, in place. */

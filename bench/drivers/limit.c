@@ -58,6 +58,13 @@ static void settle(struct wire *wire, size_t most)
     (void)most;
 }
 
+/* What comes back is the answer; take then finds it there. */
+static void settle_echo(struct wire *wire, size_t most)
+{
+    (void)most;
+    stream_peek(&wire->stream, wire->size);
+}
+
 static size_t take(struct wire *wire, struct message *out, size_t max, int timeout_ms)
 {
     if (!stream_ready(&wire->stream, timeout_ms)) {
@@ -103,7 +110,7 @@ static const struct driver echo = {
     .open = open_echo,
     .close = close_wire,
     .put = put,
-    .settle = settle,
+    .settle = settle_echo,
     .take = take,
 };
 static const struct driver broadcast = {

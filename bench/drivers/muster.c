@@ -71,7 +71,7 @@ static struct wire *open_wire(const struct target *target, enum role role,
     wire->get = (muster_get_options)MUSTER_GET_OPTIONS;
     wire->get.mode = mode;
     must(muster_queue_open(wire->client, target->queue, &wire->queue), "open");
-    must(muster_event_open(wire->client, target->queue, &wire->event), "open");
+    must(muster_event_open(wire->client, "bench.event", &wire->event), "open");
     wire->taken = need(calloc(target->window, sizeof(muster_message *)));
     if (role == ROLE_CONSUMER && target->window > 1) {
         muster_consume_options options = MUSTER_CONSUME_OPTIONS;

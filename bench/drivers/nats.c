@@ -27,7 +27,9 @@ struct wire {
 static void must(natsStatus status, const char *what)
 {
     if (status != NATS_OK) {
-        die("nats: %s: %s", what, natsStatus_GetText(status));
+        natsStatus last = NATS_OK;
+        const char *more = nats_GetLastError(&last);
+        die("nats: %s: %s %s", what, natsStatus_GetText(status), more != NULL ? more : "");
     }
 }
 
@@ -130,12 +132,9 @@ static size_t take_core(struct wire *wire, struct message *out, size_t max, int 
 /* An event: a subject all are subscribed to. */
 static void watch(struct wire *wire)
 {
-    if (wire->subscription == NULL || natsSubscription_IsValid(wire->subscription)) {
-        natsSubscription_Destroy(wire->subscription);
-        must(natsConnection_SubscribeSync(&wire->subscription, wire->connection, "event"),
-             "subscribe");
-        flush(wire);
-    }
+    natsSubscription_Destroy(wire->subscription);
+    must(natsConnection_SubscribeSync(&wire->subscription, wire->connection, "event"), "subscribe");
+    flush(wire);
 }
 
 static void seen(struct wire *wire)
@@ -153,6 +152,15 @@ static void shout(struct wire *wire)
 
 /* ---- JetStream ---- */
 
+/* One fact for who makes the consumer and for who uses it: the library compares. */
+static void describe_consumer(jsConsumerConfig *consumer, const struct target *target)
+{
+    consumer->Durable = "workers";
+    consumer->AckPolicy = target->window > 1 ? js_AckAll : js_AckExplicit;
+    consumer->MaxAckPending = 100000;
+    consumer->MemoryStorage = !target->durable;
+}
+
 static struct wire *open_jet(const struct target *target, enum role role)
 {
     struct wire *wire = open_plain(target);
@@ -167,6 +175,7 @@ static struct wire *open_jet(const struct target *target, enum role role)
         must(jsSubOptions_Init(&how), "options");
         how.Stream = "S";
         how.Consumer = "workers";
+        describe_consumer(&how.Config, target);
         must(js_PullSubscribe(&wire->subscription, wire->jet, target->queue, "workers", NULL, &how,
                               &error),
              "subscribe");
@@ -187,10 +196,7 @@ static void prepare_jet(const struct target *target)
     stream.Storage = target->durable ? js_FileStorage : js_MemoryStorage;
     must(js_AddStream(NULL, wire->jet, &stream, NULL, &error), "add stream");
     must(jsConsumerConfig_Init(&consumer), "options");
-    consumer.Durable = "workers";
-    consumer.AckPolicy = target->window > 1 ? js_AckAll : js_AckExplicit;
-    consumer.MaxAckPending = 100000;
-    consumer.MemoryStorage = !target->durable;
+    describe_consumer(&consumer, target);
     must(js_AddConsumer(NULL, wire->jet, "S", &consumer, NULL, &error), "add consumer");
     close_wire(wire);
 }

@@ -35,17 +35,6 @@ static void must(const struct wire *wire, bool ok, const char *what)
     }
 }
 
-static struct wire *open_wire(const struct target *target, enum role role)
-{
-    (void)role;
-    struct wire *wire = need(calloc(1, sizeof(*wire)));
-    wire->target = target;
-    wire->context = need(redisConnect(target->host, target->port));
-    must(wire, wire->context->err == 0, "connect");
-    snprintf(wire->consumer, sizeof(wire->consumer), "c%d", getpid());
-    return wire;
-}
-
 static redisReply *reply(struct wire *wire)
 {
     void *got = NULL;
@@ -55,6 +44,24 @@ static redisReply *reply(struct wire *wire)
         die("redis: %s", answer->str);
     }
     return answer;
+}
+
+static void command(struct wire *wire, const char *text, const char *word)
+{
+    must(wire, redisAppendCommand(wire->context, text, word) == REDIS_OK, "append");
+    freeReplyObject(reply(wire));
+}
+
+static struct wire *open_wire(const struct target *target, enum role role)
+{
+    (void)role;
+    struct wire *wire = need(calloc(1, sizeof(*wire)));
+    wire->target = target;
+    wire->context = need(redisConnect(target->host, target->port));
+    must(wire, wire->context->err == 0, "connect");
+    snprintf(wire->consumer, sizeof(wire->consumer), "c%d", getpid());
+    command(wire, "CLIENT SETNAME %s", wire->consumer); /* as clients that one can tell apart do */
+    return wire;
 }
 
 static void drop_taken(struct wire *wire)
@@ -255,32 +262,26 @@ static void finish_stream(struct wire *wire)
     read_acks(wire);
 }
 
-static void command(const struct target *target, const char *text)
-{
-    struct wire *wire = open_wire(target, ROLE_SETUP);
-    must(wire, redisAppendCommand(wire->context, text, target->queue) == REDIS_OK, "append");
-    freeReplyObject(reply(wire));
-    close_wire(wire);
-}
-
 static void prepare(const struct target *target)
 {
-    command(target, "DEL %s");
+    struct wire *wire = open_wire(target, ROLE_SETUP);
+    command(wire, "DEL %s", target->queue);
+    close_wire(wire);
 }
 
 static void prepare_stream(const struct target *target)
 {
-    command(target, "DEL %s");
-    command(target, "XGROUP CREATE %s g $ MKSTREAM");
+    struct wire *wire = open_wire(target, ROLE_SETUP);
+    command(wire, "DEL %s", target->queue);
+    command(wire, "XGROUP CREATE %s g $ MKSTREAM", target->queue);
+    close_wire(wire);
 }
 
 /* ---- events: a channel to which clients are subscribed ---- */
 
 static void watch(struct wire *wire)
 {
-    must(wire, redisAppendCommand(wire->context, "SUBSCRIBE %s", wire->target->queue) == REDIS_OK,
-         "append");
-    freeReplyObject(reply(wire));
+    command(wire, "SUBSCRIBE %s", wire->target->queue);
 }
 
 static void seen(struct wire *wire)
@@ -290,9 +291,7 @@ static void seen(struct wire *wire)
 
 static void shout(struct wire *wire)
 {
-    must(wire, redisAppendCommand(wire->context, "PUBLISH %s 1", wire->target->queue) == REDIS_OK,
-         "append");
-    freeReplyObject(reply(wire));
+    command(wire, "PUBLISH %s 1", wire->target->queue);
 }
 
 static const struct driver list = {
