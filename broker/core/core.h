@@ -173,6 +173,8 @@ struct core_figures {
 struct core_figures core_figures(const struct core *core);
 /* "NAME@HOST:PID" of a session, borrowed until the next step; none: there is no such session. */
 struct mst_span core_label(const struct core *core, uint64_t session);
+/* The name of the object that the session calls by this handle; none: it is not open. */
+struct mst_span core_handle_name(const struct core *core, uint64_t session, uint64_t handle);
 
 /* All queues, looked at a few at a time between other calls: core_walk_begin, then core_walk until
  * it returns false. Each looks at up to max objects more; queues that are counted apart come out

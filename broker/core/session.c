@@ -25,6 +25,15 @@ struct mst_span core_label(const struct core *core, uint64_t session)
     return found == NULL ? MST_SPAN_NONE : mst_blob_span(found->label);
 }
 
+struct mst_span core_handle_name(const struct core *core, uint64_t session, uint64_t number)
+{
+    struct session *found = session_find(core, session);
+    const struct handle *handle = found == NULL ? NULL : idmap_get(&found->handles, number);
+
+    return handle == NULL || handle->slot == NULL ? MST_SPAN_NONE
+                                                  : mst_blob_span(handle->slot->name);
+}
+
 void session_welcome(struct step *step, struct session *session, enum mst_op op,
                      struct mst_span secret)
 {

@@ -108,7 +108,7 @@ struct engine {
     unsigned catch_up; /* turns that may still go to reading after a pause; 0: time is judged */
     bool draining;
     int64_t drain_until_ns;
-    struct limiter full, crowded, faults, strangers, denied, refused;
+    struct limiter full, crowded, faults, strangers, denied, refused, deeds;
     struct metrics metrics;
 
     struct access *access;  /* NULL: local is welcome, and may do everything */
@@ -133,9 +133,10 @@ struct topic {
 void engine_tell(struct engine *engine, enum engine_log_level level, const struct topic *topic,
                  const char *format, ...) __attribute__((format(printf, 4, 5)));
 #define engine_log(engine, level, ...) engine_tell(engine, level, &(struct topic){0}, __VA_ARGS__)
-/* Outcomes that whoever runs the broker wants to know of; nothing of all others. */
-void member_tell_refusal(struct engine *engine, const struct member *member,
-                         const struct mst_reply *reply);
+/* Outcomes that whoever runs the broker wants to know of; nothing of all others. request may be
+ * NULL, or another one than that which is answered. */
+void member_tell_outcome(struct engine *engine, const struct member *member,
+                         const struct mst_request *request, const struct mst_reply *reply);
 
 /* ---- member.c: the table, and each member's way through the lists ---- */
 

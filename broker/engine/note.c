@@ -54,7 +54,7 @@ void engine_tell(struct engine *engine, enum engine_log_level level, const struc
 }
 
 /* What was refused because of who asked, or because there is no room. */
-void member_tell_refusal(struct engine *engine, const struct member *member,
+static void tell_refusal(struct engine *engine, const struct member *member,
                          const struct mst_reply *reply)
 {
     bool denied = reply->status == MST_DENIED;
@@ -67,5 +67,39 @@ void member_tell_refusal(struct engine *engine, const struct member *member,
                     mst_op_name(reply->op), mst_status_name((int)reply->status),
                     (int)reply->cause.len,
                     reply->cause.len == 0 ? "" : (const char *)reply->cause.data);
+    }
+}
+
+/* What somebody did to an object, or to a session, that others use as well. */
+static void tell_deed(struct engine *engine, const struct member *member,
+                      const struct mst_request *request)
+{
+    struct topic topic = {.member = member, .limiter = &engine->deeds};
+    struct mst_span name = core_handle_name(engine->core, member->session, request->handle);
+
+    if (request->op == MST_OP_KILL) {
+        engine_tell(engine, ENGINE_INFO, &topic, "KILL of session %llu",
+                    (unsigned long long)request->session);
+    } else {
+        engine_tell(engine, ENGINE_INFO, &topic, "%s of %.*s", mst_op_name(request->op),
+                    (int)name.len, name.len == 0 ? "" : (const char *)name.data);
+    }
+}
+
+static bool is_deed(enum mst_op op)
+{
+    enum mst_verb verb = mst_op_verb(op);
+
+    return verb == MST_VERB_ADMIN || verb == MST_VERB_DELETE;
+}
+
+void member_tell_outcome(struct engine *engine, const struct member *member,
+                         const struct mst_request *request, const struct mst_reply *reply)
+{
+    if (reply->status != MST_OK) {
+        tell_refusal(engine, member, reply);
+    } else if (request != NULL && is_deed(request->op) && request->op == reply->op &&
+               request->id == reply->id) {
+        tell_deed(engine, member, request);
     }
 }

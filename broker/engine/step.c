@@ -38,7 +38,7 @@ static void carry_out_one(struct engine *engine, const struct effect *effect,
     if (reply->status == MST_DENIED) {
         engine->metrics.denials++;
     }
-    member_tell_refusal(engine, member, reply);
+    member_tell_outcome(engine, member, request, reply);
     if ((reply->op == MST_OP_HELLO || reply->op == MST_OP_RESUME) && reply->id == 0 &&
         reply->status == MST_OK && member->connection.phase == CONNECTION_RUNNING) {
         member_welcomed(engine, member, reply->session);

@@ -47,6 +47,8 @@ start_broker --listen 127.0.0.1:0 --max-objects 1 --log-level debug
 expect "no room for a second one" 75 "$MUSTER" declare two --kind fifo
 said "a limit that was reached is told, with who met it" \
     "Z warning musterd: DECLARE refused with LIMIT: .* peer=pid:[0-9]+ client=muster[^ ]*@[^ ]*:[0-9]+$"
+"$MUSTER" purge one > /dev/null
+said "who did what to everybody is told" " info musterd: PURGE of one peer=pid:[0-9]+ client=muster[^ ]*@"
 said "a connection is told at level debug" "debug musterd: connection ends: .* client=muster"
 garbage 50 "$(port_of)"
 said "what strangers cause is told" "warning musterd: connection closed: .* peer=127.0.0.1:[0-9]+$"
