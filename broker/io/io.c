@@ -7,6 +7,7 @@
 #include "broker/io/http.h"
 #include "broker/io/internal.h"
 #include "broker/io/reload.h"
+#include "broker/io/storage.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -126,6 +127,13 @@ static int serve(struct io *io)
             return CONFIG_EXIT_FAILED;
         }
         engine_turn(io->engine);
+        if (engine_failure(io->engine) != NULL) {
+            log_line(&io->log, ENGINE_ERROR,
+                     "%s; the broker ends, so that nothing is acknowledged "
+                     "that may be lost",
+                     engine_failure(io->engine));
+            return CONFIG_EXIT_DISK;
+        }
     }
     log_line(&io->log, ENGINE_INFO, "ended");
     return 0;
@@ -230,6 +238,7 @@ static int run(struct io *io)
 
     io->buffer = malloc(READ_BYTES);
     io->base = event_base_new();
+    io->config->engine.has_storage = io->config->data_dir != NULL;
     io->engine = engine_new(&io->config->engine, &ports, NULL);
     if (io->buffer == NULL || io->base == NULL || io->engine == NULL) {
         log_line(&io->log, ENGINE_ERROR, "cannot start: out of memory or of descriptors");
@@ -242,7 +251,10 @@ static int run(struct io *io)
     if (io->config->check) {
         return tell_check(listeners_check(io->config, io->has_key, &io->log));
     }
-    code = listeners_open(&io->listeners, io->config, io->has_key, &io->log);
+    code = storage_open(io);
+    if (code == 0) {
+        code = listeners_open(&io->listeners, io->config, io->has_key, &io->log);
+    }
     if (code == 0) {
         code = http_open(&io->http, io->base, io->engine, io->config, &io->log);
     }
@@ -251,7 +263,8 @@ static int run(struct io *io)
     }
     evtimer_assign(&io->timer, io->base, on_timer, io);
     io->timer_ns = MST_FOREVER;
-    if (!watch_signals(io) || !watch_watchdog(io) || !io_start_accepting(io)) {
+    if (!watch_signals(io) || !watch_watchdog(io) || !storage_watch(io) ||
+        !io_start_accepting(io)) {
         log_line(&io->log, ENGINE_ERROR, "cannot start: no memory for events");
         return CONFIG_EXIT_FAILED;
     }
@@ -279,10 +292,15 @@ int io_run(struct config *config)
         log_line(&io.log, ENGINE_ERROR, "cannot start: the system gives no random bytes");
         return CONFIG_EXIT_FAILED;
     }
+    if (storage_is_command(config)) {
+        io.log.plain = true;
+        return storage_command(config, &io.log);
+    }
     raise_file_limit();
     code = run(&io);
     http_close(&io.http);
     engine_free(&io.engine);
+    storage_close(&io);
     listeners_close(&io.listeners);
     if (io.base != NULL) {
         event_base_free(io.base);
