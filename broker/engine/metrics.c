@@ -70,6 +70,7 @@ struct broker_figures {
     struct core_figures core;
     struct engine_config limits;
     struct metrics counted;
+    struct journal_figures journal;
     uint64_t ready, full, queues, summed, connections, unauthenticated;
 };
 
@@ -183,6 +184,20 @@ static const struct metric broker_metrics[] = {
      "Time that turns of the loop took: nobody is served meanwhile.", TIMES(histogram_loop_ns)},
     {"muster_journal_full", GAUGE, PLAIN, OF_BROKER(full),
      "1 if little room is left for the journal: puts into durable queues are refused.", ALONE},
+    {"muster_journal_files", GAUGE, PLAIN, OF_BROKER(journal.files),
+     "Files of the journal; 0 without --data-dir.", ALONE},
+    {"muster_journal_bytes", GAUGE, PLAIN, OF_BROKER(journal.file_bytes),
+     "Bytes of the files of the journal.", ALONE},
+    {"muster_journal_live_bytes", GAUGE, PLAIN, OF_BROKER(journal.live_bytes),
+     "Bytes that what is kept would take in the journal, about.", ALONE},
+    {"muster_journal_room_bytes", GAUGE, PLAIN, OF_BROKER(journal.room_bytes),
+     "Bytes that the disk has left, as the journal saw it last.", ALONE},
+    {"muster_journal_batches_total", COUNTER, PLAIN, OF_BROKER(journal.batches),
+     "Batches that were written: each is one write and one sync.", ALONE},
+    {"muster_journal_written_bytes_total", COUNTER, PLAIN, OF_BROKER(journal.records_bytes),
+     "Bytes of the batches.", ALONE},
+    {"muster_journal_compactions_total", COUNTER, PLAIN, OF_BROKER(journal.compactions),
+     "Compactions that were finished.", ALONE},
     {"muster_journal_sync_seconds", HISTOGRAM, SECONDS, OF_BROKER(counted.sync),
      "Time from a batch's way to the journal until it was on stable storage.",
      TIMES(histogram_loop_ns)},
@@ -325,8 +340,12 @@ static void write_broker(struct metrics_page *page)
         .connections = engine->members_count,
         .unauthenticated = engine->new_count,
     };
+    const struct journal *journal = engine->journal;
     const struct metrics_labels version = {MST_SPAN_NONE, "version", engine->config.version};
 
+    if (journal != NULL && journal->table->figures != NULL) {
+        journal->table->figures(journal, &figures.journal);
+    }
     metrics_write_family(&page->text, "muster_build_info", "gauge", "Which broker this is.");
     metrics_write_count(&page->text, "muster_build_info", &version, 1);
     for (size_t i = 0; i < BROKER_METRICS; i++) {

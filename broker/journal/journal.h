@@ -42,6 +42,7 @@ struct journal_fetch {
 /* The figures of a journal, for logs and metrics. */
 struct journal_figures {
     uint64_t files, file_bytes, live_bytes, batches, records_bytes, compactions, syncs;
+    uint64_t room_bytes; /* that the disk has left, as it was looked at last */
     int64_t sync_ns_last; /* how long the last write and sync took; 0: none since last asked */
 };
 
@@ -70,6 +71,7 @@ struct journal_table {
     uint64_t (*backup_size)(const struct journal *journal);
     void (*backup_read)(struct journal *journal, uint64_t offset, struct journal_fetch *fetch);
     void (*backup_end)(struct journal *journal);
+    void (*figures)(const struct journal *journal, struct journal_figures *out); /* NULL: none */
     void (*free)(struct journal *journal);
 };
 
