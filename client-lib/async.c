@@ -60,8 +60,8 @@ muster_barrier_result muster_result_barrier(const muster_result *result)
 
 /* ---- the life of a muster_call ---- */
 
-/* Takes the lock for a moment; the last reference frees. */
-static void release(struct muster_call *async)
+/* Takes the lock for a moment; the last reference frees. call is over, or NULL. */
+static void release(struct muster_call *async, struct mst_call *call)
 {
     muster_client *client = async->client;
 
@@ -69,6 +69,9 @@ static void release(struct muster_call *async)
         return;
     }
     pthread_mutex_lock(&client->lock);
+    if (call != NULL) {
+        mst_call_give(mst_client_pool(client->machine), call);
+    }
     if (--async->references == 0) {
         free(async);
         mst_transport_leave(client);
@@ -100,28 +103,7 @@ void mst_async_finish(muster_client *client, struct mst_call *call)
     if (got) {
         muster_message_free(&call->outcome.messages);
     }
-    mst_call_clear(call);
-    release(async);
-}
-
-/* Fire and forget: nothing but the request is kept. */
-static enum muster_status submit_bare(const struct mst_object *object,
-                                      const struct mst_request *request, const char *verb)
-{
-    struct mst_call *call = mst_call_new(request, NULL);
-
-    if (call == NULL) {
-        return mst_fail(MST_NO_MEMORY, NULL, "%s %s", verb, mst_object_name(object));
-    }
-    enum muster_status status = mst_transport_enter(object->client, false, verb);
-    if (status != MUSTER_OK) {
-        mst_call_clear(call);
-        return status;
-    }
-    mst_client_submit(object->client->machine, call, mst_clock_ns());
-    mst_transport_gather(object->client);
-    mst_transport_leave(object->client);
-    return MUSTER_OK;
+    release(async, call);
 }
 
 static struct muster_call *make(const struct mst_object *object, const struct mst_request *request,
@@ -132,54 +114,81 @@ static struct muster_call *make(const struct mst_object *object, const struct ms
     if (async == NULL) {
         return NULL;
     }
+    async->client = object->client;
+    async->references = options->call_out != NULL ? 2 : 1;
+    async->callback = options->callback;
+    async->user = options->user;
+    if (options->cancel == NULL) {
+        return async;
+    }
+    /* The token must know the call, and its lock comes before the client's. */
     async->call = mst_call_new(request, async);
     if (async->call == NULL) {
         free(async);
         return NULL;
     }
-    async->call->by_callback = true;
-    async->client = object->client;
-    async->references = options->call_out != NULL ? 2 : 1;
-    async->callback = options->callback;
-    async->user = options->user;
     async->cancel = options->cancel;
     async->link.client = object->client;
     async->link.call = async->call;
+    /* A token that was fired already ends the call as if it were fired now. */
+    if (!mst_cancel_join(async->cancel, &async->link)) {
+        async->cancel = NULL;
+        async->call->verdict = MST_CANCELLED;
+    }
     return async;
+}
+
+/* With the lock held. async is NULL for fire and forget: nothing but the request is kept. */
+static enum muster_status submit(muster_client *client, const struct mst_request *request,
+                                 struct muster_call *async, muster_call **call_out)
+{
+    struct mst_call *call = async == NULL ? NULL : async->call;
+
+    if (call == NULL) {
+        call = mst_call_new_in(mst_client_pool(client->machine), request, async);
+    }
+    if (call == NULL) {
+        return MUSTER_NO_MEMORY;
+    }
+    if (async != NULL) {
+        async->call = call;
+        call->by_callback = true;
+        client->references++;
+    }
+    if (call_out != NULL) {
+        *call_out = async;
+    }
+    mst_transport_submit(client, call);
+    mst_transport_gather(client);
+    return MUSTER_OK;
 }
 
 enum muster_status mst_async(const struct mst_object *object, const struct mst_request *request,
                              const struct mst_async_options *options, const char *verb)
 {
     muster_client *client = object->client;
+    bool bare = options->callback == NULL && options->call_out == NULL && options->cancel == NULL;
+    struct muster_call *async = bare ? NULL : make(object, request, options);
 
-    if (options->callback == NULL && options->call_out == NULL && options->cancel == NULL) {
-        return submit_bare(object, request, verb);
-    }
-    struct muster_call *async = make(object, request, options);
-    if (async == NULL) {
+    if (async == NULL && !bare) {
         return mst_fail(MST_NO_MEMORY, NULL, "%s %s", verb, mst_object_name(object));
     }
-    /* A token that was fired already ends the call as if it were fired now. */
-    if (!mst_cancel_join(async->cancel, &async->link)) {
-        async->cancel = NULL;
-        async->call->verdict = MST_CANCELLED;
-    }
     enum muster_status status = mst_transport_enter(client, false, verb);
-    if (status != MUSTER_OK) {
+    if (status == MUSTER_OK) {
+        status = submit(client, request, async, options->call_out);
+        mst_transport_leave(client);
+        if (status != MUSTER_OK) {
+            mst_fail((enum mst_status)status, NULL, "%s %s", verb, mst_object_name(object));
+        }
+    }
+    if (status != MUSTER_OK && async != NULL) {
         mst_cancel_leave(async->cancel, &async->link);
-        mst_call_clear(async->call);
+        if (async->call != NULL) {
+            mst_call_clear(async->call);
+        }
         free(async);
-        return status;
     }
-    client->references++;
-    if (options->call_out != NULL) {
-        *options->call_out = async;
-    }
-    mst_client_submit(client->machine, async->call, mst_clock_ns());
-    mst_transport_gather(client);
-    mst_transport_leave(client);
-    return MUSTER_OK;
+    return status;
 }
 
 void muster_call_cancel(muster_call *async)
@@ -199,7 +208,7 @@ void muster_call_cancel(muster_call *async)
 void muster_call_release(muster_call **async)
 {
     if (*async != NULL) {
-        release(*async);
+        release(*async, NULL);
         *async = NULL;
     }
 }

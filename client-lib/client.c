@@ -55,6 +55,7 @@ void mst_client_free(struct mst_client **client_in)
     mst_handles_free(client);
     mst_timers_clear(&client->timers);
     mst_arena_clear(&client->arena);
+    mst_pool_clear(&client->pool);
     mst_buf_clear(&client->in);
     mst_buf_clear(&client->out);
     mst_secure_clear(client);
@@ -62,6 +63,11 @@ void mst_client_free(struct mst_client **client_in)
     free(client->host);
     free(client);
     *client_in = NULL;
+}
+
+struct mst_pool *mst_client_pool(struct mst_client *client)
+{
+    return &client->pool;
 }
 
 /* ---- where a call can be found ---- */
@@ -178,14 +184,14 @@ void mst_call_abandon(struct mst_client *client, struct mst_call *call, enum mst
     mst_call_end(client, call, status);
 }
 
-void mst_call_drop_messages(struct mst_call *call)
+void mst_call_drop_messages(struct mst_client *client, struct mst_call *call)
 {
     while (call->outcome.messages != NULL) {
         struct muster_message *message = call->outcome.messages;
 
         call->outcome.messages = message->next;
         mst_handle_unref(message->handle);
-        free(message);
+        mst_pool_give(&client->pool, message, message->room);
     }
 }
 
@@ -286,6 +292,11 @@ void mst_position_taken(struct mst_client *client, uint64_t position)
     }
 }
 
+bool mst_client_owes_receipt(const struct mst_client *client)
+{
+    return client->receipt_due_ns != MST_FOREVER;
+}
+
 void mst_client_take(struct mst_client *client, struct mst_call *call, int64_t now_ns)
 {
     if (call->state != MST_CALL_ANSWERED) {
@@ -317,7 +328,7 @@ void mst_call_give_back(struct mst_client *client, struct mst_call *call, int64_
         nack.message = message->id;
         nack.number = message->number;
         nack.uncounted = true;
-        struct mst_call *back = mst_call_new(&nack, NULL);
+        struct mst_call *back = mst_call_new_in(&client->pool, &nack, NULL);
         if (back == NULL) {
             client->renewing = true;
             return;
@@ -326,7 +337,7 @@ void mst_call_give_back(struct mst_client *client, struct mst_call *call, int64_
         mst_client_submit(client, back, now_ns);
     }
     mst_client_take(client, call, now_ns);
-    mst_call_drop_messages(call);
+    mst_call_drop_messages(client, call);
     mst_call_completed(client, call);
 }
 

@@ -31,6 +31,8 @@ struct mst_client_config {
 
 struct mst_client *mst_client_new(const struct mst_client_config *config); /* NULL: out of memory */
 void mst_client_free(struct mst_client **client); /* no call may be in it */
+/* Memory for its calls, and of its messages when they are not needed any more. */
+struct mst_pool *mst_client_pool(struct mst_client *client);
 
 /* ---- handles: names of objects, shared by all who use the same name ---- */
 
@@ -51,6 +53,7 @@ void mst_client_cancel(struct mst_client *client, struct mst_call *call, enum ms
                        int64_t now_ns);
 /* The application has the delivery now: ANSWERED becomes OVER. Any other state stays. */
 void mst_client_take(struct mst_client *client, struct mst_call *call, int64_t now_ns);
+bool mst_client_owes_receipt(const struct mst_client *client); /* and when is settled */
 /* Nobody wants the outcome any more; the call must have been made by mst_call_new. What it
  * takes from a queue goes back. */
 void mst_client_forget(struct mst_client *client, struct mst_call *call, int64_t now_ns);

@@ -57,6 +57,13 @@ void mst_call_init(struct mst_call *call, const struct mst_request *request, voi
 
 struct mst_call *mst_call_new(const struct mst_request *request, void *owner)
 {
+    return mst_call_new_in(NULL, request, owner);
+}
+
+struct mst_call *mst_call_new_in(struct mst_pool *pool, const struct mst_request *request,
+                                 void *owner)
+{
+    size_t room;
     bool flow = is_flow(request);
     struct mst_span body = MST_SPAN_NONE;
     const struct mst_request *copy = NULL;
@@ -67,13 +74,13 @@ struct mst_call *mst_call_new(const struct mst_request *request, void *owner)
     if (!flow && (copy = mst_request_copy(request)) == NULL) {
         return NULL;
     }
-    struct mst_call *call = malloc(sizeof(*call) + body.len);
+    struct mst_call *call = mst_pool_take(pool, sizeof(*call) + body.len, &room);
     if (call == NULL) {
         free((void *)(uintptr_t)copy);
         return NULL;
     }
     mst_call_init(call, flow ? request : copy, owner);
-    call->allocated = true;
+    call->room = room;
     if (body.len > 0) {
         memcpy(call + 1, body.data, body.len);
     }
@@ -91,15 +98,20 @@ static bool has_reply(const struct mst_call *call)
 
 void mst_call_clear(struct mst_call *call)
 {
+    mst_call_give(NULL, call);
+}
+
+void mst_call_give(struct mst_pool *pool, struct mst_call *call)
+{
     if (has_reply(call)) {
         free((void *)(uintptr_t)call->outcome.reply);
         call->outcome.reply = NULL;
     }
     free(call->cause);
     call->cause = NULL;
-    if (call->allocated) {
+    if (call->room > 0) {
         free((void *)(uintptr_t)call->request);
-        free(call);
+        mst_pool_give(pool, call, call->room);
     }
 }
 

@@ -10,6 +10,7 @@
 
 #include <muster.h>
 
+#include "client-lib/client_pool.h"
 #include "protocol/message.h"
 
 struct mst_call_list {
@@ -46,8 +47,9 @@ struct mst_call {
     /* Who waits for it: the machine only carries it. NULL: nobody, it is freed when it is over. */
     void *owner;
     bool by_callback; /* its outcome is a mst_client_next_result, else a mst_client_next_woken */
-    bool allocated;   /* made by mst_call_new */
     bool forgotten;   /* nobody wants the outcome: what comes is handed back */
+
+    size_t room; /* of its memory, if mst_call_new made it; else 0 */
 
     enum mst_op op;
     enum mst_call_state state;
@@ -92,10 +94,14 @@ struct mst_call {
 
 /* A call that borrows all of request until it is over: for a caller that waits. */
 void mst_call_init(struct mst_call *call, const struct mst_request *request, void *owner);
-/* A call with a copy of request. NULL: out of memory. */
+/* A call with a copy of request, in memory of the pool, which may be NULL. NULL: out of memory. */
+struct mst_call *mst_call_new_in(struct mst_pool *pool, const struct mst_request *request,
+                                 void *owner);
 struct mst_call *mst_call_new(const struct mst_request *request, void *owner);
-/* Frees what the outcome holds, and the call itself if mst_call_new made it. The messages' handles
- * must have been given back before, or the messages taken out. */
+/* Frees what the outcome holds, and the call itself if mst_call_new made it; its memory goes to the
+ * pool, which may be NULL. The messages' handles must have been given back before, or the messages
+ * taken out. */
+void mst_call_give(struct mst_pool *pool, struct mst_call *call);
 void mst_call_clear(struct mst_call *call);
 
 /* The whole request as it was made; borrows from the call. */

@@ -1,8 +1,6 @@
 /* client_message.c - copying a delivery out of the receive buffer. */
 #include "client-lib/client_message.h"
 
-#include <stdlib.h>
-
 static uint8_t *put_bytes(uint8_t *at, struct mst_span bytes)
 {
     if (bytes.len > 0) {
@@ -12,17 +10,19 @@ static uint8_t *put_bytes(uint8_t *at, struct mst_span bytes)
     return at + bytes.len + 1;
 }
 
-struct muster_message *mst_message_new(const struct mst_delivery *delivery)
+struct muster_message *mst_message_new(struct mst_pool *pool, const struct mst_delivery *delivery)
 {
+    size_t room;
     const struct mst_history *history = delivery->history;
     size_t texts = history == NULL ? 0 : history->cause.len + history->holder.len + 2;
-    struct muster_message *message =
-        malloc(sizeof(*message) + delivery->body.len + delivery->headers.len + 2 + texts);
+    struct muster_message *message = mst_pool_take(
+        pool, sizeof(*message) + delivery->body.len + delivery->headers.len + 2 + texts, &room);
 
     if (message == NULL) {
         return NULL;
     }
     memset(message, 0, sizeof(*message));
+    message->room = room;
     message->id = delivery->id;
     message->number = delivery->number;
     message->priority = delivery->priority;

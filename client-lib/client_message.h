@@ -4,6 +4,7 @@
 
 #include <muster.h>
 
+#include "client-lib/client_pool.h"
 #include "protocol/message.h"
 
 struct mst_handle;
@@ -12,6 +13,7 @@ struct muster_message {
     struct muster_message *next;  /* in a chain: one outcome may have several */
     struct muster_client *client; /* whose it is, once the application has it; counted */
     struct mst_handle *handle;    /* its queue; counted */
+    size_t room;                  /* of this piece */
     uint64_t id;
     uint64_t number; /* of the delivery */
     int64_t priority;
@@ -25,7 +27,7 @@ struct muster_message {
     uint8_t body[]; /* and a NUL; then headers and texts */
 };
 
-/* A copy; the handle is counted by the caller. NULL: out of memory. */
-struct muster_message *mst_message_new(const struct mst_delivery *delivery);
+/* A copy in memory of the pool; the handle is counted by the caller. NULL: out of memory. */
+struct muster_message *mst_message_new(struct mst_pool *pool, const struct mst_delivery *delivery);
 
 #endif

@@ -53,10 +53,10 @@ static bool fill_messages(struct mst_client *client, struct mst_call *call,
         return refuse(client, "the broker sent a message of a queue that was not asked for");
     }
     for (size_t i = from; i < to; i++) {
-        struct muster_message *message = mst_message_new(&reply->deliveries[i]);
+        struct muster_message *message = mst_message_new(&client->pool, &reply->deliveries[i]);
 
         if (message == NULL) {
-            mst_call_drop_messages(call);
+            mst_call_drop_messages(client, call);
             return refuse(client, "out of memory for a message");
         }
         message->automatic = call->op == MST_OP_GET && mode_of_get(call) == MST_GET_AUTO;

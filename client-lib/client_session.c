@@ -314,7 +314,7 @@ static void take_back(struct mst_client *client, struct mst_call *call)
 {
     mst_call_list_remove(call);
     if (call->state == MST_CALL_ANSWERED) {
-        mst_call_drop_messages(call);
+        mst_call_drop_messages(client, call);
         call->state = MST_CALL_SENT;
     }
     if (call->forgotten && mst_call_may_be_abandoned(call)) {
@@ -389,7 +389,7 @@ void mst_client_bye(struct mst_client *client, int64_t now_ns)
     for (struct mst_call *call = client->live_first; call != NULL; call = next) {
         next = call->live_next;
         if (call->state == MST_CALL_ANSWERED) {
-            mst_call_drop_messages(call);
+            mst_call_drop_messages(client, call);
         }
         mst_call_end(client, call, MST_CANCELLED);
     }

@@ -12,6 +12,7 @@
 
 #include "client-lib/client.h"
 #include "client-lib/client_timers.h"
+#include "client-lib/client_pool.h"
 #include "protocol/arena.h"
 #include "protocol/buf.h"
 #include "protocol/frame.h"
@@ -74,6 +75,7 @@ struct mst_client {
     struct mst_secure_channel *channel; /* NULL: clear text */
     struct mst_buf plain;               /* what came out of it last */
     struct mst_arena arena;
+    struct mst_pool pool; /* of calls and messages */
     int64_t heard_ns;
     int64_t said_ns;
     int64_t lost_ns; /* DOWN and GREETING: when the last connection that was UP ended */
@@ -141,7 +143,7 @@ void mst_call_end(struct mst_client *client, struct mst_call *call, enum mst_sta
 void mst_call_again(struct mst_client *client, struct mst_call *call);
 /* Ends a SENT call on this side; the next RESUME tells the broker. Only while DOWN. */
 void mst_call_abandon(struct mst_client *client, struct mst_call *call, enum mst_status status);
-void mst_call_drop_messages(struct mst_call *call);
+void mst_call_drop_messages(struct mst_client *client, struct mst_call *call);
 void mst_call_completed(struct mst_client *client, struct mst_call *call); /* tells who waits */
 void mst_call_give_back(struct mst_client *client, struct mst_call *call, int64_t now_ns);
 struct mst_call *mst_call_by_id(const struct mst_client *client, uint64_t id);

@@ -68,6 +68,9 @@ void mst_client_tick(struct mst_client *client, int64_t now_ns)
         (client->receipt_due_ns <= now_ns || client->said_ns + client->silence_ns / 3 <= now_ns)) {
         struct mst_request heartbeat;
 
+        if (client->receipt_due_ns == MST_FOREVER) {
+            mst_pool_clear(&client->pool); /* nothing went on for long */
+        }
         mst_request_init(&heartbeat, MST_OP_HEARTBEAT);
         mst_send(client, &heartbeat, now_ns);
     }

@@ -10,7 +10,6 @@
 
 #include "client-lib/run.h"
 
-#define BUFFER_BYTES (64u << 10)
 #define CLOSE_NS     MUSTER_SECOND /* how long closing waits for the broker */
 #define ONE_ROUND_NS (5 * MUSTER_SECOND)
 #define DEFAULT_URL  "muster://127.0.0.1:6878"
@@ -63,7 +62,7 @@ static muster_client *new_client(const muster_client_options *options)
     client->link.fd = -1;
     client->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     client->background_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    client->buffer = malloc(BUFFER_BYTES);
+    client->buffer = malloc(MST_READ_BYTES);
     client->machine = new_machine(options);
     client->on_notice = options->on_notice;
     client->user = options->user;

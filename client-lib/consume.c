@@ -70,24 +70,28 @@ static struct mst_call **place(muster_consumer *consumer, size_t i)
 static bool fill_window(muster_consumer *consumer)
 {
     uint64_t handle = mst_handle_number(consumer->object.handle);
+    struct mst_client *machine = consumer->object.client->machine;
     struct mst_request request;
 
     if (consumer->count > consumer->options.window / 2) {
         return true;
     }
+    int64_t now_ns = mst_clock_ns();
+
     mst_request_init(&request, MST_OP_GET);
     request.handles = &handle;
     request.handles_count = 1;
     request.mode = consumer->options.mode == MUSTER_LEASE ? MST_GET_LEASE : MST_GET_AUTO;
     request.lease_ns = consumer->options.lease_ns;
     while (consumer->count < consumer->options.window) {
-        struct mst_call *call = mst_call_new(&request, &consumer->waiter);
+        struct mst_call *call =
+            mst_call_new_in(mst_client_pool(machine), &request, &consumer->waiter);
 
         if (call == NULL) {
             return consumer->count > 0;
         }
         *place(consumer, consumer->count++) = call;
-        mst_client_submit(consumer->object.client->machine, call, mst_clock_ns());
+        mst_client_submit(machine, call, now_ns);
     }
     return true;
 }
@@ -125,7 +129,7 @@ static enum muster_status take(muster_consumer *consumer, size_t i, muster_messa
     }
     consumer->first = (consumer->first + 1) % consumer->options.window;
     consumer->count--;
-    mst_client_take(client->machine, call, mst_clock_ns());
+    mst_transport_take(client, call);
     enum muster_status status = (enum muster_status)call->status;
     if (status == MUSTER_OK) {
         mst_adopt_messages(client, call->outcome.messages);
@@ -133,7 +137,7 @@ static enum muster_status take(muster_consumer *consumer, size_t i, muster_messa
     } else {
         mst_fail(call->status, call->cause, "get from %s", mst_object_name(&consumer->object));
     }
-    mst_call_clear(call);
+    mst_call_give(mst_client_pool(client->machine), call);
     return status;
 }
 

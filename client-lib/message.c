@@ -75,8 +75,7 @@ void muster_message_free(muster_message **message_in)
 
     if (message != NULL) {
         *message_in = NULL;
-        mst_transport_drop_handle(message->client, message->handle);
-        free(message);
+        mst_transport_drop_message(message->client, message);
     }
 }
 

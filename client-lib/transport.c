@@ -14,7 +14,6 @@
 
 #include "client-lib/error.h"
 
-#define BUFFER_BYTES (64u << 10)
 #define GATHER_CALLS 256 /* so many gathered calls are worth a frame and a system call */
 
 int64_t mst_clock_ns(void)
@@ -107,6 +106,38 @@ void mst_transport_drop_handle(muster_client *client, struct mst_handle *handle)
     if (last) {
         mst_transport_free(client);
     }
+}
+
+void mst_transport_drop_message(muster_client *client, struct muster_message *message)
+{
+    struct mst_handle *handle = message->handle;
+
+    if (mst_transport_is_foreign(client)) {
+        free(message);
+        mst_transport_drop_handle(client, NULL);
+        return;
+    }
+    pthread_mutex_lock(&client->lock);
+    mst_handle_unref(handle);
+    mst_pool_give(mst_client_pool(client->machine), message, message->room);
+    mst_transport_leave(client);
+}
+
+/* ---- calls ---- */
+
+void mst_transport_submit(muster_client *client, struct mst_call *call)
+{
+    bool timed =
+        call->timeout_ns != MUSTER_FOREVER || mst_client_phase(client->machine) == MST_CLIENT_DOWN;
+
+    mst_client_submit(client->machine, call, timed ? mst_clock_ns() : 0);
+}
+
+void mst_transport_take(muster_client *client, struct mst_call *call)
+{
+    bool timed = !mst_client_owes_receipt(client->machine);
+
+    mst_client_take(client->machine, call, timed ? mst_clock_ns() : 0);
 }
 
 /* ---- waking ---- */
@@ -215,7 +246,7 @@ static void finish_unowned(muster_client *client, struct mst_call *call)
     if (call->status != MST_OK && !call->forgotten) {
         mst_transport_note_failure(client, call);
     }
-    mst_call_clear(call);
+    mst_call_give(mst_client_pool(client->machine), call);
 }
 
 static void tell_waiters(muster_client *client)
@@ -282,7 +313,7 @@ void mst_transport_gather(muster_client *client)
 static void read_in(muster_client *client)
 {
     for (;;) {
-        ssize_t n = mst_link_read(&client->link, client->buffer, BUFFER_BYTES);
+        ssize_t n = mst_link_read(&client->link, client->buffer, MST_READ_BYTES);
 
         if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
             return;
@@ -296,7 +327,7 @@ static void read_in(muster_client *client)
             lose(client, NULL);
             return;
         }
-        if ((size_t)n < BUFFER_BYTES) {
+        if ((size_t)n < MST_READ_BYTES) {
             return;
         }
     }

@@ -16,6 +16,9 @@
 #include "client-lib/secrets.h"
 #include "client-lib/socket.h"
 
+/* One read: of large messages only few are cut by its end, and copied once more. */
+#define MST_READ_BYTES (256u << 10)
+
 /* A thread that waits. Calls refer to theirs as owner. */
 struct mst_waiter {
     pthread_cond_t cond;
@@ -91,10 +94,17 @@ void mst_transport_leave(muster_client *client); /* gives both back; the last re
 /* Gives back a handle and its reference to the client; handle may be NULL. Takes the lock. */
 void mst_transport_drop_handle(muster_client *client, struct mst_handle *handle);
 
+/* The same for a message: it is freed, or used again. Takes the lock. */
+void mst_transport_drop_message(muster_client *client, struct muster_message *message);
+
 void mst_transport_free(muster_client *client); /* nobody refers to it any more */
 
 /* ---- all with the lock held ---- */
 
+/* mst_client_submit and mst_client_take, which need the time only now and then; to ask for it is a
+ * good part of what they cost. */
+void mst_transport_submit(muster_client *client, struct mst_call *call);
+void mst_transport_take(muster_client *client, struct mst_call *call);
 /* After any call of the machine: sends, tells who waits, wakes whom it concerns. */
 void mst_transport_settle(muster_client *client);
 /* After asynchronous calls were submitted: they may gather for a moment. */
