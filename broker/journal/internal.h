@@ -176,7 +176,8 @@ struct writer {
     uint64_t recyclable;  /* file whose bytes the next segment may use; 0: none */
     uint64_t recyclable_bytes;
     int64_t idle_since_ns;
-    int64_t retry_ns;      /* when a segment that found no room is tried again; 0: not so */
+    int64_t retry_ns; /* when a segment that found no room is tried again; 0: not so */
+    bool has_complained;
     int64_t complained_ns; /* when that was said last */
     struct seal seal;
     struct writer_job write;

@@ -223,7 +223,8 @@ static void complain(struct store *store, int error)
         return;
     }
     writer->retry_ns = store->now_ns + STORE_RETRY_NS;
-    if (writer->complained_ns == 0 || store->now_ns - writer->complained_ns > STORE_COMPLAINT_NS) {
+    if (!writer->has_complained || store->now_ns - writer->complained_ns > STORE_COMPLAINT_NS) {
+        writer->has_complained = true;
         writer->complained_ns = store->now_ns;
         store_log(&store->ports, STORE_LOG_WARNING,
                   "cannot make '%s' of %llu bytes in the data directory: %s; trying again, free "

@@ -136,6 +136,8 @@ uint64_t store_world_append_sized(struct store_world *world, size_t len)
     struct journal_batch batch = {.records = &records, .seq = ++world->handed};
     uint64_t place;
 
+    batch.live_bytes = world->live_bytes != 0 ? world->live_bytes : sim_disk_bytes(world->disk);
+
     mst_buf_init(&records);
     assert_true(mst_buf_reserve(&records, len));
     fill(records.data, len, world->handed);

@@ -23,6 +23,8 @@ struct store_world {
     size_t warnings;
     /* Handed over so far: batch i (from 1) has record number i. */
     uint64_t handed;
+    uint64_t
+        live_bytes; /* told with each; 0: all that is on the disk, so that nothing is compacted */
     /* Found by the last open. */
     uint64_t found;
     uint64_t found_bytes;
@@ -53,7 +55,6 @@ uint64_t store_world_durable(const struct store_world *world);
 bool store_world_is_busy(const struct store_world *world); /* the last one is not durable */
 /* Nothing happens for so long that the log is closed. */
 void store_world_idle(struct store_world *world);
-/* The name of the segment with the last batch, at an offset where the next would go. */
 const char *store_world_failure(const struct store_world *world);
 
 #endif
