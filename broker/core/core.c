@@ -317,5 +317,6 @@ struct core_figures core_figures(const struct core *core)
                                  .messages = core->messages_count,
                                  .memory = core->memory,
                                  .durable_messages = core->stored.messages,
-                                 .durable_bytes = core->stored.bytes};
+                                 .durable_bytes =
+                                     core->config.has_storage ? core->stored.bytes : 0};
 }

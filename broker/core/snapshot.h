@@ -51,7 +51,8 @@ enum message_flag {
     MESSAGE_HEADERS = 32,
     MESSAGE_ELSEWHERE = 64,
     MESSAGE_DEAD = 128,
-    MESSAGE_FLAGS_ALL = 255
+    MESSAGE_RETURNED = 256, /* in a fifo or lifo: it takes its place out of order (pile.c) */
+    MESSAGE_FLAGS_ALL = 511
 };
 
 enum lease_flag {

@@ -106,6 +106,11 @@ static void write_lease(struct snapshot *snapshot, const struct lease *lease)
     }
 }
 
+static bool came_back(const struct message *message)
+{
+    return message->state == MST_READY && !list_holds(&message->in_order);
+}
+
 static unsigned flags_of(const struct message *message, bool is_elsewhere)
 {
     const struct extra *extra = message->extra;
@@ -119,12 +124,13 @@ static unsigned flags_of(const struct message *message, bool is_elsewhere)
            (extra != NULL && extra->dead != NULL ? MESSAGE_DEAD : 0u);
 }
 
-static void write_message(struct snapshot *snapshot, const struct message *message,
+static void write_message(struct snapshot *snapshot, const struct message *message, bool is_list,
                           struct before *before)
 {
     struct mst_span bytes;
     bool is_elsewhere = stays(snapshot, message->body, &bytes);
-    unsigned flags = flags_of(message, is_elsewhere);
+    unsigned flags =
+        flags_of(message, is_elsewhere) | (is_list && came_back(message) ? MESSAGE_RETURNED : 0u);
 
     u(snapshot, flags);
     i(snapshot, (int64_t)(message->id - before->id));
@@ -160,6 +166,7 @@ static void end_record(struct snapshot *snapshot, const struct queue *queue, enu
 
 void snapshot_messages(struct snapshot *snapshot, const struct queue *queue)
 {
+    bool is_list = queue->ready.kind != MST_KIND_PRIORITY;
     size_t count = queue->messages.count;
     struct message **messages = (struct message **)idmap_sorted(&queue->messages);
     struct before before = {0, 0};
@@ -167,13 +174,13 @@ void snapshot_messages(struct snapshot *snapshot, const struct queue *queue)
     snapshot->ok = snapshot->ok && (count == 0 || messages != NULL);
     for (size_t n = 0; snapshot->ok && n < count; n++) {
         if (messages[n]->lease == NULL) {
-            write_message(snapshot, messages[n], &before);
+            write_message(snapshot, messages[n], is_list, &before);
             end_record(snapshot, queue, RECORD_STATE_MESSAGES, RECORD_BYTES, &before);
         }
     }
     for (const struct link *l = queue->leases.next; snapshot->ok && l != &queue->leases;
          l = l->next) {
-        write_message(snapshot, OWNER_CONST(l, struct lease, in_queue)->message, &before);
+        write_message(snapshot, OWNER_CONST(l, struct lease, in_queue)->message, is_list, &before);
         end_record(snapshot, queue, RECORD_STATE_MESSAGES, RECORD_BYTES, &before);
     }
     end_record(snapshot, queue, RECORD_STATE_MESSAGES, 0, &before);

@@ -121,7 +121,7 @@ static bool is_next(const struct queue *queue, const struct message_read *read)
 {
     const struct link *last = queue->ready.arrived.prev;
 
-    return (read->flags & (MESSAGE_DELAYED | MESSAGE_LEASED)) != 0 ||
+    return (read->flags & (MESSAGE_DELAYED | MESSAGE_LEASED | MESSAGE_RETURNED)) != 0 ||
            last == &queue->ready.arrived ||
            OWNER_CONST(last, struct message, in_order)->id < read->id;
 }
@@ -222,6 +222,7 @@ static void restore_message(struct core *core, struct queue *queue, struct messa
     read->body = NULL;
     message->priority = read->priority;
     message->put_ns = read->put_ns;
+    message->state = MST_READY;
     message->deliveries = (uint32_t)read->deliveries;
     message->counted = (uint32_t)read->counted;
     core->memory += message_charge(message);
@@ -237,8 +238,9 @@ static void restore_message(struct core *core, struct queue *queue, struct messa
     } else if ((read->flags & MESSAGE_DELAYED) != 0) {
         message->state = MST_DELAYED;
         queue->delayed++;
+    } else if ((read->flags & MESSAGE_RETURNED) != 0) {
+        pile_return(&queue->ready, message);
     } else {
-        message->state = MST_READY;
         pile_arrive(&queue->ready, message);
     }
 }

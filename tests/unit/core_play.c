@@ -45,6 +45,7 @@ struct play *play_new(uint64_t seed, enum world_storage storage)
     play->storage = storage;
     world_open(&play->w, storage);
     play->w.config.memory_max = seed % 3 == 0 ? 5000 : 100000;
+    play->w.bodies_max = seed % 3 == 1 ? 500 : 0;
     play->w.config.put_credit = 8;
     play->w.config.put_credit_bytes = 1000;
     play->w.config.waits_max = 40;
@@ -151,6 +152,9 @@ void play_settle(struct play *play)
             client->conn = session->conn;
             play_lose(play, client->name);
         }
+    }
+    if (play->w.bodies_max > 0 && core_figures(play->w.core).memory > 10 * play->w.bodies_max) {
+        store_send_away(&play->w.store, play->w.core);
     }
 }
 

@@ -45,16 +45,73 @@ static void take_reply(struct world *w, const struct effect *effect)
     }
 }
 
-static void step(struct world *w, struct event *event)
+/* Bodies that are away are read where they stand. */
+static void fill_bodies(const struct world *w, const struct effects *effects)
+{
+    for (size_t i = 0; i < effects->count; i++) {
+        const struct mst_reply *reply = &effects->items[i].reply;
+
+        for (size_t j = 0; effects->items[i].kind == EFFECT_REPLY && j < reply->deliveries_count;
+             j++) {
+            struct mst_delivery *delivery = &reply->deliveries[j];
+
+            if (delivery->place != 0) {
+                assert_null(delivery->body.data);
+                delivery->body = store_body(&w->store, delivery->place, delivery->body.len);
+                delivery->place = 0;
+            }
+        }
+    }
+}
+
+static void expect_same_reply(const struct mst_reply *a, const struct mst_reply *b)
+{
+    struct mst_buf encoded[2];
+
+    mst_buf_init(&encoded[0]);
+    mst_buf_init(&encoded[1]);
+    assert_true(mst_reply_encode(&encoded[0], a) && mst_reply_encode(&encoded[1], b));
+    assert_true(mst_span_equal(mst_buf_span(&encoded[0]), mst_buf_span(&encoded[1])));
+    mst_buf_clear(&encoded[0]);
+    mst_buf_clear(&encoded[1]);
+}
+
+/* The twin has another past, and the same present. */
+static void step_twin(struct world *w, const struct event *event)
+{
+    const struct effects *a = &w->effects;
+    const struct effects *b = &w->twin_effects;
+
+    core_step(w->twin, event, &w->twin_effects);
+    assert_true(mst_span_equal(mst_buf_span(&a->records), mst_buf_span(&b->records)));
+    store_place(&w->store, b);
+    fill_bodies(w, b);
+    assert_int_equal(a->count, b->count);
+    for (size_t i = 0; i < a->count; i++) {
+        assert_int_equal(a->items[i].kind, b->items[i].kind);
+        assert_true(a->items[i].conn == b->items[i].conn);
+        /* Only a ping tells how much is in memory, and that may differ. */
+        if (a->items[i].kind == EFFECT_REPLY &&
+            (w->bodies_max == 0 || a->items[i].reply.op != MST_OP_PING)) {
+            expect_same_reply(&a->items[i].reply, &b->items[i].reply);
+        }
+    }
+}
+
+void world_step(struct world *w, struct event *event)
 {
     event->now_ns = w->now_ns;
     event->wall_ns = WALL_NS + w->now_ns;
+    event->storage_full = w->storage_full;
     core_step(w->core, event, &w->effects);
     assert_false(w->effects.out_of_memory);
-    assert_true(mst_buf_append(&w->journal, mst_buf_span(&w->effects.records).data,
-                               mst_buf_size(&w->effects.records)));
+    store_append(&w->store, &w->effects);
+    fill_bodies(w, &w->effects);
     if (w->effects.records_seq != 0) {
         w->journal_seq = w->effects.records_seq;
+    }
+    if (w->twin != NULL) {
+        step_twin(w, event);
     }
     for (size_t i = 0; i < w->effects.count; i++) {
         const struct effect *effect = &w->effects.items[i];
@@ -78,18 +135,10 @@ static void step_request(struct world *w, struct world_client *client,
                           .request = request};
 
     assert_true(client->conn != 0);
-    step(w, &event);
+    world_step(w, &event);
 }
 
 /* ---- the world ---- */
-
-static struct core *new_core(struct world *w)
-{
-    struct core *core = core_new(&w->config);
-
-    assert_non_null(core);
-    return core;
-}
 
 void world_open(struct world *w, enum world_storage storage)
 {
@@ -101,58 +150,70 @@ void world_open(struct world *w, enum world_storage storage)
     w->next_conn = 1;
     effects_init(&w->effects);
     mst_arena_init(&w->arena);
-    mst_buf_init(&w->journal);
-    w->core = new_core(w);
+    effects_init(&w->twin_effects);
+    store_init(&w->store);
+    w->core = core_new(&w->config);
+    assert_non_null(w->core);
 }
 
-static char *dump_text(const struct core *core)
+/* Takes the other core. */
+static void expect_like(const struct world *w, const char *text, struct core *other)
 {
-    struct mst_buf out;
-    char *text;
+    char *of_other = store_dump(&w->store, other);
 
-    mst_buf_init(&out);
-    assert_true(core_dump(core, true, &out));
-    text = strndup(out.data == NULL ? "" : (const char *)out.data + out.start, mst_buf_size(&out));
-    assert_non_null(text);
-    mst_buf_clear(&out);
-    return text;
+    assert_string_equal(text, of_other);
+    assert_int_equal(core_figures(other).durable_messages, core_figures(w->core).durable_messages);
+    assert_int_equal(core_figures(other).durable_bytes, core_figures(w->core).durable_bytes);
+    free(of_other);
+    core_free(&other);
 }
 
 void expect_replay_is_equal(struct world *w)
 {
-    struct core *again = new_core(w);
-    char *live = dump_text(w->core);
-    char *replayed;
+    char *live = w->config.has_storage ? store_dump(&w->store, w->core) : strdup("");
 
-    assert_int_equal(core_recover(again, mst_buf_span(&w->journal), 0), MST_OK);
-    replayed = dump_text(again);
+    assert_non_null(live);
+    expect_like(w, live, store_replay(&w->store, &w->config));
+    expect_like(w, live, store_recover(&w->store, &w->config));
     if (w->config.has_storage) {
-        assert_string_equal(live, replayed);
+        expect_like(w, live, store_copy(&w->store, w->core, &w->config));
     }
     free(live);
-    free(replayed);
-    core_free(&again);
 }
 
 void world_close(struct world *w)
 {
     expect_replay_is_equal(w);
     core_free(&w->core);
+    core_free(&w->twin);
     for (size_t i = 0; i < w->clients_count; i++) {
         free(w->clients[i].requests);
     }
     effects_clear(&w->effects);
+    effects_clear(&w->twin_effects);
     mst_arena_clear(&w->arena);
-    mst_buf_clear(&w->journal);
+    store_clear(&w->store);
 }
 
 void world_restart(struct world *w)
 {
+    struct core_config config;
+
     expect_replay_is_equal(w);
     core_free(&w->core);
+    core_free(&w->twin);
     w->config.boot[0]++;
-    w->core = new_core(w);
-    assert_int_equal(core_recover(w->core, mst_buf_span(&w->journal), 0), MST_OK);
+    config = w->config;
+    config.bodies_max = w->bodies_max;
+    if (w->store.count < STORE_CHECKPOINTS) {
+        store_compact(&w->store, &config);
+    }
+    w->core = store_recover(&w->store, &config);
+    w->twin = store_replay(&w->store, &w->config);
+    if (w->bodies_max == 0) { /* with the same memory, both take the same */
+        store_fetch(&w->store, w->core);
+        assert_int_equal(core_figures(w->core).memory, core_figures(w->twin).memory);
+    }
     for (size_t i = 0; i < w->clients_count; i++) {
         w->clients[i].conn = 0;
     }
@@ -167,7 +228,7 @@ void world_advance(struct world *w, int64_t ns)
         struct event event = {.kind = EVENT_TICK};
 
         w->now_ns = deadline_ns > w->now_ns ? deadline_ns : w->now_ns;
-        step(w, &event);
+        world_step(w, &event);
         deadline_ns = core_next_deadline_ns(w->core);
     }
     w->now_ns = until_ns;
@@ -177,7 +238,7 @@ void world_drain(struct world *w)
 {
     struct event event = {.kind = EVENT_DRAIN};
 
-    step(w, &event);
+    world_step(w, &event);
 }
 
 /* ---- clients ---- */
@@ -210,7 +271,7 @@ void world_hello_ttl(struct world *w, const char *who, int64_t ttl_ns)
     hello.pid = w->clients_count;
     hello.ttl_ns = ttl_ns;
     event.secret = mst_span_of(client->secret, sizeof(client->secret));
-    step(w, &event);
+    world_step(w, &event);
     assert_non_null(client->notice);
     assert_int_equal(client->notice->status, MST_OK);
     client->session = client->notice->session;
@@ -228,7 +289,7 @@ void world_lose(struct world *w, const char *who)
 
     assert_true(client->conn != 0);
     client->conn = 0;
-    step(w, &event);
+    world_step(w, &event);
 }
 
 static void open_handle(struct world *w, struct world_client *client, size_t handle)
@@ -292,7 +353,7 @@ void world_reconnect(struct world *w, const char *who)
     resume.secret = mst_span_of(client->secret, sizeof(client->secret));
     resume.pending_count = ranges_of(w, client, false, &resume.pending);
     resume.abandoned_count = ranges_of(w, client, true, &resume.abandoned);
-    step(w, &event);
+    world_step(w, &event);
     assert_non_null(client->notice);
     assert_int_equal(client->notice->status, MST_OK);
     for (size_t i = 0; i < client->handles_count; i++) {
@@ -416,7 +477,7 @@ void world_confirm(struct world *w, const char *who, uint64_t id, uint64_t count
                           .confirmed = &range,
                           .confirmed_count = 1};
 
-    step(w, &event);
+    world_step(w, &event);
 }
 
 struct world_request *world_request_of(struct world *w, const char *who, uint64_t id)

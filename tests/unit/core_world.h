@@ -13,11 +13,15 @@
  * Clients are known by name. Each keeps what it sent until it is answered, so that world_resume
  * sends again what is unanswered, as a library would. Everything the core hands out is copied and
  * stays valid until world_close. world_close also checks that the journal, applied to a new core,
- * gives the state that the old one has: so every test of the core is a test of recovery too. */
+ * gives the state that the old one has, and that a snapshot of it does: so every test of the core is
+ * a test of recovery too.
+ *
+ * A restart makes two cores: one from a snapshot and the records after it, and its twin from all
+ * records there ever were. From then on both are told the same and must do the same. */
 #ifndef CORE_WORLD_H
 #define CORE_WORLD_H
 
-#include "broker/core/core.h"
+#include "tests/unit/core_store.h"
 
 #define MS     INT64_C(1000000)
 #define SECOND INT64_C(1000000000)
@@ -51,11 +55,15 @@ struct world_client {
 
 struct world {
     struct core *core;
+    struct core *twin; /* NULL: there was no restart yet */
     struct core_config config;
     struct effects effects;
+    struct effects twin_effects;
     struct mst_arena arena;
-    struct mst_buf journal; /* every durable record so far */
+    struct store store;
     uint64_t journal_seq;
+    uint64_t bodies_max; /* of cores made by a restart */
+    bool storage_full;
     int64_t now_ns;
     uint64_t next_conn;
     struct world_client clients[WORLD_CLIENTS];
@@ -75,6 +83,7 @@ void expect_replay_is_equal(struct world *w);
 /* Lets time pass, with a tick at every deadline on the way. */
 void world_advance(struct world *w, int64_t ns);
 void world_drain(struct world *w);
+void world_step(struct world *w, struct event *event); /* it happens now */
 
 /* ---- clients ---- */
 

@@ -136,16 +136,16 @@ static void what_is_in_memory_neither_waits_nor_writes(void **state)
     world_declare(&w, "a", "m", MST_KIND_FIFO, &in_memory, 1);
     world_confirm(&w, "a", 1, 1);
     queue_put(&w, "a", "q", "on disk");
-    written = mst_buf_size(&w.journal);
+    written = mst_buf_size(&w.store.journal);
     queue_put(&w, "a", "m", "x");
     assert_int_equal(seq_of_reply(&w, MST_OP_PUT), 0);
     queue_got(&w, "a", queue_get(&w, "a", "m", 1));
     assert_int_equal(seq_of_reply(&w, MST_OP_GET), 0);
     world_confirm(&w, "a", 3, 2);
-    assert_int_equal(mst_buf_size(&w.journal), written);
+    assert_int_equal(mst_buf_size(&w.store.journal), written);
     queue_done(&w, "a", "m", 1, 1);
     assert_int_equal(seq_of_reply(&w, MST_OP_DONE), 0);
-    assert_int_equal(mst_buf_size(&w.journal), written);
+    assert_int_equal(mst_buf_size(&w.store.journal), written);
     world_close(&w);
 }
 

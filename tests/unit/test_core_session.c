@@ -136,7 +136,7 @@ static void send_again(struct world *w, const char *who, uint64_t id, size_t cou
     event.now_ns = w->now_ns;
     event.conn = client->conn;
     event.request = &world_request_of(w, who, id)->request;
-    core_step(w->core, &event, &w->effects);
+    world_step(w, &event);
 }
 
 static void expect_answers(const struct world *w, size_t replies, uint64_t answered)
@@ -263,7 +263,7 @@ static void receipts_of_a_displaced_connection_are_not_heard(void **state)
     event.session = world_client(&w, "a")->session;
     world_request_of(&w, "a", 2)->reply = NULL;
     world_resume(&w, "a");
-    core_step(w.core, &event, &w.effects);
+    world_step(&w, &event);
     world_request_of(&w, "a", 2)->reply = NULL;
     world_resume(&w, "a");
     assert_int_equal(queue_got(&w, "a", 2)->number, 1);
