@@ -47,7 +47,7 @@ $(BUILD)/bench/scale: $(BUILD)/bench/scale.o $(BUILD)/bench/crew.o $(STATIC)
 $(BUILD)/bench/load-manager: bench/manager.py
 	$(Q)install -D -m 755 $< $@
 
-.PHONY: bench bench-loads bench-programs bench-deps
+.PHONY: bench guard guard-accept bench-loads bench-programs bench-deps
 
 # The list is asked for only here, so that no other goal looks for the peers' libraries.
 bench-programs: all
@@ -61,3 +61,14 @@ bench-loads: $(BENCH_LOADS) $(addprefix $(BUILD)/bench/,limit-server scale)
 bench: bench-programs
 	@python3 -B bench/run.py $(BUILD) --rounds $(ROUNDS) --size $(SIZE) \
 	    $(if $(PUBLISH),--publish) $(BENCH)
+
+# Counts instructions, for CI: the same on an idle machine and on a busy one.
+$(BUILD)/bench/guard: $(BUILD)/bench/guard.o $(BUILD)/bench/crew.o $(INNER)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(MST_LDFLAGS) -o $@ $^ $(LIB_EVENT) $(LIB_CODEC)
+
+guard: $(BUILD)/bench/guard
+	@bench/guard.sh $(BUILD)
+
+guard-accept: $(BUILD)/bench/guard
+	@bench/guard.sh $(BUILD) accept
