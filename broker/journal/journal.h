@@ -42,7 +42,7 @@ struct journal_fetch {
 /* The figures of a journal, for logs and metrics. */
 struct journal_figures {
     uint64_t files, file_bytes, live_bytes, batches, records_bytes, compactions, syncs;
-    uint64_t room_bytes; /* that the disk has left, as it was looked at last */
+    uint64_t room_bytes;  /* that the disk has left, as it was looked at last */
     int64_t sync_ns_last; /* how long the last write and sync took; 0: none since last asked */
 };
 

@@ -167,6 +167,24 @@ same "a denial" 1 "$(figure muster_denials_total)"
 kill -TERM "$broker"
 wait "$broker"
 
+# ---- what is on the disk ----
+
+watched_broker --data-dir "$folder/data"
+"$MUSTER" put kept x
+holds "batches are counted" "[1-9]*" "$(figure muster_journal_batches_total)"
+holds "and how long they took" "[1-9]*" "$(figure muster_journal_sync_seconds_count)"
+holds "what is live, and the files" "[1-9]* [1-9]* [1-9]*" \
+    "$(figure muster_journal_live_bytes) $(figure muster_journal_bytes) $(figure muster_journal_files)"
+same "there is room" 0 "$(figure muster_journal_full)"
+kill -TERM "$broker"
+wait "$broker"
+watched_broker --data-dir "$folder/data"
+same "what is kept is seen after a restart" 1 "$(figure 'muster_queue_ready{queue="kept"}')"
+same "and counts begin anew" 0 "$(figure 'muster_queue_puts_total{queue="kept"}')"
+same "it is ready when it has recovered" 200 "$(status_of "$(ask GET /readyz)")"
+kill -TERM "$broker"
+wait "$broker"
+
 # ---- where ----
 
 err=$(timeout 20 "$MUSTERD" --unix "$folder/other" --http 192.0.2.1:0 2>&1 < /dev/null)

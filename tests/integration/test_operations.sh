@@ -1,6 +1,7 @@
 #!/bin/bash
 # test_operations.sh - docs/OPERATIONS.md is true: every command in its console blocks ends with 0,
-# in the order of the page, on a broker with --http; and its run-book has every exit code there is.
+# in the order of the page, on a broker with --http and --data-dir; commands in running text exist;
+# and the run-book has every exit code there is.
 # shellcheck source=tests/integration/cli_lib.sh
 . "$(dirname "$0")/cli_lib.sh"
 
@@ -18,7 +19,10 @@ commands()
         inside && sub(/^\$ /, "") { print }' "$page"
 }
 
-start_broker --http 127.0.0.1:0
+DIR=$folder/try
+mkdir "$DIR"
+export DIR
+start_broker --http 127.0.0.1:0 --data-dir "$folder/data"
 HTTP=$(sed -n 's/.*over HTTP on //p' "$folder/broker.log")
 export HTTP
 commands > "$folder/commands"
