@@ -12,6 +12,12 @@
 
 struct io;
 
+/* A line of a kind that others can cause is told once in a while, with how many were not. */
+struct complaint {
+    int64_t next_ns;
+    uint64_t missed;
+};
+
 /* One connection's socket. */
 struct wire {
     struct io *io;
@@ -40,11 +46,11 @@ struct io {
     size_t wires_count;
     uint8_t *buffer; /* READ_BYTES; what one read brings, for whichever socket */
 
-    struct event timer;    /* the engine's next deadline */
-    int64_t timer_ns;      /* what it is armed for; MST_FOREVER: not armed */
-    struct event retry;    /* accepting goes on */
-    bool accepting_paused; /* the process has no descriptor left */
-    int64_t next_complaint_ns;
+    struct event timer;                 /* the engine's next deadline */
+    int64_t timer_ns;                   /* what it is armed for; MST_FOREVER: not armed */
+    struct event retry;                 /* accepting goes on */
+    bool accepting_paused;              /* the process has no descriptor left */
+    struct complaint foreign, short_of; /* of users that may not come; of descriptors */
     struct event term, interrupt, hangup;
     struct event watchdog; /* signs of life for the service manager */
     struct notify notify;

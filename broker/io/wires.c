@@ -11,13 +11,15 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sodium.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
-#define ACCEPTS_PER_TURN 64 /* of one listener, so that those who are connected get their turn */
-#define COMPLAINT_NS     10000000000LL
+#define ACCEPTS_PER_TURN    64 /* of one listener, so that those who are connected get their turn */
+#define COMPLAINT_NS        10000000000LL
+#define COMPLAINT_BYTES_MAX 256
 
 static int64_t clock_ns(clockid_t clock)
 {
@@ -163,15 +165,24 @@ static bool wires_reach(struct io *io, size_t slot)
     return true;
 }
 
-static bool is_time_to_complain(struct io *io)
+static void complain(const struct io *io, struct complaint *kind, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+static void complain(const struct io *io, struct complaint *kind, const char *format, ...)
 {
+    char text[COMPLAINT_BYTES_MAX];
+    struct engine_note note = {.level = ENGINE_WARNING, .text = text, .missed = kind->missed};
     int64_t now_ns = io_now_ns();
+    va_list arguments;
 
-    if (now_ns < io->next_complaint_ns) {
-        return false;
+    if (now_ns < kind->next_ns) {
+        kind->missed++;
+        return;
     }
-    io->next_complaint_ns = now_ns + COMPLAINT_NS;
-    return true;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    log_note(&io->log, &note);
+    *kind = (struct complaint){.next_ns = now_ns + COMPLAINT_NS};
 }
 
 /* Whoever may use the socket's file could connect; only the broker's user and root are served. */
@@ -189,11 +200,9 @@ static bool peer_may(struct io *io, int fd, struct engine_peer *peer, char *text
     if (who.uid == geteuid() || who.uid == 0) {
         return true;
     }
-    if (is_time_to_complain(io)) {
-        log_line(&io->log, ENGINE_WARNING,
-                 "refused process %ld of user %lu on a Unix socket: only user %lu and root may",
-                 (long)who.pid, (unsigned long)who.uid, (unsigned long)geteuid());
-    }
+    complain(io, &io->foreign,
+             "refused process %ld of user %lu on a Unix socket: only user %lu and root may",
+             (long)who.pid, (unsigned long)who.uid, (unsigned long)geteuid());
     return false;
 }
 
@@ -254,12 +263,10 @@ static void pause_accepting(struct io *io, int error)
     }
     io->accepting_paused = true;
     event_add(&io->retry, &second);
-    if (is_time_to_complain(io)) {
-        log_line(&io->log, ENGINE_WARNING,
-                 "cannot accept a connection: %s; new ones wait until others end; raise the limit "
-                 "of open files (ulimit -n) or lower --max-connections",
-                 strerror(error));
-    }
+    complain(io, &io->short_of,
+             "cannot accept a connection: %s; new ones wait until others end; raise the limit of "
+             "open files (ulimit -n) or lower --max-connections",
+             strerror(error));
 }
 
 static bool is_short_of_something(int error)
