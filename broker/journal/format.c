@@ -115,17 +115,16 @@ static enum format_status header_judge(struct mst_span sector)
     if (is_all_zero(sector)) {
         return FORMAT_EMPTY;
     }
+    if (sector.len < MAGIC_BYTES ||
+        memcmp(sector.data + HEADER_MAGIC, file_magic, MAGIC_BYTES) != 0) {
+        return FORMAT_NOT_OURS;
+    }
     if (sector.len < STORE_SECTOR) {
         return FORMAT_DAMAGED;
     }
     header_checksum(sector.data, checksum);
     if (memcmp(checksum, sector.data + HEADER_CHECKSUM, CHECKSUM_BYTES) != 0) {
-        bool ours = memcmp(sector.data + HEADER_MAGIC, file_magic, MAGIC_BYTES) == 0;
-
-        return ours ? FORMAT_DAMAGED : FORMAT_NOT_OURS;
-    }
-    if (memcmp(sector.data + HEADER_MAGIC, file_magic, MAGIC_BYTES) != 0) {
-        return FORMAT_NOT_OURS;
+        return FORMAT_DAMAGED;
     }
     return get32(sector.data + HEADER_VERSION) == FORMAT_VERSION ? FORMAT_OK : FORMAT_VERSION_OTHER;
 }
@@ -137,6 +136,9 @@ enum format_status format_header_decode(struct mst_span sector, struct file_head
     uint32_t kind;
 
     *out = (struct file_header){0};
+    if (status == FORMAT_OK || status == FORMAT_VERSION_OTHER) {
+        out->version = get32(in + HEADER_VERSION);
+    }
     if (status != FORMAT_OK) {
         return status;
     }

@@ -20,6 +20,7 @@
 enum file_kind { FILE_SEGMENT = 1, FILE_CHECKPOINT = 2, FILE_BACKUP = 3 };
 
 struct file_header {
+    uint32_t version; /* of the format; what is encoded has FORMAT_VERSION */
     enum file_kind kind;
     uint64_t number;               /* segments and checkpoints share one row of numbers */
     uint64_t bytes;                /* segment: its whole size */

@@ -72,9 +72,9 @@ static enum store_status judge_status(const struct reader *reader, enum format_s
     case FORMAT_DAMAGED: return damaged(reader, name, 0, "the checksum of its header is wrong");
     case FORMAT_VERSION_OTHER:
         snprintf(reader->error, STORE_ERROR_MAX,
-                 "'%s' has another version of the journal's format than %d; use the musterd that "
-                 "wrote it",
-                 name, FORMAT_VERSION);
+                 "'%s' has version %u of the journal's format, this musterd reads version %d; use "
+                 "the musterd that wrote it",
+                 name, reader->scan.header.version, FORMAT_VERSION);
         return STORE_VERSION;
     case FORMAT_NOT_OURS: break;
     }

@@ -50,22 +50,75 @@ static void fill(uint8_t *out, size_t len, uint64_t i)
     }
 }
 
-static bool take_batch(void *user, struct mst_span records, uint64_t seq, uint64_t place)
+#define SNAPSHOT_BYTES 16
+static const char snapshot_mark[9] = "so many:";
+
+static bool is_snapshot(struct mst_span records)
 {
-    struct store_world *world = user;
+    return records.len == SNAPSHOT_BYTES && memcmp(records.data, snapshot_mark, 8) == 0;
+}
+
+static bool is_batch(struct mst_span records, uint64_t i)
+{
     uint8_t *expected = malloc(records.len + 1);
     bool same;
 
     assert_non_null(expected);
-    fill(expected, records.len, ++world->found);
-    same = seq == world->found && memcmp(expected, records.data, records.len) == 0;
+    fill(expected, records.len, i);
+    same = memcmp(expected, records.data, records.len) == 0;
     free(expected);
-    assert_true(same);
+    return same;
+}
+
+static bool take(uint64_t *found, struct mst_span records)
+{
+    if (is_snapshot(records)) {
+        assert_int_equal(*found, 0);
+        memcpy(found, records.data + 8, sizeof(*found));
+        return true;
+    }
+    return is_batch(records, ++*found);
+}
+
+static bool take_batch(void *user, struct mst_span records, uint64_t seq, uint64_t place)
+{
+    struct store_world *world = user;
+
+    assert_true(take(&world->found, records));
+    assert_int_equal(seq, world->found);
     assert_true(place > world->last_place);
-    world->last_place = place;
+    world->last_place = is_snapshot(records) ? 0 : place;
     world->found_bytes += records.len;
     return true;
 }
+
+/* ---- the replica of a compaction ---- */
+
+static void *replica_open(void *user)
+{
+    (void)user;
+    return calloc(1, sizeof(uint64_t));
+}
+
+static bool replica_apply(void *replica, struct mst_span records, uint64_t place)
+{
+    (void)place;
+    return take(replica, records);
+}
+
+static bool replica_snapshot(void *replica, const struct snapshot_port *port)
+{
+    uint8_t bytes[SNAPSHOT_BYTES];
+    struct snapshot_piece piece = {.records = mst_span_of(bytes, sizeof(bytes))};
+
+    memcpy(bytes, snapshot_mark, 8);
+    memcpy(bytes + 8, replica, sizeof(uint64_t));
+    memcpy(&piece.seq, replica, sizeof(piece.seq));
+    return port->put(port->user, &piece);
+}
+
+static const struct journal_replica_table replica_table = {
+    .open = replica_open, .apply = replica_apply, .snapshot = replica_snapshot, .close = free};
 
 /* ---- a life ---- */
 
@@ -97,7 +150,8 @@ enum store_status store_world_open(struct store_world *world)
                                 .user = world,
                                 .entropy = entropy,
                                 .log = take_line,
-                                .now_ns = now};
+                                .now_ns = now,
+                                .replica = {&replica_table, world}};
     struct store_recovery recovery = {world, take_batch};
 
     assert_null(world->journal);

@@ -2,7 +2,7 @@
  *
  * A world appends batches whose bytes follow from their number, so that a recovery can be checked
  * against what was handed over: what was durable must be there, in order, exactly; of what was not,
- * a whole batch more at most. */
+ * a whole batch more at most. What a compaction writes down is how many batches there were. */
 #ifndef SIM_STORE_WORLD_H
 #define SIM_STORE_WORLD_H
 

@@ -32,15 +32,15 @@ static uint64_t live_until_it_stops(struct store_world *world, uint64_t seed, ui
     return store_world_durable(world);
 }
 
-static void power_fails_at_any_call(void **state)
+static void power_fails_in_many_lives(uint64_t live_bytes)
 {
     struct store_world world;
 
-    (void)state;
     for (uint64_t seed = 1; seed <= 400; seed++) {
         uint64_t durable = 0;
 
         store_world_init(&world, SEGMENT);
+        world.live_bytes = live_bytes;
         world.chance = seed;
         for (uint64_t life = 0; life < 4; life++) {
             uint64_t handed;
@@ -67,6 +67,19 @@ static void power_fails_at_any_call(void **state)
     }
 }
 
+static void power_fails_at_any_call(void **state)
+{
+    (void)state;
+    power_fails_in_many_lives(0);
+}
+
+/* Nothing is live: segments are sealed, compacted and used again all the time. */
+static void power_fails_while_segments_are_recycled(void **state)
+{
+    (void)state;
+    power_fails_in_many_lives(1);
+}
+
 static void only_the_process_ends_at_any_call(void **state)
 {
     struct store_world world;
@@ -87,6 +100,32 @@ static void only_the_process_ends_at_any_call(void **state)
     store_world_must_open(&world);
     assert_true(world.found >= durable);
     store_world_clear(&world);
+}
+
+/* The process ends between write and sync, and the next start finds the whole batch: it is built
+ * upon, so it must be durable by then. */
+static void what_a_start_has_read_is_durable(void **state)
+{
+    struct store_world world;
+
+    (void)state;
+    for (uint64_t seed = 0; seed < 16; seed++) {
+        store_world_init(&world, SEGMENT);
+        store_world_must_open(&world);
+        store_world_put(&world, 3);
+        store_world_append(&world);
+        sim_disk_stop(world.disk, 2);
+        sim_jobs_work(&world.jobs, JOB_WRITE);
+        assert_true(sim_disk_has_stopped(world.disk));
+        store_world_close(&world);
+        sim_disk_kill(world.disk);
+        store_world_must_open(&world);
+        assert_int_equal(world.found, 4);
+        store_world_crash(&world, seed);
+        store_world_must_open(&world);
+        assert_int_equal(world.found, 4);
+        store_world_clear(&world);
+    }
 }
 
 /* ---- a small journal, byte by byte ---- */
@@ -216,7 +255,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(power_fails_at_any_call),
+        cmocka_unit_test(power_fails_while_segments_are_recycled),
         cmocka_unit_test(only_the_process_ends_at_any_call),
+        cmocka_unit_test(what_a_start_has_read_is_durable),
         cmocka_unit_test(a_write_ends_at_any_byte),
         cmocka_unit_test(one_bit_flips_anywhere),
     };
