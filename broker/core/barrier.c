@@ -198,6 +198,9 @@ static struct barrier *barrier_to_wait_at(struct step *step, struct session *ses
             return NULL;
         }
         settings.values[SETTING_PARTIES] = (int64_t)request->parties;
+        if (settings.values[SETTING_DURABLE] == 1 && no_space(step, session, request)) {
+            return NULL;
+        }
         if (object_create(step, slot, MST_KIND_BARRIER, &settings, true) == NULL) {
             refuse(step, session, request, MST_LIMIT,
                    mst_span_text("the broker's limit of objects is reached"));

@@ -3,7 +3,8 @@
 
 #include <assert.h>
 
-#define DRAIN_SLICE 1000 /* and the rest of a session's waits */
+#define DRAIN_SLICE      1000               /* and the rest of a session's waits */
+#define STORAGE_ASKED_NS INT64_C(100000000) /* while it is full and somebody may wait for it */
 
 void core_config_init(struct core_config *config)
 {
@@ -246,6 +247,18 @@ static void do_slices(struct step *step)
     }
 }
 
+/* Puts that stood in line because of the disk alone are looked at again. */
+static void storage_has_room(struct core *core)
+{
+    for (struct link *l = core->objects_order.next; l != &core->objects_order; l = l->next) {
+        struct object *object = OWNER(l, struct object, in_core);
+
+        if (kind_is_queue(object->kind) && object_is_durable(object)) {
+            object_mark_dirty(core, object);
+        }
+    }
+}
+
 void core_step(struct core *core, const struct event *event, struct effects *effects)
 {
     struct step step = {core, event, effects, NULL};
@@ -254,6 +267,10 @@ void core_step(struct core *core, const struct event *event, struct effects *eff
     core->now_ns = event->now_ns;
     core->wall_ns = event->wall_ns;
     effects_reset(effects);
+    if (core->storage_full && !event->storage_full) {
+        storage_has_room(core);
+    }
+    core->storage_full = event->storage_full;
     if (core->recovered) {
         core_begin_anew(core);
     }
@@ -300,12 +317,21 @@ void core_relieved(struct core *core, uint64_t bytes)
 int64_t core_next_deadline_ns(const struct core *core)
 {
     const struct heap_node *first = heap_first(&core->timers);
+    int64_t deadline_ns = MST_FOREVER;
 
     if (core->discarded != NULL || !list_empty(&core->ending) || core->recovered ||
         is_draining(core)) {
         return 0;
     }
-    return first == NULL ? MST_FOREVER : OWNER_CONST(first, struct timer, node)->at_ns;
+    if (first != NULL) {
+        deadline_ns = OWNER_CONST(first, struct timer, node)->at_ns;
+    }
+    if (core->storage_full && core->waits_count > 0) {
+        int64_t again_ns = time_after(core->now_ns, STORAGE_ASKED_NS);
+
+        deadline_ns = again_ns < deadline_ns ? again_ns : deadline_ns;
+    }
+    return deadline_ns;
 }
 
 struct core_figures core_figures(const struct core *core)

@@ -121,6 +121,9 @@ void handles_clear(struct core *core, struct session *session);
 bool may(const struct step *step, enum mst_verb verb, struct mst_span name);
 bool permitted(struct step *step, struct session *session, const struct mst_request *request,
                enum mst_verb verb, struct mst_span name);
+/* The disk is full: refused, as all that would add to what is durable. */
+bool no_space(struct step *step, struct session *session, const struct mst_request *request);
+extern const char *const storage_is_full;
 /* The slot behind a handle; NULL: refused already. */
 struct slot *handle_slot(struct step *step, struct session *session,
                          const struct mst_request *request, uint64_t handle);

@@ -199,6 +199,9 @@ void wait_expire(struct step *step, struct wait *wait, enum mst_status status)
 
         if ((((const struct queue *)object)->paused & side) != 0) {
             cause = mst_span_text("paused");
+        } else if (wait->kind == WAIT_PUT && step->core->storage_full &&
+                   object_is_durable(object)) {
+            cause = mst_span_text(storage_is_full);
         }
     }
     if (object != NULL) {

@@ -7,6 +7,9 @@
 
 #include <assert.h>
 
+const char *const storage_is_full =
+    "the broker's disk is full; take messages out, or give it more room";
+
 struct slot *slot_intern(struct core *core, struct mst_span name)
 {
     struct strmap_node *node = strmap_find(&core->slots, name);
@@ -162,6 +165,14 @@ const char *name_problem(const struct slot *slot, enum mst_kind kind)
     return NULL;
 }
 
+bool no_space(struct step *step, struct session *session, const struct mst_request *request)
+{
+    if (step->core->storage_full) {
+        refuse(step, session, request, MST_NO_SPACE, mst_span_text(storage_is_full));
+    }
+    return step->core->storage_full;
+}
+
 static struct object *make_by_use(struct step *step, struct session *session,
                                   const struct mst_request *request, struct slot *slot,
                                   enum mst_kind kind)
@@ -182,6 +193,9 @@ static struct object *make_by_use(struct step *step, struct session *session,
     }
     if (kind_is_queue(kind) && dead_durability(step, slot) >= 0) {
         settings.values[SETTING_DURABLE] = dead_durability(step, slot);
+    }
+    if (settings.values[SETTING_DURABLE] == 1 && no_space(step, session, request)) {
+        return NULL;
     }
     object = object_create(step, slot, kind, &settings, true);
     if (object == NULL) {

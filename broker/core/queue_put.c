@@ -415,6 +415,8 @@ void decide_put(struct step *step, struct session *session, const struct mst_req
 
         outcome_record(step, session, &queue->object, request->id, 1, request->op, MST_OK,
                        MST_SPAN_NONE, MST_SPAN_NONE, numbers, 4);
+    } else if (object_is_durable(&queue->object) && no_space(step, session, request)) {
+        return;
     } else if (request->mode == MST_PUT_EACH) {
         put_each(step, session, queue, request);
     } else {
@@ -453,6 +455,7 @@ bool put_serve(struct step *step, struct queue *queue)
     bool any = false;
 
     while (!queue->shut && (queue->paused & MST_SIDE_PUT) == 0 &&
+           !(step->core->storage_full && object_is_durable(&queue->object)) &&
            (place = line_first(&queue->putters, false)) != NULL) {
         struct wait *wait = place->wait;
         struct session *session = wait->session;

@@ -259,6 +259,9 @@ void decide_declare(struct step *step, struct session *session, const struct mst
         declared(step, session, object, request, false);
         return;
     }
+    if (settings.values[SETTING_DURABLE] == 1 && no_space(step, session, request)) {
+        return;
+    }
     object = object_create(step, slot, kind, &settings, false);
     if (object == NULL) {
         refuse(step, session, request, MST_LIMIT,

@@ -3,7 +3,7 @@
  *
  * Players put, get, finish, give back, wait, give up, lose their connections with replies taken or
  * not, come back, leave and are killed; queues are filled, paused, changed, purged, shut and
- * removed; time passes; the broker restarts. After every step the core is counted anew from inside
+ * removed; time passes; the disk is full and is not; the broker restarts. After every step the core is counted anew from inside
  * (core_sound.h); now and then, and at the end, the journal must give the same state again. When
  * all have gone and everything is removed, nothing is left: every figure is zero. */
 #include "tests/unit/cmocka_all.h"
@@ -260,11 +260,15 @@ static void whatever_happens(uint64_t seed, enum world_storage storage)
         if (i % 100 == 99) {
             expect_replay_is_equal(&play->w);
         }
+        if (storage == WORLD_DURABLE && play_draw(play, 60) == 0) {
+            play->w.storage_full = !play->w.storage_full;
+        }
         if (storage == WORLD_DURABLE && play_draw(play, 200) == 0) {
             play_restart(play);
             expect_sound(play->w.core);
         }
     }
+    play->w.storage_full = false;
     play_clear_up(play);
     expect_empty(play->w.core);
     play_free(play);
