@@ -37,13 +37,10 @@ static size_t grown_cap(size_t cap, size_t wanted)
     return next;
 }
 
-bool mst_buf_reserve(struct mst_buf *buf, size_t more)
+bool mst_buf_grow(struct mst_buf *buf, size_t more)
 {
     size_t held = mst_buf_size(buf);
 
-    if (more <= buf->cap - buf->len) {
-        return true;
-    }
     if (more > PTRDIFF_MAX - held) {
         return false;
     }
@@ -64,19 +61,6 @@ bool mst_buf_reserve(struct mst_buf *buf, size_t more)
     }
     free(buf->data);
     *buf = (struct mst_buf){.data = data, .start = 0, .len = held, .cap = cap};
-    return true;
-}
-
-bool mst_buf_append(struct mst_buf *buf, const void *data, size_t len)
-{
-    if (len == 0) {
-        return true;
-    }
-    if (!mst_buf_reserve(buf, len)) {
-        return false;
-    }
-    memcpy(buf->data + buf->len, data, len);
-    buf->len += len;
     return true;
 }
 

@@ -14,16 +14,34 @@ struct mst_buf {
 };
 
 void mst_buf_init(struct mst_buf *buf);
-void mst_buf_clear(struct mst_buf *buf);                /* frees; ready for use again */
-void mst_buf_reset(struct mst_buf *buf);                /* empties, keeps the memory */
-bool mst_buf_reserve(struct mst_buf *buf, size_t more); /* room for more bytes at the end */
-bool mst_buf_append(struct mst_buf *buf, const void *data, size_t len);
-void mst_buf_consume(struct mst_buf *buf, size_t n);       /* n <= mst_buf_size */
+void mst_buf_clear(struct mst_buf *buf);             /* frees; ready for use again */
+void mst_buf_reset(struct mst_buf *buf);             /* empties, keeps the memory */
+bool mst_buf_grow(struct mst_buf *buf, size_t more); /* what reserving does when it is not there */
+void mst_buf_consume(struct mst_buf *buf, size_t n); /* n <= mst_buf_size */
 void mst_buf_shrink(struct mst_buf *buf, size_t keep_cap); /* give memory back if empty and large */
 
 static inline size_t mst_buf_size(const struct mst_buf *buf)
 {
     return buf->len - buf->start;
+}
+
+/* Room for more bytes at the end. Mostly it is there: a message makes a dozen small appends. */
+static inline bool mst_buf_reserve(struct mst_buf *buf, size_t more)
+{
+    return more <= buf->cap - buf->len || mst_buf_grow(buf, more);
+}
+
+static inline bool mst_buf_append(struct mst_buf *buf, const void *data, size_t len)
+{
+    if (len == 0) {
+        return true;
+    }
+    if (!mst_buf_reserve(buf, len)) {
+        return false;
+    }
+    memcpy(buf->data + buf->len, data, len);
+    buf->len += len;
+    return true;
 }
 
 static inline struct mst_span mst_buf_span(const struct mst_buf *buf)
