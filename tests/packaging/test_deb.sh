@@ -36,7 +36,7 @@ mount -t overlay none -o "lowerdir=/,upperdir=$room/upper,workdir=$room/work" "$
 mount -t proc proc "$room/root/proc"
 mount --bind /dev "$room/root/dev"
 mount -t tmpfs none "$room/root/tmp"
-mount -t tmpfs none "$room/root/run" # systemd is not seen to run there
+mount -t tmpfs none "$room/root/run"
 mkdir "$room/root/tmp/packages"
 cp "$packages"/*.deb "$room/root/tmp/packages/"
 
@@ -66,6 +66,18 @@ in_shell() # SCRIPT: inside
     inside sh -euc "$1"
 }
 
+# What maintainer scripts would have systemd do is written down instead.
+mkdir -p "$room/root/run/systemd/system"
+rm -f "$room/root/usr/sbin/policy-rc.d" "$room/root/usr/bin/systemctl"
+printf '#!/bin/sh\necho "$*" >>/tmp/systemctl.log\n' >"$room/root/usr/bin/systemctl"
+chmod 755 "$room/root/usr/bin/systemctl"
+asked() # what systemd was asked to do with the broker since the last time, but for queries
+{
+    inside grep -oE '\b(start|stop|restart|try-restart|enable) .*musterd.service' /tmp/systemctl.log 2>/dev/null |
+        xargs
+    rm -f "$room/root/tmp/systemctl.log"
+}
+
 # ---- before ----
 
 for name in "${names[@]}"; do
@@ -85,9 +97,9 @@ before=$(files)
 
 check 'they install' inside sh -c 'dpkg -i /tmp/packages/*.deb'
 check 'nothing is broken' in_shell 'test -z "$(dpkg --audit)"'
-check 'musterd is neither enabled nor started' in_shell '
-    test ! -e /etc/systemd/system/multi-user.target.wants/musterd.service
-    test ! -e /run/muster'
+check 'musterd is not enabled' in_shell '
+    test ! -e /etc/systemd/system/multi-user.target.wants/musterd.service'
+check 'musterd is not started' test "$(asked)" = ''
 check 'the unit is there, and starts what is installed' in_shell '
     grep -q "^ExecStart=/usr/bin/musterd --config /etc/muster/musterd.conf" \
         /lib/systemd/system/musterd.service
@@ -143,11 +155,19 @@ check 'the same, linked statically with the library' in_shell '
     ./program'
 check 'they install again, over themselves' inside sh -c 'dpkg -i /tmp/packages/*.deb'
 
+check 'a broker that runs is restarted, one that does not is left alone' \
+    test "$(asked)" = 'try-restart musterd.service'
+
 # ---- removed ----
 
 check 'they are removed' inside dpkg --remove "${names[@]}"
+check 'a broker that runs is stopped' test "$(asked)" = 'stop musterd.service'
 check 'the settings stay until they are purged' inside test -e /etc/muster/musterd.conf
+in_shell 'mkdir -p /var/lib/private/muster/data
+    ln -s private/muster /var/lib/muster' # as systemd does for the unit
 check 'they are purged' inside dpkg --purge musterd
+check 'what it kept is purged as well' in_shell '
+    test ! -e /var/lib/private/muster && test ! -L /var/lib/muster'
 check 'nothing is left' test "$(files)" = "$before"
 diff <(echo "$before") <(files) | sed 's/^/    /'
 
