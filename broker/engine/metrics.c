@@ -50,17 +50,9 @@ void metrics_count_fault(struct engine *engine, const struct member *member)
     }
 }
 
-void metrics_set_unready(struct engine *engine, const char *why)
-{
-    engine->metrics.unready = why;
-}
-
 const char *metrics_unready(const struct engine *engine)
 {
-    if (engine->draining) {
-        return "the broker is going away";
-    }
-    return engine_failure(engine) != NULL ? engine_failure(engine) : engine->metrics.unready;
+    return engine->draining ? "the broker is going away" : engine_failure(engine);
 }
 
 /* ---- the table ---- */

@@ -38,13 +38,11 @@ struct metrics {
     struct histogram sync;
     int64_t turn_began_ns;  /* 0: nothing has come since the last turn */
     int64_t batch_began_ns; /* when the journal was given its last batch */
-    const char *unready;
 };
 
 /* ---- for others ---- */
 
-/* Why the broker should be given no work now, in one line: static text, NULL when all is well. */
-void metrics_set_unready(struct engine *engine, const char *why);
+/* Why the broker should be given no work now, in one line; NULL: all is well. */
 const char *metrics_unready(const struct engine *engine);
 
 /* One page at a time. NULL: out of memory. */
