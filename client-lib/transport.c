@@ -210,7 +210,7 @@ static void lose(muster_client *client, const char *why)
 }
 
 /* Writes what is there. Only the driver closes the socket: another thread may be polling it. */
-static void write_out(muster_client *client)
+static void write_out(muster_client *client, int64_t now_ns)
 {
     struct mst_span out;
 
@@ -227,7 +227,7 @@ static void write_out(muster_client *client)
             return;
         }
         mst_client_sent(client->machine, (size_t)n);
-        mst_client_pump(client->machine, mst_clock_ns());
+        mst_client_pump(client->machine, now_ns);
     }
 }
 
@@ -274,10 +274,10 @@ static void tell_waiters(muster_client *client)
     }
 }
 
-void mst_transport_settle(muster_client *client)
+static void settle(muster_client *client, int64_t now_ns)
 {
-    mst_client_pump(client->machine, mst_clock_ns());
-    write_out(client);
+    mst_client_pump(client->machine, now_ns);
+    write_out(client, now_ns);
     tell_waiters(client);
     if (mst_client_has_results(client->machine) || mst_client_has_notices(client->machine)) {
         mst_transport_wake_background(client);
@@ -287,6 +287,11 @@ void mst_transport_settle(muster_client *client)
         client->polling = false; /* it is awake now, as far as anyone is concerned */
         ring(bell_of(client, client->driver));
     }
+}
+
+void mst_transport_settle(muster_client *client)
+{
+    settle(client, mst_clock_ns());
 }
 
 /* The caller's thread writes when a frame is full. The background thread has to be woken only if it
@@ -310,7 +315,7 @@ void mst_transport_gather(muster_client *client)
 
 /* ---- driving ---- */
 
-static void read_in(muster_client *client)
+static void read_in(muster_client *client, int64_t now_ns)
 {
     for (;;) {
         ssize_t n = mst_link_read(&client->link, client->buffer, MST_READ_BYTES);
@@ -322,8 +327,7 @@ static void read_in(muster_client *client)
             lose(client, n == 0 ? "the broker closed the connection" : strerror(errno));
             return;
         }
-        if (!mst_client_receive(client->machine, mst_span_of(client->buffer, (size_t)n),
-                                mst_clock_ns())) {
+        if (!mst_client_receive(client->machine, mst_span_of(client->buffer, (size_t)n), now_ns)) {
             lose(client, NULL);
             return;
         }
@@ -335,10 +339,11 @@ static void read_in(muster_client *client)
 
 void mst_transport_listen(muster_client *client)
 {
-    bool fresh = mst_clock_ns() - mst_client_heard_ns(client->machine) < MUSTER_MS;
+    int64_t now_ns = mst_clock_ns();
+    bool fresh = now_ns - mst_client_heard_ns(client->machine) < MUSTER_MS;
 
     if (!fresh && client->driver == NULL && client->link.state == MST_LINK_UP) {
-        read_in(client);
+        read_in(client, now_ns);
     }
 }
 
@@ -382,7 +387,7 @@ static void begin_stream(muster_client *client)
 
 static void look_after_link(muster_client *client)
 {
-    if (client->stopping || client->closed) {
+    if (client->stopping || client->closed || client->link.state == MST_LINK_UP) {
         return;
     }
     if (mst_link_wants_addresses(&client->link, mst_clock_ns())) {
@@ -394,7 +399,7 @@ static void look_after_link(muster_client *client)
 }
 
 /* Sleeps in poll, unlocked. True if the socket has something. */
-static bool wait_for_socket(muster_client *client, const void *me, int64_t until_ns)
+static bool wait_for_socket(muster_client *client, const void *me, int64_t now_ns, int64_t until_ns)
 {
     struct pollfd fds[2] = {{.fd = bell_of(client, me), .events = POLLIN},
                             {.fd = client->link.fd, .events = 0}};
@@ -407,7 +412,7 @@ static bool wait_for_socket(muster_client *client, const void *me, int64_t until
     fds[1].events = (short)(POLLIN | (client->polling_write ? POLLOUT : 0));
     int64_t pause_ns = client->planned_ns == MUSTER_FOREVER ? MUSTER_FOREVER
                        : client->planned_ns < 0             ? 0
-                                                            : client->planned_ns - mst_clock_ns();
+                                                            : client->planned_ns - now_ns;
 
     pause_ns = pause_ns < 0 ? 0 : pause_ns;
     timeout.tv_sec = (time_t)(pause_ns / MUSTER_SECOND);
@@ -429,17 +434,18 @@ static bool wait_for_socket(muster_client *client, const void *me, int64_t until
 void mst_transport_drive(muster_client *client, const void *me, int64_t until_ns)
 {
     look_after_link(client);
-    mst_transport_settle(client);
-    bool ready = wait_for_socket(client, me, until_ns);
+    int64_t now_ns = mst_clock_ns();
+    settle(client, now_ns);
+    bool ready = wait_for_socket(client, me, now_ns, until_ns);
     if (client->driver != me) {
         return;
     }
-    int64_t now_ns = mst_clock_ns();
+    now_ns = mst_clock_ns();
     bool silent = mst_client_is_silent(client->machine, now_ns);
 
     /* What waits to be read is read before anything is found to be late. */
     if (client->link.state == MST_LINK_UP && (ready || silent)) {
-        read_in(client);
+        read_in(client, now_ns);
     }
     if (client->link.state == MST_LINK_UP && mst_client_is_silent(client->machine, now_ns)) {
         lose(client, "nothing was heard from the broker for too long");
@@ -449,7 +455,7 @@ void mst_transport_drive(muster_client *client, const void *me, int64_t until_ns
         client->link.failures = 0;
     }
     mst_client_tick(client->machine, now_ns);
-    mst_transport_settle(client);
+    settle(client, now_ns);
 }
 
 void mst_transport_hand_over(muster_client *client)
