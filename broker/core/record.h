@@ -122,6 +122,8 @@ bool record_encode(struct mst_buf *out, const struct record *record, struct core
 size_t record_decode(struct mst_span in, const struct record_bodies *bodies,
                      struct mst_arena *arena, struct record *record);
 
+#define RECORD_TIME_MAX (MST_FOREVER / 2) /* so that differences are numbers */
+
 /* Could a core in this state have made the record, which is not one of STATE? If not, carrying it
  * out would break what holds. */
 bool record_makes_sense(struct core *core, const struct record *record);

@@ -5,7 +5,6 @@
  * What is asked is what carrying them out relies on, and nothing that takes longer than that. */
 #include "broker/core/internal.h"
 
-#define TIMES_MAX    (MST_FOREVER / 2)
 #define REQUESTS_MAX (1u << 20) /* that one record tells of; many more than there can be */
 
 /* ---- what there must be ---- */
@@ -217,7 +216,8 @@ static bool check_queue(const struct core *core, const struct record *record)
 
 bool record_makes_sense(struct core *core, const struct record *record)
 {
-    if (record->now_ns < 0 || record->now_ns > TIMES_MAX || !has_what_it_needs(core, record)) {
+    if (record->now_ns < 0 || record->now_ns > RECORD_TIME_MAX ||
+        !has_what_it_needs(core, record)) {
         return false;
     }
     if (record->what <= RECORD_OUTCOME) {

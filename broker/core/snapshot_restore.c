@@ -140,6 +140,14 @@ static bool lease_fits(struct core *core, const struct message_read *read)
            (!is_free && entry != NULL && entry->state == ENTRY_ANSWERED);
 }
 
+/* Differences of times that were are taken later, and must be numbers. */
+static bool times_fit(const struct message_read *read)
+{
+    return read->put_ns >= 0 && read->put_ns <= RECORD_TIME_MAX && read->since_ns >= 0 &&
+           read->since_ns <= RECORD_TIME_MAX && read->expires_ns >= 0 && read->ready_ns >= 0 &&
+           read->lease_ns >= 0 && read->until_ns >= 0;
+}
+
 static bool fits(struct core *core, struct queue *queue, const struct message_read *read)
 {
     unsigned states = MESSAGE_DELAYED | MESSAGE_LEASED;
@@ -150,7 +158,7 @@ static bool fits(struct core *core, struct queue *queue, const struct message_re
            read->deliveries <= UINT32_MAX && read->counted <= UINT32_MAX &&
            read->id >= queue->first_id && read->id < queue->next_id &&
            idmap_get(&queue->messages, read->id) == NULL && is_next(queue, read) &&
-           queue_kept(queue) < queue->unfinished &&
+           queue_kept(queue) < queue->unfinished && times_fit(read) &&
            ((read->flags & MESSAGE_LEASED) == 0 || lease_fits(core, read));
 }
 
@@ -273,7 +281,8 @@ bool state_notes_apply(struct core *core, struct queue *queue, struct decoder *i
         before.id += (uint64_t)decode_i64(in);
         before.at_ns = sum(before.at_ns, decode_i64(in));
         key = decode_blob(in);
-        if (key != NULL && strmap_find(&queue->dedup, mst_blob_span(key)) == NULL) {
+        if (key != NULL && before.at_ns >= 0 && before.at_ns <= RECORD_TIME_MAX &&
+            strmap_find(&queue->dedup, mst_blob_span(key)) == NULL) {
             dedup_restore(core, queue, key, before.id, before.at_ns);
         } else {
             decode_fail(in);
