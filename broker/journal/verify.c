@@ -13,18 +13,25 @@ static enum store_status list_failed(int error, char out[STORE_ERROR_MAX])
     return STORE_IO;
 }
 
+static uint64_t torn_bytes(const struct replay *replay)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < replay->log_count; i++) {
+        const struct replay_segment *segment = &replay->log[i];
+
+        if (segment->dirty != 0 && segment->header.number >= replay->active) {
+            sum += segment->dirty - segment->end;
+        }
+    }
+    return sum;
+}
+
 static void fill_report(const struct replay *replay, struct store_report *report)
 {
     report->files = replay->log_count + replay->kept_count + (replay->checkpoint != 0);
     report->batches = replay->batches;
     report->record_bytes = replay->record_bytes;
-    for (size_t i = 0; i < replay->log_count; i++) {
-        const struct replay_segment *segment = &replay->log[i];
-
-        if (segment->dirty != 0 && segment->header.number >= replay->active) {
-            report->torn_bytes += segment->dirty - segment->end;
-        }
-    }
 }
 
 enum store_status store_verify(struct disk *disk, struct store_report *report,
@@ -46,6 +53,7 @@ enum store_status store_verify(struct disk *disk, struct store_report *report,
         status = replay_check_kept(&replay, error);
     }
     fill_report(&replay, report);
+    report->torn_bytes = status == STORE_OK ? torn_bytes(&replay) : 0;
     replay_clear(&replay);
     files_clear(&files);
     return status;
