@@ -18,6 +18,10 @@
     (MUSTER_SECOND / 2)          /* a look that goes on takes no longer, if there is a broker */
 #define AWAY_AFTER MUSTER_SECOND /* without an answer */
 
+/* With very many objects a look costs the broker time; between two it has this much more for
+ * others. */
+enum { REST_FACTOR = 9, LATE_FACTOR = 3 };
+
 struct top_watch {
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -31,6 +35,7 @@ struct top_watch {
     char who[TOP_NAME_MAX];
     struct top_look *look;
     int64_t asked_ns;      /* the look that goes on began; 0: none does */
+    int64_t took_ns;       /* the last look */
     int64_t away_since_ns; /* the first look that failed began; 0: the last one did not */
     enum muster_status status;
     char error[512];
@@ -65,6 +70,7 @@ static void publish(struct top_watch *watch, struct top_look *look, enum muster_
         free_look(&watch->look);
         watch->look = look;
         watch->away_since_ns = 0;
+        watch->took_ns = cli_now_ns() - watch->asked_ns;
     } else {
         watch->away_since_ns = watch->away_since_ns > 0 ? watch->away_since_ns : watch->asked_ns;
         free_look(&look);
@@ -78,7 +84,8 @@ static void publish(struct top_watch *watch, struct top_look *look, enum muster_
 /* Under the lock. */
 static void pause_until_next(struct top_watch *watch)
 {
-    int64_t until_ns = cli_now_ns() + watch->interval_ns;
+    int64_t rest_ns = watch->took_ns * REST_FACTOR;
+    int64_t until_ns = cli_now_ns() + (rest_ns > watch->interval_ns ? rest_ns : watch->interval_ns);
     struct timespec until = {until_ns / MUSTER_SECOND, until_ns % MUSTER_SECOND};
     int error = 0;
     while (!watch->stop && !watch->at_once && error == 0) {
@@ -145,7 +152,9 @@ struct top_news top_watch_news(struct top_watch *watch)
     uint64_t count;
     (void)!read(watch->fd, &count, sizeof(count));
     pthread_mutex_lock(&watch->lock);
-    bool late = watch->asked_ns > 0 && cli_now_ns() - watch->asked_ns >= AWAY_AFTER;
+    int64_t patience_ns =
+        watch->took_ns * LATE_FACTOR > AWAY_AFTER ? watch->took_ns * LATE_FACTOR : AWAY_AFTER;
+    bool late = watch->asked_ns > 0 && cli_now_ns() - watch->asked_ns >= patience_ns;
     int64_t away_since_ns = watch->away_since_ns > 0 ? watch->away_since_ns
                             : late                   ? watch->asked_ns
                                                      : 0;
