@@ -100,6 +100,8 @@ help:
 	@echo 'make deb          Debian packages in $(BUILD)/deb; make deb-test installs, uses and removes them'
 	@echo 'make image-test   build and run the container image, where an engine can run (root, Debian 12)'
 	@echo 'make lint         sizes, include arrows, exported symbols, format'
+	@echo 'make bench        muster beside its peers; BENCH="2 4" ROUNDS=5 SIZE=short PUBLISH=1; make bench-deps'
+	@echo 'make guard        count instructions of put, get, done against the figures written down'
 	@echo 'make format       put every C file into the one format'
 	@echo 'make deps         install the Debian packages that are missing'
 	@echo 'make install      into PREFIX=$(PREFIX), below DESTDIR if given; make uninstall takes it away'

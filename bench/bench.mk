@@ -72,3 +72,6 @@ guard: $(BUILD)/bench/guard
 
 guard-accept: $(BUILD)/bench/guard
 	@bench/guard.sh $(BUILD) accept
+
+bench-deps:
+	@bench/deps.sh
