@@ -21,6 +21,7 @@
 /* With very many objects a look costs the broker time; between two it has this much more for
  * others. */
 enum { REST_FACTOR = 9, LATE_FACTOR = 3 };
+#define REST_MOST (10 * MUSTER_SECOND)
 
 struct top_watch {
     pthread_mutex_t lock;
@@ -70,7 +71,6 @@ static void publish(struct top_watch *watch, struct top_look *look, enum muster_
         free_look(&watch->look);
         watch->look = look;
         watch->away_since_ns = 0;
-        watch->took_ns = cli_now_ns() - watch->asked_ns;
     } else {
         watch->away_since_ns = watch->away_since_ns > 0 ? watch->away_since_ns : watch->asked_ns;
         free_look(&look);
@@ -84,7 +84,9 @@ static void publish(struct top_watch *watch, struct top_look *look, enum muster_
 /* Under the lock. */
 static void pause_until_next(struct top_watch *watch)
 {
+    int64_t most_ns = REST_MOST > watch->interval_ns ? REST_MOST : watch->interval_ns;
     int64_t rest_ns = watch->took_ns * REST_FACTOR;
+    rest_ns = rest_ns < most_ns ? rest_ns : most_ns;
     int64_t until_ns = cli_now_ns() + (rest_ns > watch->interval_ns ? rest_ns : watch->interval_ns);
     struct timespec until = {until_ns / MUSTER_SECOND, until_ns % MUSTER_SECOND};
     int error = 0;
@@ -105,8 +107,14 @@ static void *look_again_and_again(void *user)
         memcpy(who, watch->who, sizeof(who));
         watch->asked_ns = cli_now_ns();
         pthread_mutex_unlock(&watch->lock);
-        enum muster_status status = top_look_take(watch->client, who, look);
+        /* A broker that is away is waited for here, so that what a look takes can be told. */
+        enum muster_status status = muster_ping(watch->client, MUSTER_FOREVER, NULL);
+        int64_t began_ns = cli_now_ns();
+        if (status == MUSTER_OK) {
+            status = top_look_take(watch->client, who, look);
+        }
         pthread_mutex_lock(&watch->lock);
+        watch->took_ns = cli_now_ns() - began_ns;
         publish(watch, look, status);
         pause_until_next(watch);
     }
