@@ -60,23 +60,14 @@ muster_barrier_result muster_result_barrier(const muster_result *result)
 
 /* ---- the life of a muster_call ---- */
 
-/* Takes the lock for a moment; the last reference frees. call is over, or NULL. */
-static void release(struct muster_call *async, struct mst_call *call)
+/* With the lock held. The last reference frees, and gives back the client's. */
+static void release(struct muster_call *async)
 {
     muster_client *client = async->client;
 
-    if (mst_transport_is_foreign(client)) {
-        return;
-    }
-    pthread_mutex_lock(&client->lock);
-    if (call != NULL) {
-        mst_call_give(mst_client_pool(client->machine), call);
-    }
     if (--async->references == 0) {
-        free(async);
-        mst_transport_leave(client);
-    } else {
-        pthread_mutex_unlock(&client->lock);
+        mst_pool_give(mst_client_pool(client->machine), async, async->room);
+        client->references--;
     }
 }
 
@@ -86,7 +77,6 @@ void mst_async_finish(muster_client *client, struct mst_call *call)
     struct muster_result result = {call};
     bool got = call->op == MST_OP_GET && call->status == MST_OK;
 
-    pthread_mutex_lock(&client->lock);
     async->call = NULL;
     if (got) {
         mst_adopt_messages(client, call->outcome.messages);
@@ -103,25 +93,40 @@ void mst_async_finish(muster_client *client, struct mst_call *call)
     if (got) {
         muster_message_free(&call->outcome.messages);
     }
-    release(async, call);
+    pthread_mutex_lock(&client->lock);
+    mst_call_give(mst_client_pool(client->machine), call);
+    release(async);
 }
 
-static struct muster_call *make(const struct mst_object *object, const struct mst_request *request,
+static struct muster_call *make(struct mst_pool *pool, const struct mst_object *object,
                                 const struct mst_async_options *options)
 {
-    struct muster_call *async = calloc(1, sizeof(*async));
+    size_t room;
+    struct muster_call *async = mst_pool_take(pool, sizeof(*async), &room);
 
     if (async == NULL) {
         return NULL;
     }
+    memset(async, 0, sizeof(*async));
+    async->room = room;
     async->client = object->client;
     async->references = options->call_out != NULL ? 2 : 1;
     async->callback = options->callback;
     async->user = options->user;
-    if (options->cancel == NULL) {
-        return async;
+    return async;
+}
+
+/* The token must know the call, and its lock comes before the client's: so both are made before the
+ * client is entered. */
+static struct muster_call *make_with_token(const struct mst_object *object,
+                                           const struct mst_request *request,
+                                           const struct mst_async_options *options)
+{
+    struct muster_call *async = make(NULL, object, options);
+
+    if (async == NULL) {
+        return NULL;
     }
-    /* The token must know the call, and its lock comes before the client's. */
     async->call = mst_call_new(request, async);
     if (async->call == NULL) {
         free(async);
@@ -138,28 +143,35 @@ static struct muster_call *make(const struct mst_object *object, const struct ms
     return async;
 }
 
-/* With the lock held. async is NULL for fire and forget: nothing but the request is kept. */
-static enum muster_status submit(muster_client *client, const struct mst_request *request,
-                                 struct muster_call *async, muster_call **call_out)
+/* With the lock held. Fire and forget keeps nothing but the request. */
+static enum muster_status submit(const struct mst_object *object, const struct mst_request *request,
+                                 struct muster_call *async, const struct mst_async_options *options)
 {
-    struct mst_call *call = async == NULL ? NULL : async->call;
+    bool bare = options->callback == NULL && options->call_out == NULL && options->cancel == NULL;
+    struct mst_pool *pool = mst_client_pool(object->client->machine);
+    struct mst_call *call = NULL;
 
-    if (call == NULL) {
-        call = mst_call_new_in(mst_client_pool(client->machine), request, async);
+    if (async != NULL) {
+        call = async->call;
+    } else if (bare || (async = make(pool, object, options)) != NULL) {
+        call = mst_call_new_in(pool, request, async);
     }
     if (call == NULL) {
+        if (async != NULL) {
+            mst_pool_give(pool, async, async->room);
+        }
         return MUSTER_NO_MEMORY;
     }
     if (async != NULL) {
         async->call = call;
         call->by_callback = true;
-        client->references++;
+        object->client->references++;
     }
-    if (call_out != NULL) {
-        *call_out = async;
+    if (options->call_out != NULL) {
+        *options->call_out = async;
     }
-    mst_transport_submit(client, call);
-    mst_transport_gather(client);
+    mst_transport_submit(object->client, call);
+    mst_transport_gather(object->client);
     return MUSTER_OK;
 }
 
@@ -167,25 +179,21 @@ enum muster_status mst_async(const struct mst_object *object, const struct mst_r
                              const struct mst_async_options *options, const char *verb)
 {
     muster_client *client = object->client;
-    bool bare = options->callback == NULL && options->call_out == NULL && options->cancel == NULL;
-    struct muster_call *async = bare ? NULL : make(object, request, options);
+    struct muster_call *async = NULL;
 
-    if (async == NULL && !bare) {
+    if (options->cancel != NULL && (async = make_with_token(object, request, options)) == NULL) {
         return mst_fail(MST_NO_MEMORY, NULL, "%s %s", verb, mst_object_name(object));
     }
     enum muster_status status = mst_transport_enter(client, false, verb);
     if (status == MUSTER_OK) {
-        status = submit(client, request, async, options->call_out);
+        status = submit(object, request, async, options);
         mst_transport_leave(client);
         if (status != MUSTER_OK) {
             mst_fail((enum mst_status)status, NULL, "%s %s", verb, mst_object_name(object));
         }
-    }
-    if (status != MUSTER_OK && async != NULL) {
+    } else if (async != NULL) {
         mst_cancel_leave(async->cancel, &async->link);
-        if (async->call != NULL) {
-            mst_call_clear(async->call);
-        }
+        mst_call_clear(async->call);
         free(async);
     }
     return status;
@@ -207,8 +215,13 @@ void muster_call_cancel(muster_call *async)
 
 void muster_call_release(muster_call **async)
 {
-    if (*async != NULL) {
-        release(*async, NULL);
-        *async = NULL;
+    muster_client *client = *async == NULL ? NULL : (*async)->client;
+
+    if (client != NULL && !mst_transport_is_foreign(client)) {
+        pthread_mutex_lock(&client->lock);
+        client->references++;
+        release(*async);
+        mst_transport_leave(client);
     }
+    *async = NULL;
 }

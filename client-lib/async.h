@@ -10,6 +10,7 @@ struct muster_call {
     muster_client *client; /* counted */
     struct mst_call *call; /* NULL once it is over */
     unsigned references;
+    size_t room;               /* of its memory */
     muster_callback *callback; /* NULL: failures are told by muster_flush */
     void *user;
     muster_cancel *cancel;

@@ -28,6 +28,7 @@ void mst_transport_run_callbacks(muster_client *client)
 {
     struct mst_client_notice *notice;
     struct mst_call *call;
+    int64_t now_ns = mst_clock_ns();
 
     if (client->calling) {
         return;
@@ -39,11 +40,9 @@ void mst_transport_run_callbacks(muster_client *client)
         mst_client_notice_free(&notice);
         pthread_mutex_lock(&client->lock);
     }
-    while ((call = mst_client_next_result(client->machine, mst_clock_ns())) != NULL) {
+    while ((call = mst_client_next_result(client->machine, now_ns)) != NULL) {
         client->calling_seq = call->seq;
-        pthread_mutex_unlock(&client->lock);
         mst_async_finish(client, call);
-        pthread_mutex_lock(&client->lock);
         client->calling_seq = 0;
     }
     client->calling = false;

@@ -157,8 +157,8 @@ static bool await(muster_consumer *consumer, int64_t timeout_ns)
 }
 
 /* While messages are here, nothing is written but for a window that is half empty: what was
- * finished meanwhile goes along with that, or is sent by the background thread within a
- * millisecond. */
+ * finished meanwhile goes along with that, or is sent within a millisecond by the background thread
+ * or when the application's own loop comes round. */
 static enum muster_status next_locked(muster_consumer *consumer, int64_t timeout_ns,
                                       muster_message **message_out)
 {
@@ -179,8 +179,7 @@ static enum muster_status next_locked(muster_consumer *consumer, int64_t timeout
     }
     enum muster_status status = take(consumer, i, message_out);
     size_t before = consumer->count;
-    if (status == MUSTER_OK && fill_window(consumer) &&
-        (consumer->count > before || consumer->object.client->own_loop)) {
+    if (status == MUSTER_OK && fill_window(consumer) && consumer->count > before) {
         mst_transport_settle(consumer->object.client);
     }
     return status;

@@ -132,7 +132,7 @@ int64_t mst_transport_next_look_ns(const muster_client *client); /* when time br
 bool mst_background_start(muster_client *client);
 void mst_background_stop(muster_client *client);
 
-/* async.c: the lock is not held. */
+/* async.c: the lock is held, and released during the callback. */
 void mst_async_finish(muster_client *client, struct mst_call *call);
 bool mst_in_callback(void);
 void mst_enter_callback(int step); /* +1, -1 */
