@@ -51,19 +51,40 @@ struct mst_blob *mst_blob_new_away(size_t len, uint64_t place)
     return blob;
 }
 
+static void leave_shelf(struct mst_blob_bytes *here)
+{
+    if (here->before != NULL) {
+        here->before->after = here->after;
+        here->after->before = here->before;
+        here->before = here->after = NULL;
+    }
+}
+
+static void free_here(struct mst_blob_far *far)
+{
+    if (far->here != NULL) {
+        leave_shelf(far->here);
+        free(far->here);
+        far->here = NULL;
+    }
+}
+
 struct mst_blob *mst_blob_new_far(struct mst_span content, uint64_t place)
 {
     struct mst_blob *blob = mst_blob_new_away(content.len, place);
+    struct mst_blob_bytes *here;
 
     if (blob == NULL || content.len == 0) {
         return blob;
     }
-    far_of(blob)->bytes = malloc(content.len);
-    if (far_of(blob)->bytes == NULL) {
+    here = malloc(sizeof(*here) + content.len);
+    if (here == NULL) {
         free(blob);
         return NULL;
     }
-    memcpy(far_of(blob)->bytes, content.data, content.len);
+    *here = (struct mst_blob_bytes){NULL, NULL, blob};
+    memcpy(here->bytes, content.data, content.len);
+    far_of(blob)->here = here;
     return blob;
 }
 
@@ -86,7 +107,7 @@ void mst_blob_unref(struct mst_blob **blob)
     held->references--;
     if (held->references == 0) {
         if (held->is_far) {
-            free(far_of(held)->bytes);
+            free_here(far_of(held));
         }
         free(held);
     }
@@ -100,10 +121,46 @@ void mst_blob_set_place(struct mst_blob *blob, uint64_t place)
 
 size_t mst_blob_send_away(struct mst_blob *blob)
 {
-    if (!blob->is_far || far_of(blob)->place == 0 || far_of(blob)->bytes == NULL) {
+    size_t here = mst_blob_here(blob);
+
+    if (!blob->is_far || far_of(blob)->place == 0 || here == 0) {
         return 0;
     }
-    free(far_of(blob)->bytes);
-    far_of(blob)->bytes = NULL;
-    return blob->len;
+    free_here(far_of(blob));
+    return here;
+}
+
+/* ---- shelves ---- */
+
+void mst_blob_shelf_init(struct mst_blob_shelf *shelf)
+{
+    shelf->ends = (struct mst_blob_bytes){&shelf->ends, &shelf->ends, NULL};
+}
+
+void mst_blob_shelve(struct mst_blob_shelf *shelf, struct mst_blob *blob)
+{
+    struct mst_blob_bytes *here = blob->is_far ? far_of(blob)->here : NULL;
+
+    if (here != NULL && here->before == NULL && far_of(blob)->place != 0) {
+        here->before = shelf->ends.before;
+        here->after = &shelf->ends;
+        here->before->after = here;
+        shelf->ends.before = here;
+    }
+}
+
+size_t mst_blob_shed(struct mst_blob_shelf *shelf, bool *more_out)
+{
+    struct mst_blob_bytes *newest = shelf->ends.before;
+    struct mst_blob *blob = newest->blob;
+
+    *more_out = blob != NULL;
+    if (blob == NULL) {
+        return 0;
+    }
+    if (blob->references > 1) {
+        leave_shelf(newest);
+        return 0;
+    }
+    return mst_blob_send_away(blob);
 }

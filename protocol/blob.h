@@ -18,9 +18,22 @@ struct mst_blob {
     uint8_t bytes[];
 };
 
+/* The bytes of a far blob, while they are here. */
+struct mst_blob_bytes {
+    struct mst_blob_bytes *before, *after; /* on a shelf; NULL: on none */
+    struct mst_blob *blob;
+    uint8_t bytes[];
+};
+
+/* Far blobs whose bytes are here and stand in the journal as well: the first was put here first. In
+ * place of the ends stands the shelf itself. A blob that is freed or sent away leaves it. */
+struct mst_blob_shelf {
+    struct mst_blob_bytes ends;
+};
+
 struct mst_blob_far {
-    uint64_t place; /* in the journal; 0: not known */
-    uint8_t *bytes; /* owned; NULL: they are away, or there are none */
+    uint64_t place;              /* in the journal; 0: not known */
+    struct mst_blob_bytes *here; /* owned; NULL: they are away, or there are none */
 };
 
 /* One reference each; NULL: out of memory, or more than MST_BLOB_BYTES_MAX. */
@@ -44,7 +57,7 @@ static inline const struct mst_blob_far *mst_blob_far(const struct mst_blob *blo
 /* Are its bytes elsewhere, in the journal? */
 static inline bool mst_blob_is_away(const struct mst_blob *blob)
 {
-    return blob->is_far && blob->len > 0 && mst_blob_far(blob)->bytes == NULL;
+    return blob->is_far && blob->len > 0 && mst_blob_far(blob)->here == NULL;
 }
 
 static inline uint64_t mst_blob_place(const struct mst_blob *blob) /* 0: none */
@@ -55,17 +68,32 @@ static inline uint64_t mst_blob_place(const struct mst_blob *blob) /* 0: none */
 /* Bytes of it that are in memory. */
 static inline size_t mst_blob_here(const struct mst_blob *blob)
 {
-    return mst_blob_is_away(blob) ? 0 : blob->len;
+    if (!blob->is_far) {
+        return blob->len;
+    }
+    return mst_blob_far(blob)->here == NULL ? 0 : sizeof(struct mst_blob_bytes) + blob->len;
 }
 
 /* NULL: none. Of a blob that is away: its length, and no data. */
 static inline struct mst_span mst_blob_span(const struct mst_blob *blob)
 {
+    const struct mst_blob_bytes *here;
+
     if (blob == NULL) {
         return MST_SPAN_NONE;
     }
-    return mst_span_of(blob->is_far && blob->len > 0 ? mst_blob_far(blob)->bytes : blob->bytes,
-                       blob->len);
+    if (!blob->is_far) {
+        return mst_span_of(blob->bytes, blob->len);
+    }
+    here = mst_blob_far(blob)->here;
+    return mst_span_of(here == NULL ? NULL : here->bytes, blob->len);
 }
+
+void mst_blob_shelf_init(struct mst_blob_shelf *shelf);
+/* Nothing unless it is far, has a place, is here, and is on no shelf. */
+void mst_blob_shelve(struct mst_blob_shelf *shelf, struct mst_blob *blob);
+/* Sends the newest away, if nobody refers to it but who put it here. Returns how many bytes that
+ * were; *more_out: there may be others. */
+size_t mst_blob_shed(struct mst_blob_shelf *shelf, bool *more_out);
 
 #endif

@@ -39,6 +39,7 @@ struct core *core_new(const struct core_config *config)
     list_init(&core->ending);
     list_init(&core->dirty);
     heap_init(&core->timers, timer_before);
+    mst_blob_shelf_init(&core->shelf);
     pool_init(&core->message_pool, sizeof(struct message));
     pool_init(&core->lease_pool, sizeof(struct lease));
     pool_init(&core->entry_pool, sizeof(struct entry));
@@ -309,9 +310,18 @@ uint64_t core_record_seq(const struct core *core)
     return core->record_seq;
 }
 
-void core_relieved(struct core *core, uint64_t bytes)
+void core_shelve(struct core *core, struct mst_blob *body)
 {
-    core->memory -= bytes;
+    mst_blob_shelve(&core->shelf, body);
+}
+
+void core_shed(struct core *core, uint64_t most)
+{
+    bool more = true;
+
+    while (core->memory > most && more) {
+        core->memory -= mst_blob_shed(&core->shelf, &more);
+    }
 }
 
 int64_t core_next_deadline_ns(const struct core *core)

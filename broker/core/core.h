@@ -156,9 +156,12 @@ bool core_snapshot(const struct core *core, const struct core_snapshot_port *por
 /* Number of the last durable record. */
 uint64_t core_record_seq(const struct core *core);
 
-/* Bodies that the core refers to were sent away (mst_blob_send_away): so many bytes are not in
- * memory any more. */
-void core_relieved(struct core *core, uint64_t bytes);
+/* The body of a durable message stands in the journal now, at the place that was set: it may be sent
+ * away from here on. */
+void core_shelve(struct core *core, struct mst_blob *body);
+/* Sends such bodies away, the newest first, until at most so much memory is in use, or none is left
+ * that nobody else refers to. */
+void core_shed(struct core *core, uint64_t most);
 
 /* A canonical text of the state that records make: equal texts, equal states; but of a body that is
  * away only the length is told, so whoever compares fetches all bodies first. */

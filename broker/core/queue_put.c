@@ -80,6 +80,7 @@ static void add_message(struct core *core, struct queue *queue, const struct rec
     message->priority = put->priorities != NULL ? put->priorities[i] : put->priority;
     message->put_ns = record->now_ns;
     message->state = put->delay_ns > 0 ? MST_DELAYED : MST_READY;
+    mst_blob_shelve(&core->shelf, message->body); /* in a recovery it stands in the journal */
     core->memory += message_charge(message);
     core->messages_count++;
     queue->kept_bytes += message->body->len;

@@ -227,6 +227,7 @@ static void restore_message(struct core *core, struct queue *queue, struct messa
     must(message != NULL && idmap_set(&queue->messages, read->id, message));
     message->id = read->id;
     message->body = read->body;
+    mst_blob_shelve(&core->shelf, message->body);
     read->body = NULL;
     message->priority = read->priority;
     message->put_ns = read->put_ns;

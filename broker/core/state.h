@@ -399,6 +399,7 @@ struct core {
     struct link ending; /* sessions that ended and still hold something, in order of their end */
     struct link dirty;  /* objects that changed in this step and are to be settled */
     struct heap timers;
+    struct mst_blob_shelf shelf; /* bodies that can be sent away */
     struct pool message_pool;
     struct pool lease_pool;
     struct pool entry_pool;

@@ -53,25 +53,28 @@ uint64_t engine_bodies_max(const struct engine_config *config)
     return config->memory_max / 4 * BODIES_SHARE_OF_4;
 }
 
-/* What has just been written is what will be wanted last. */
-static void send_bodies_away(struct engine *engine)
+/* Those of the batch that is durable now may be sent away when memory is short. */
+static void shelve_bodies(struct engine *engine)
 {
-    uint64_t most = engine_bodies_max(&engine->config);
-    uint64_t memory = core_figures(engine->core).memory;
-
-    for (size_t i = 0; i < engine->flight_bodies.count && most != 0 && memory > most; i++) {
+    for (size_t i = 0; i < engine->flight_bodies.count; i++) {
         struct mst_blob *blob = engine->flight_bodies.items[i].blob;
 
         /* Ours alone: its message is gone. */
         if (blob->references > 1) {
-            size_t relieved = mst_blob_send_away(blob);
-
-            core_relieved(engine->core, relieved);
-            memory -= relieved;
+            core_shelve(engine->core, blob);
         }
     }
     bodies_clear(&engine->flight_bodies);
     bodies_shrink(&engine->flight_bodies);
+}
+
+static void send_bodies_away(struct engine *engine)
+{
+    uint64_t most = engine_bodies_max(&engine->config);
+
+    if (most != 0) {
+        core_shed(engine->core, most);
+    }
 }
 
 /* ---- batches ---- */
@@ -121,6 +124,7 @@ void journal_turn(struct engine *engine)
         hand_over(engine);
         engine_durable(engine, journal->durable(engine->journal));
     }
+    send_bodies_away(engine);
     fetches_take(engine);
     backup_turn(engine);
 }
@@ -144,7 +148,7 @@ void engine_durable(struct engine *engine, uint64_t seq)
     engine->durable_seq = seq;
     if (seq >= engine->flight_seq) {
         metrics_end_batch(engine);
-        send_bodies_away(engine);
+        shelve_bodies(engine);
     }
     while (link != &engine->holding) {
         struct member *member = OWNER(link, struct member, holding);

@@ -115,7 +115,7 @@ static void fetch_one(const void *user, struct core *core, struct message *messa
     if (mst_blob_is_away(away)) {
         message->body = mst_blob_new_far(store_body(user, place, away->len), place);
         assert_non_null(message->body);
-        core->memory += away->len;
+        core->memory += mst_blob_here(message->body);
         mst_blob_unref(&away);
     }
 }
@@ -130,7 +130,7 @@ static void send_one(const void *user, struct core *core, struct message *messag
     struct store *store = (struct store *)(uintptr_t)user;
 
     if (draw(store, 2) == 0) {
-        core_relieved(core, mst_blob_send_away(message->body));
+        core->memory -= mst_blob_send_away(message->body);
     }
 }
 
