@@ -26,6 +26,7 @@ struct world {
     muster_client *client; /* of the work that is measured */
     muster_queue **queues; /* that the work goes through, in turn */
     size_t queues_count;
+    bool spread; /* a message to each in turn; else batches through the first */
     muster_client **others;
     size_t others_count;
     size_t open_calls;
@@ -107,6 +108,7 @@ static void make_connections(struct world *world)
 
 static void make_queues(struct world *world)
 {
+    world->spread = true;
     world->queues = need(realloc(world->queues, world->amount * sizeof(muster_queue *)));
     for (; world->queues_count < world->amount; world->queues_count++) {
         char name[32];
@@ -191,30 +193,40 @@ static void work_batch(struct world *world, muster_queue *queue)
     must(muster_flush(world->client, MUSTER_FOREVER), "done");
 }
 
-/* Through many queues: a message at a time, so that each queue has its turn. */
+static void got_one(enum muster_status status, muster_result *result, void *user)
+{
+    must(status, "get");
+    muster_message *message = muster_result_take_message(result);
+    must(muster_done_async(message, NULL, NULL, NULL), "done");
+    muster_message_free(&message);
+    ((struct world *)user)->open_calls--;
+}
+
+/* Through many queues, one message each, so that every queue has its turn. */
 static void work_spread(struct world *world, size_t first)
 {
-    muster_message *message = NULL;
     char body[BODY];
     memset(body, 'x', sizeof(body));
     for (size_t i = 0; i < BATCH; i++) {
         muster_queue *queue = world->queues[(first + i) % world->queues_count];
         must(muster_put_async(queue, body, sizeof(body), NULL, NULL, NULL, NULL), "put");
     }
-    must(muster_flush(world->client, MUSTER_FOREVER), "put");
     for (size_t i = 0; i < BATCH; i++) {
         muster_queue *queue = world->queues[(first + i) % world->queues_count];
-        must(muster_get(queue, NULL, &message), "get");
-        must(muster_done_async(message, NULL, NULL, NULL), "done");
-        muster_message_free(&message);
+        must(muster_get_async(queue, NULL, got_one, world, NULL), "get");
+        world->open_calls++;
     }
+    must(muster_flush(world->client, MUSTER_FOREVER), "get");
     must(muster_flush(world->client, MUSTER_FOREVER), "done");
+    if (world->open_calls != 0) {
+        die("scale: %zu gets were not answered", world->open_calls);
+    }
 }
 
 static void work(struct world *world, size_t messages)
 {
     for (size_t done = 0; done < messages; done += BATCH) {
-        if (world->queues_count > 1) {
+        if (world->spread) {
             work_spread(world, done);
         } else {
             work_batch(world, world->queues[0]);
