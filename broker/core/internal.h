@@ -367,11 +367,11 @@ void core_begin_anew(struct core *core);
 
 /* ---- stored.c: about what a snapshot would write ---- */
 
-#define STORED_LEASE    48u
-#define STORED_EXTRA    24u
-#define STORED_NOTE     16u
-#define STORED_PARTY    12u
-#define STORED_FINISHED 8u
+#define STORED_LEASE    20u
+#define STORED_EXTRA    14u
+#define STORED_NOTE     7u
+#define STORED_PARTY    7u
+#define STORED_FINISHED 6u
 
 uint64_t object_stored(const struct object *object);
 uint64_t session_stored(const struct session *session);

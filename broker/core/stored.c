@@ -7,11 +7,11 @@
  * their outcomes and the deliveries they finished take. */
 #include "broker/core/internal.h"
 
-#define STORED_OBJECT  120u
-#define STORED_SESSION 100u
-#define STORED_ENTRY   16u
-#define STORED_DEAD    32u
-#define STORED_MESSAGE 26u /* beside its body: the hash and the numbers that every one has */
+#define STORED_OBJECT  90u
+#define STORED_SESSION 86u
+#define STORED_ENTRY   8u
+#define STORED_DEAD    16u
+#define STORED_MESSAGE 15u /* beside its body: the hash and the numbers that every one has */
 
 uint64_t object_stored(const struct object *object)
 {
@@ -21,7 +21,7 @@ uint64_t object_stored(const struct object *object)
 uint64_t session_stored(const struct session *session)
 {
     return STORED_SESSION + session->name->len + session->host->len + session->identity->len +
-           session->label->len + finished_kept(&session->finished[true]) * STORED_FINISHED;
+           finished_kept(&session->finished[true]) * STORED_FINISHED;
 }
 
 static uint64_t length_of(const struct mst_blob *blob)
