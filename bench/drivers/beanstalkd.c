@@ -1,4 +1,4 @@
-/* beanstalkd.c - the driver of beanstalkd, spoken to directly: puts, reserves and deletes pipelined.
+/* beanstalkd.c - the driver of beanstalkd, spoken to directly: all commands are pipelined.
  *
  * The server carries out a client's commands in order, and what stands behind a reserve that waits
  * waits too. So a take is one write: the deletes of what was taken before, one reserve that waits,

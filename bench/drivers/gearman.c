@@ -1,9 +1,9 @@
 /* gearman.c - the driver of gearmand, spoken to directly: background jobs, grabbed by a worker.
  *
  * Packets are pipelined: several SUBMIT_JOB_BG at once, several GRAB_JOB at once, WORK_COMPLETE of
- * what was done before together with the next GRAB_JOB. A job stays the server's until WORK_COMPLETE
- * (which is not answered), so it counts as acknowledged. A worker for whom there is nothing says
- * PRE_SLEEP and is woken by NOOP. */
+ * what was done before together with the next GRAB_JOB. A job stays the server's until
+ * WORK_COMPLETE (which is not answered), so it counts as acknowledged. A worker for whom there is
+ * nothing says PRE_SLEEP and is woken by NOOP. */
 #include "bench/crew.h"
 #include "bench/driver.h"
 #include "bench/stream.h"
