@@ -202,14 +202,14 @@ STORY(stat_tells_all_and_who_waits)
     pass(w, MS);
     forget_transcript(w);
     tell(w, "a stat jobs");
-    expect(w, "a stat OK holds b 1.1, joins d away");
+    expect(w, "a stat OK holds b 1.1, took e 1, joins d away");
     tell(w, "f get jobs max=2");
     tell(w, "g get jobs");
     tell(w, "h pause jobs get");
     tell(w, "i put jobs 78");
     forget_transcript(w);
     tell(w, "a stat jobs");
-    expect(w, "a stat OK holds b 1.1, holds f 3.1, gets g, puts i, joins d away");
+    expect(w, "a stat OK holds b 1.1, holds f 3.1, took e 1, gets g, puts i, joins d away");
     assert_int_equal(fact(w, "jobs", "bytes"), 4);
     assert_int_equal(fact(w, "jobs", "leased"), 2);
     assert_int_equal(fact(w, "jobs", "waiting_getters"), 1);
