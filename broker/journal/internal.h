@@ -81,6 +81,7 @@ struct replay {
     uint64_t first_segment;      /* of the log behind the checkpoint */
     uint64_t active;             /* number of the segment that the log goes on in */
     uint64_t index;              /* of the last batch; 0: none */
+    uint64_t last_at;            /* its offset in the active segment; 0: it is not there */
     uint64_t seq;                /* of the last record */
     bool is_closed;              /* the last batch is a closing one, or there is none */
     struct files_entry *kept;    /* older files that the checkpoint refers to */
@@ -93,6 +94,9 @@ struct replay {
 
 /* error has one line unless STORE_OK. Fills in what was found; applies to `to`. */
 enum store_status replay_run(struct replay *replay, char error[STORE_ERROR_MAX]);
+/* Is the last batch on the disk? All before it are, because it was written after they were. It may
+ * be in memory alone when the broker ended because a sync had failed. After replay_run. */
+enum store_status replay_confirm(struct replay *replay, char error[STORE_ERROR_MAX]);
 /* The older files that the checkpoint refers to, all of their batches: nothing is applied. After
  * replay_run. */
 enum store_status replay_check_kept(struct replay *replay, char error[STORE_ERROR_MAX]);

@@ -135,6 +135,7 @@ static enum store_status read_all(struct opening *opening, const struct store_re
     replay->progress = tell_progress;
     replay->user = opening;
     status = replay_run(replay, opening->error);
+    status = status == STORE_OK ? replay_confirm(replay, opening->error) : status;
     if (status == STORE_OK && opening->found.count > 0) {
         int64_t took_ns = opening->ports->now_ns(opening->ports->user) - opening->started_ns;
 

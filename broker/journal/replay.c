@@ -309,6 +309,7 @@ static enum store_status read_segment(struct reader *reader, struct replay_segme
             return status;
         }
         replay->index = batch.index;
+        replay->last_at = reader->scan.at;
         replay->active = segment->header.number;
         replay->is_closed = (batch.flags & BATCH_CLOSING) != 0;
     }
@@ -377,6 +378,48 @@ static enum store_status replay_log(struct reader *reader)
         replay->last_segment == UINT64_MAX) {
         format_name(FILE_SEGMENT, replay->first_segment, name);
         return missing(reader, name, "the log goes on in it");
+    }
+    return status;
+}
+
+/* ---- the last batch ---- */
+
+static enum store_status confirm(struct reader *reader)
+{
+    struct scan *scan = &reader->scan;
+    struct batch_header batch;
+    struct mst_span payload;
+    enum scan_status scanned;
+
+    scan->disk->table->forget(scan->disk, scan->file);
+    scan->offset = reader->replay->last_at;
+    scan->index = reader->replay->index;
+    scanned = scan_next(scan, &batch, &payload);
+    if (scanned == SCAN_BATCH) {
+        return STORE_OK;
+    }
+    if (scanned == SCAN_IO || scanned == SCAN_NO_MEMORY) {
+        return file_ended(reader, scanned, "");
+    }
+    snprintf(reader->error, STORE_ERROR_MAX,
+             "the last batch in '%s', at offset %llu, never reached the disk because a sync of it "
+             "failed; see to the disk and start again",
+             scan->name, (unsigned long long)reader->replay->last_at);
+    return STORE_IO;
+}
+
+enum store_status replay_confirm(struct replay *replay, char error[STORE_ERROR_MAX])
+{
+    struct reader reader = {.replay = replay, .error = error};
+    enum store_status status;
+
+    if (replay->last_at == 0 || replay->is_closed) {
+        return STORE_OK;
+    }
+    status = open_file(&reader, FILE_SEGMENT, replay->active);
+    if (status == STORE_OK) {
+        status = confirm(&reader);
+        scan_close(&reader.scan);
     }
     return status;
 }

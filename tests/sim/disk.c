@@ -227,6 +227,15 @@ static int sim_sync(struct disk *disk, int number)
     return error;
 }
 
+static void sim_forget(struct disk *disk, int number)
+{
+    struct file *file = opened(sim_of(disk), number);
+
+    if (file != NULL && !sim_of(disk)->stopped) {
+        file_forget(file);
+    }
+}
+
 static int sim_rename(struct disk *disk, const char *from, const char *to)
 {
     int error = called(sim_of(disk), SIM_DISK_RENAME);
@@ -282,6 +291,7 @@ static const struct disk_table table = {
     .write = sim_write,
     .size = sim_size,
     .sync = sim_sync,
+    .forget = sim_forget,
     .rename = sim_rename,
     .remove = sim_remove,
     .sync_dir = sim_sync_dir,

@@ -132,3 +132,14 @@ void file_settle(struct file *file)
         file->dirty[i] = false;
     }
 }
+
+void file_forget(struct file *file)
+{
+    stable_grow(file, file->len);
+    for (size_t i = 0; i * SIM_DISK_SECTOR < file->len; i++) {
+        if (!file->dirty[i]) {
+            memcpy(file->bytes + i * SIM_DISK_SECTOR, file->stable + i * SIM_DISK_SECTOR,
+                   sector_len(file, i));
+        }
+    }
+}

@@ -25,6 +25,7 @@ void file_drop(struct file *file);
 void file_grow(struct file *file, size_t len); /* by zeros; never shorter */
 void file_sync(struct file *file, bool works); /* false: what was dirty is lost */
 void file_power(struct file *file, uint64_t *seed);
+void file_forget(struct file *file); /* what a failed sync has lost is not seen any more */
 void file_settle(struct file *file); /* all of it is durable */
 
 #endif

@@ -69,6 +69,34 @@ static void a_sync_fails(void **state)
     after_a_failed_call_nothing_is_acknowledged(SIM_DISK_SYNC, "cannot ");
 }
 
+/* The system has kept in memory what it could not write: a start must not build upon it. */
+static void what_a_failed_sync_has_lost_is_not_trusted(void **state)
+{
+    struct store_world world;
+
+    (void)state;
+    for (uint64_t n = 1; n < 20; n++) {
+        store_world_init(&world, SEGMENT);
+        store_world_must_open(&world);
+        store_world_put(&world, n);
+        store_world_append(&world);
+        sim_disk_fail(world.disk, SIM_DISK_SYNC, 1, EIO);
+        sim_jobs_step(&world.jobs, JOB_WRITE);
+        assert_non_null(strstr(store_world_failure(&world), "cannot sync 'segment-"));
+        store_world_close(&world);
+        sim_disk_kill(world.disk);
+        assert_int_equal(store_world_open(&world), STORE_IO);
+        assert_non_null(strstr(world.error, "never reached the disk"));
+        store_world_must_open(&world);
+        assert_int_equal(world.found, n);
+        store_world_put(&world, 1);
+        store_world_crash(&world, n);
+        store_world_must_open(&world);
+        assert_int_equal(world.found, n + 1);
+        store_world_clear(&world);
+    }
+}
+
 static void a_failed_write_names_file_and_offset(void **state)
 {
     struct store_world world;
@@ -205,6 +233,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_write_fails),
         cmocka_unit_test(a_sync_fails),
+        cmocka_unit_test(what_a_failed_sync_has_lost_is_not_trusted),
         cmocka_unit_test(a_failed_write_names_file_and_offset),
         cmocka_unit_test(a_start_fails_at_any_call),
         cmocka_unit_test(a_full_disk_is_waited_for),
