@@ -79,3 +79,23 @@ const struct mst_delivery *queue_got(struct world *w, const char *who, uint64_t 
     assert_true(reply->deliveries_count > 0);
     return &reply->deliveries[id - reply->id < reply->deliveries_count ? id - reply->id : 0];
 }
+
+uint64_t queue_nack(struct world *w, const char *who, const char *queue,
+                    const struct mst_delivery *delivery, bool dead)
+{
+    struct mst_request *request = world_request(w, who, MST_OP_NACK, queue);
+
+    request->message = delivery->id;
+    request->number = delivery->number;
+    request->dead = dead;
+    return world_send(w);
+}
+
+const struct mst_delivery *queue_take(struct world *w, const char *who, const char *queue)
+{
+    uint64_t id = queue_get(w, who, queue, 1);
+    const struct mst_delivery *delivery = queue_got(w, who, id);
+
+    world_confirm(w, who, id, 1);
+    return delivery;
+}

@@ -18,5 +18,10 @@ uint64_t queue_update(struct world *w, const char *who, const char *queue, const
                       int64_t value);
 /* The message that a get, which must have been answered OK, brought first. */
 const struct mst_delivery *queue_got(struct world *w, const char *who, uint64_t id);
+/* Gives it back, or to the dead letters. */
+uint64_t queue_nack(struct world *w, const char *who, const char *queue,
+                    const struct mst_delivery *delivery, bool dead);
+/* Takes the first message in mode lease, and confirms it. */
+const struct mst_delivery *queue_take(struct world *w, const char *who, const char *queue);
 
 #endif
