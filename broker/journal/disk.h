@@ -31,8 +31,8 @@ struct disk_table {
     int (*write)(struct disk *disk, int file, uint64_t offset, const void *bytes, size_t len);
     int64_t (*size)(struct disk *disk, int file);
     int (*sync)(struct disk *disk, int file); /* its data and its size */
-    /* What is read of the file from now on comes from the disk: a failed sync may have left bytes in
-     * memory that never got there. */
+    /* What is read of the file from now on comes from the disk: a failed sync may have left bytes
+     * in memory that never got there. */
     void (*forget)(struct disk *disk, int file);
     int (*rename)(struct disk *disk, const char *from, const char *to);
     int (*remove)(struct disk *disk, const char *name);

@@ -29,8 +29,8 @@ struct journal_batch {
 #define JOURNAL_BACKUP_FAILED UINT64_MAX
 
 /* A body that is to be read back. The memory is the caller's and stays until it comes back out of
- * journal_fetched. A body stands in the journal as its hash (protocol/body.h) and its bytes; place is that of
- * the hash. */
+ * journal_fetched. A body stands in the journal as its hash (protocol/body.h) and its bytes; place
+ * is that of the hash. */
 struct journal_fetch {
     uint64_t place;
     size_t len;   /* of the body */
@@ -65,8 +65,8 @@ struct journal_table {
     int64_t (*next_deadline_ns)(const struct journal *journal); /* when turn is wanted */
     /* A backup. begin: false: one is being made already. size: 0: not ready yet;
      * JOURNAL_BACKUP_FAILED: there will be none, the log says why; otherwise the bytes of the file.
-     * These are read as they are, offset from 0, and come out of fetched. end: also after a failure,
-     * and at any time before; what was asked for with read came out before. */
+     * These are read as they are, offset from 0, and come out of fetched. end: also after a
+     * failure, and at any time before; what was asked for with read came out before. */
     bool (*backup_begin)(struct journal *journal);
     uint64_t (*backup_size)(const struct journal *journal);
     void (*backup_read)(struct journal *journal, uint64_t offset, struct journal_fetch *fetch);

@@ -1,7 +1,7 @@
 /* scan.c - the batches of one file, in order. See scan.h.
  *
- * Invariant: the buffer holds the file's bytes from buffer_at on; a batch is given out only when its
- * checksum is right and its index is the one that comes next. Must not know: other files. */
+ * Invariant: the buffer holds the file's bytes from buffer_at on; a batch is given out only when
+ * its checksum is right and its index is the one that comes next. Must not know: other files. */
 #include "broker/journal/scan.h"
 
 #define READ_AHEAD_BYTES ((size_t)1 << 20)

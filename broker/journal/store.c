@@ -77,7 +77,7 @@ static bool store_is_full(const struct journal *journal)
     uint64_t reserved = store->config.room_reserved;
     uint64_t room = writer_room(store) + (disk > reserved ? disk - reserved : 0);
 
-    /* To consume what is kept, to begin the segment behind a compaction, to write its checkpoint. */
+    /* To consume what is kept, to begin the segment behind a compaction, for its checkpoint. */
     return room <
            store->kept * STORE_CONSUME_BYTES + store->config.segment_bytes + store->live_bytes;
 }

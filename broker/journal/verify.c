@@ -1,5 +1,5 @@
-/* verify.c - store_verify: all that a start would read, and what it would not, is looked at; nothing
- * is changed. Must not know: what records say. */
+/* verify.c - store_verify: all that a start would read, and what it would not, is looked at;
+ * nothing is changed. Must not know: what records say. */
 #include "broker/journal/internal.h"
 
 #include <stdio.h>

@@ -4,7 +4,7 @@
  * is durable. The next is taken only when it is; but for a closing batch, which the writer makes
  * itself when nothing happens, and behind which a batch may wait.
  * Invariant: at most one write is under way; `active` is the segment of the last batch that was
- * written or is being written; `target`, where the batch that waits goes, is it or one behind it. */
+ * written or is being written; `target`, where the batch that waits goes, is it or a later. */
 #include "broker/journal/internal.h"
 
 #include <assert.h>

@@ -1,7 +1,7 @@
 /* disk_file.h - one file of the simulated disk: what is read, and what a power failure leaves.
  *
- * Invariant: `stable` differs from `bytes` only in sectors that are dirty, or that a failed sync has
- * lost. Must not know: names. */
+ * Invariant: `stable` differs from `bytes` only in sectors that are dirty, or that a failed sync
+ * has lost. Must not know: names. */
 #ifndef SIM_DISK_FILE_H
 #define SIM_DISK_FILE_H
 
