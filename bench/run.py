@@ -10,6 +10,7 @@ does meanwhile meets all of them. Writes BUILD/bench/results.jsonl (every run), 
 import argparse
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -162,6 +163,8 @@ def main():
     except KeyError as unknown:
         parser.error(f"there is no scenario {unknown}; there are "
                      f"{' '.join(s.key for s in scenarios.SCENARIOS)} {GROW}")
+    # Ended from outside, it still ends the servers that it started.
+    signal.signal(signal.SIGTERM, lambda *unused: sys.exit("bench: ended by a signal"))
     runner = Runner(asked.build, asked.rounds, asked.size == "short")
     for scenario in chosen:
         runner.run(scenario)
