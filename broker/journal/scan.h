@@ -6,11 +6,11 @@
 #include "broker/journal/format.h"
 
 enum scan_status {
-    SCAN_BATCH, /* *batch and *payload are set, valid until the next call */
-    SCAN_END,   /* the file's room is used up, or only zeros and old bytes follow: nothing torn */
-    SCAN_TORN,  /* a damaged batch at offset, and nothing good behind it in this file */
+    SCAN_BATCH,   /* *batch and *payload are set, valid until the next call */
+    SCAN_END,     /* the file's room is used up, or only zeros and old bytes follow: nothing torn */
+    SCAN_TORN,    /* a damaged batch at offset, and nothing good behind it in this file */
     SCAN_CORRUPT, /* not what should be at offset, but a later batch at `at`: *batch is that */
-    SCAN_IO, /* error is set */
+    SCAN_IO,      /* error is set */
     SCAN_NO_MEMORY
 };
 

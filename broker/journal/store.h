@@ -5,10 +5,11 @@
  * clients that a compaction recovers the records into.
  *
  * In short. The log is a row of segments, numbered upward. Compaction takes a checkpoint, all
- * sealed segments after it, recovers them into a replica, and writes a new checkpoint: what is live, as
- * records. Bodies that stand in dense older files stay where they are and are referred to by place;
- * those in sparse files are written anew into the checkpoint, and the sparse file is removed or
- * recycled. A read of a body that was written anew since finds it through a table of forwards. */
+ * sealed segments after it, recovers them into a replica, and writes a new checkpoint: what is
+ * live, as records. Bodies that stand in dense older files stay where they are and are referred to
+ * by place; those in sparse files are written anew into the checkpoint, and the sparse file is
+ * removed or recycled. A read of a body that was written anew since finds it through a table of
+ * forwards. */
 #ifndef JOURNAL_STORE_H
 #define JOURNAL_STORE_H
 
