@@ -311,6 +311,17 @@ static bool wants_closing(const struct writer *writer)
     return !writer->is_closed && !writer->is_writing && writer->target == NULL;
 }
 
+/* Otherwise a turn can do nothing before a segment is made. */
+static bool has_room_ready(const struct writer *writer, uint64_t bytes)
+{
+    const struct segment *segment = writer->active;
+
+    while (segment != NULL && rest_of(segment) < bytes) {
+        segment = segment->next;
+    }
+    return segment == NULL || segment->state == SEGMENT_READY;
+}
+
 static void write_closing(struct store *store)
 {
     struct writer *writer = &store->writer;
@@ -360,7 +371,7 @@ int64_t writer_deadline_ns(const struct store *store)
     if (store->failed) {
         return INT64_MAX;
     }
-    if (wants_closing(writer) && !writer->is_making) {
+    if (wants_closing(writer) && has_room_ready(writer, STORE_SECTOR)) {
         closing_ns = writer->was_busy ? 0 : writer->idle_since_ns + store->config.idle_ns;
     }
     return retry_ns < closing_ns ? retry_ns : closing_ns;

@@ -186,6 +186,33 @@ static void a_full_disk_is_waited_for(void **state)
     store_world_clear(&world);
 }
 
+/* The log ends exactly where the segment does, and there is no room for another: the closing batch
+ * waits, and does not keep the loop busy. */
+static void a_closing_batch_waits_for_room_as_well(void **state)
+{
+    struct store_world world;
+
+    (void)state;
+    store_world_init(&world, SEGMENT);
+    sim_disk_set_capacity(world.disk, SEGMENT + SEGMENT / 2);
+    store_world_must_open(&world);
+    store_world_append_sized(&world, SEGMENT - STORE_SECTOR - 100);
+    sim_jobs_run(&world.jobs);
+    assert_false(store_world_is_busy(&world));
+    for (int i = 0; i < 10; i++) {
+        store_world_turn(&world, STORE_IDLE_NS);
+        sim_jobs_run(&world.jobs);
+        store_world_turn(&world, 0);
+        assert_true(world.journal->table->next_deadline_ns(world.journal) > world.now_ns);
+    }
+    sim_disk_set_capacity(world.disk, 9 * SEGMENT);
+    store_world_turn(&world, 1000000000);
+    sim_jobs_run(&world.jobs);
+    store_world_idle(&world);
+    assert_int_equal(world.journal->table->next_deadline_ns(world.journal), INT64_MAX);
+    store_world_clear(&world);
+}
+
 static void little_room_is_told_before_it_is_gone(void **state)
 {
     struct store_world world;
@@ -237,6 +264,7 @@ int main(void)
         cmocka_unit_test(a_failed_write_names_file_and_offset),
         cmocka_unit_test(a_start_fails_at_any_call),
         cmocka_unit_test(a_full_disk_is_waited_for),
+        cmocka_unit_test(a_closing_batch_waits_for_room_as_well),
         cmocka_unit_test(little_room_is_told_before_it_is_gone),
         cmocka_unit_test(a_small_disk_has_small_segments),
     };
