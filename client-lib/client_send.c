@@ -4,8 +4,9 @@
  * those that wait for the same thing, and does not stop others. */
 #include "client-lib/client_state.h"
 
-#define GROUP_BYTES_MAX (256u << 10) /* bodies that share one frame */
-#define OUT_BYTES_MAX   (1u << 20)   /* unwritten bytes beyond which no new frame is made */
+/* Bodies that share one frame: it is worked on only when all of it has come. */
+#define GROUP_BYTES_MAX (64u << 10)
+#define OUT_BYTES_MAX   (1u << 20) /* unwritten bytes beyond which no new frame is made */
 
 bool mst_send(struct mst_client *client, struct mst_request *request, int64_t now_ns)
 {

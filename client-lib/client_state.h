@@ -162,7 +162,8 @@ void mst_send_cancel(struct mst_client *client, const struct mst_call *call, int
 void mst_uncharge(struct mst_client *client, const struct mst_call *call);
 
 /* ---- client_secure.c: below an encrypted connection ---- */
-#define MST_OUT_KEPT_BYTES (256u << 10)
+/* An empty buffer keeps so much while it is in use: growing anew is a copy of all that is sent. */
+#define MST_OUT_KEPT_BYTES (2u << 20)
 void mst_secure_clear(struct mst_client *client);
 const char *mst_secure_lost(struct mst_client *client, const char *why);
 bool mst_secure_receive(struct mst_client *client, struct mst_span bytes, int64_t now_ns);

@@ -55,6 +55,16 @@ static int64_t grace_ns(const struct mst_client *client)
     return client->phase == MST_CLIENT_DOWN ? 0 : MST_GRACE_NS;
 }
 
+/* Nothing went on for long: what was kept for the next time is given back. */
+static void rest(struct mst_client *client)
+{
+    mst_pool_clear(&client->pool);
+    mst_buf_shrink(&client->out, 0);
+    if (client->channel != NULL) {
+        mst_buf_shrink(&client->channel->output, 0);
+    }
+}
+
 void mst_client_tick(struct mst_client *client, int64_t now_ns)
 {
     struct mst_call *call;
@@ -69,7 +79,7 @@ void mst_client_tick(struct mst_client *client, int64_t now_ns)
         struct mst_request heartbeat;
 
         if (client->receipt_due_ns == MST_FOREVER) {
-            mst_pool_clear(&client->pool); /* nothing went on for long */
+            rest(client);
         }
         mst_request_init(&heartbeat, MST_OP_HEARTBEAT);
         mst_send(client, &heartbeat, now_ns);

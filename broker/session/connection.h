@@ -28,7 +28,7 @@
 #define SESSION_GREETING_BYTES_MAX (128u << 10) /* a frame before the welcome: RESUME names ids */
 #define SESSION_OUTPUT_BYTES_MAX   (64u << 20)  /* default of --max-output */
 #define SESSION_UNCONFIRMED_MAX    (2u * MST_IN_FLIGHT_MAX)
-#define SESSION_KEPT_BYTES_MAX     (256u << 10) /* memory that an empty buffer keeps while in use */
+#define SESSION_KEPT_BYTES_MAX     (1u << 20) /* memory that an empty buffer keeps while in use */
 
 enum connection_phase {
     CONNECTION_PREAMBLE,
