@@ -44,6 +44,7 @@ struct compaction {
     uint64_t records; /* of the newest checkpoint, without the bodies that moved
                        into it */
     uint64_t excess_after;
+    bool goes_on;     /* the last one was worth it, and there is more to win */
     uint64_t ceiling; /* what all files may take while it works */
     /* As they were looked at last. */
     bool has_looked;
@@ -59,10 +60,10 @@ struct compaction {
 
 /* ---- figures ---- */
 
-/* used: with or without segments that are empty, and what is about to be
- * removed. */
+/* used: with or without segments that are empty or being made, and what is to be removed. */
 static struct plan_figures figures_of(const struct store *store, bool all)
 {
+    const struct writer *writer = &store->writer;
     struct plan_figures figures = {.live = store->live_bytes,
                                    .segment = store->config.segment_bytes,
                                    .records = store->compaction->records};
@@ -75,6 +76,10 @@ static struct plan_figures figures_of(const struct store *store, bool all)
 
         figures.used += all || (!file->is_spare && !file->is_dead) ? file->bytes : 0;
     }
+    if (all) {
+        figures.used += writer->is_making ? writer->make.header.bytes : 0;
+        figures.used += writer->recyclable != 0 ? writer->recyclable_bytes : 0;
+    }
     return figures;
 }
 
@@ -83,19 +88,20 @@ static uint64_t active_segment(const struct store *store)
     return store->writer.active == NULL ? 0 : store->writer.active->number;
 }
 
-static bool has_full_segments(const struct store *store)
+/* Bytes of the segments that no checkpoint has yet, and that no batch will be added to. */
+static uint64_t full_segments(const struct store *store)
 {
     uint64_t active = active_segment(store);
+    uint64_t bytes = 0;
 
     for (size_t i = 0; i < store->files.count; i++) {
         const struct store_file *file = &store->files.items[i];
+        bool is_full = file->kind == FILE_SEGMENT && file->number >= store->first_segment &&
+                       file->number < active;
 
-        if (file->kind == FILE_SEGMENT && file->number >= store->first_segment &&
-            file->number < active) {
-            return true;
-        }
+        bytes += is_full ? file->bytes : 0;
     }
-    return false;
+    return bytes;
 }
 
 /* ---- the log's lines ---- */
@@ -206,6 +212,21 @@ static void sweep(struct store *store)
 
 /* ---- the end of a compaction ---- */
 
+/* What the checkpoint does not refer to is dead. Returns the bytes. */
+static uint64_t bury(struct store *store, const struct compaction_work *work)
+{
+    uint64_t bytes = 0;
+
+    for (size_t i = 0; i < work->files.count; i++) {
+        if (work->plan[i].goes) {
+            files_find(&store->files, work->plan[i].number)->is_dead = true;
+            store->compaction->dead++;
+            bytes += work->plan[i].bytes;
+        }
+    }
+    return bytes;
+}
+
 static void install(struct store *store, const struct compaction_work *work)
 {
     struct compaction *compaction = store->compaction;
@@ -214,14 +235,9 @@ static void install(struct store *store, const struct compaction_work *work)
                               .bytes = work->bytes,
                               .end = work->bytes};
     struct forwards before = compaction->forwards;
+    uint64_t freed = bury(store, work);
+    struct plan_figures figures;
 
-    for (size_t i = 0; i < work->files.count; i++) {
-        if (work->plan[i].goes) {
-            files_find(&store->files, work->plan[i].number)->is_dead = true;
-            compaction->dead++;
-            compaction->told_freed += work->plan[i].bytes;
-        }
-    }
     if (!files_add(&store->files, &file)) {
         store_fail(store, "out of memory for the table of the journal's files");
         return;
@@ -231,12 +247,19 @@ static void install(struct store *store, const struct compaction_work *work)
     compaction->forwards = work->forwards;
     compaction->work.forwards = before; /* freed with the rest */
     compaction->records = work->records;
-    compaction->told_freed -=
-        work->bytes < compaction->told_freed ? work->bytes : compaction->told_freed;
+    compaction->retry_ns = compaction->retry_wait_ns = 0;
+    compaction->told_freed += freed > work->bytes ? freed - work->bytes : 0;
     compaction->told_moved += work->moved;
     compaction->told_count++;
-    compaction->retry_ns = compaction->retry_wait_ns = 0;
     store->figures.compactions++;
+    figures = figures_of(store, false);
+    figures.used -= full_segments(store); /* which came meanwhile */
+    compaction->excess_after = plan_excess(&figures);
+    compaction->goes_on = false;
+    if (plan_was_worth_it(work->bytes, freed)) {
+        compaction->goes_on = compaction->excess_after >= figures.segment;
+        compaction->excess_after = 0;
+    }
 }
 
 /* Nothing has changed, and it is tried again. */
@@ -258,14 +281,11 @@ static void compaction_work_done(struct job *job)
     struct compaction_work *work = (struct compaction_work *)job;
     struct store *store = work->store;
     struct compaction *compaction = store->compaction;
-    struct plan_figures figures;
 
     compaction->is_working = false;
     compaction->told_took_ns += store->ports.now_ns(store->ports.user) - compaction->began_ns;
     if (work->status == STORE_OK) {
         install(store, work);
-        figures = figures_of(store, false);
-        compaction->excess_after = plan_excess(&figures);
     } else if (work->no_room || work->status == STORE_NO_MEMORY) {
         give_up(store, work);
     } else {
@@ -287,8 +307,8 @@ static void begin(struct store *store, uint64_t next_segment)
 {
     struct compaction *compaction = store->compaction;
     struct compaction_work *work = &compaction->work;
-    struct plan_figures figures = figures_of(store, true);
-    struct plan_budget budget = plan_budget(&figures);
+    struct plan_figures all = figures_of(store, true);
+    struct plan_budget budget = plan_budget(&all);
 
     *work = (struct compaction_work){
         .job = {compaction_work_work, compaction_work_done, JOB_COMPACT, NULL},
@@ -300,7 +320,7 @@ static void begin(struct store *store, uint64_t next_segment)
         .header = {.kind = FILE_CHECKPOINT,
                    .number = store_take_number(store),
                    .next_segment = next_segment},
-        .figures = figures,
+        .figures = figures_of(store, false),
         .moved_max = budget.moved,
         .before = &compaction->forwards,
     };
@@ -311,10 +331,21 @@ static void begin(struct store *store, uint64_t next_segment)
         compaction_clear(work); /* out of memory: the next full segment tries again */
         return;
     }
-    compaction->ceiling = figures.used + budget.growth;
+    compaction->ceiling = all.used + budget.growth;
     compaction->began_ns = store->ports.now_ns(store->ports.user);
     compaction->is_working = true;
     store_submit(store, &work->job);
+}
+
+/* The log waits for a segment, maybe because compact_may_grow says no. */
+static bool log_waits(const struct store *store)
+{
+    const struct segment *segment = store->writer.active;
+
+    while (segment != NULL && segment->state != SEGMENT_WANTED) {
+        segment = segment->next;
+    }
+    return segment != NULL && !store->writer.is_making;
 }
 
 /* Was there anything since that may have changed the answer? Says also whether
@@ -328,11 +359,11 @@ static bool has_changed(struct store *store, bool *much_died)
                         : 0;
     bool first = !compaction->has_looked && store->writer.index != compaction->looked_index;
     bool moved_on = compaction->has_looked && active_segment(store) != compaction->looked_segment;
-    bool retry = compaction->retry_ns != 0;
+    bool is_due = compaction->retry_ns != 0 || compaction->goes_on || log_waits(store);
 
     *much_died = compaction->has_looked && fell > compaction->looked_live / 2 &&
                  fell > store->config.segment_bytes;
-    if (!first && !moved_on && !retry && !*much_died) {
+    if (!first && !moved_on && !is_due && !*much_died) {
         if (store->live_bytes > compaction->looked_live) {
             compaction->looked_live = store->live_bytes;
         }
@@ -358,12 +389,13 @@ static void consider(struct store *store)
     bool much_died;
 
     if (!has_changed(store, &much_died) || !is_time(store)) {
+        compaction->goes_on = false;
         return;
     }
     if (much_died && !store->writer.seal.is_wanted) {
         compaction->is_sealing = true;
         writer_seal(store);
-    } else if (has_full_segments(store)) {
+    } else if (full_segments(store) > 0 || compaction->goes_on) {
         begin(store, active_segment(store));
     }
 }
@@ -423,7 +455,7 @@ bool compact_may_grow(const struct store *store, uint64_t bytes)
     if (compaction->dead > 0) {
         return all.used + bytes <= 2 * all.live + 2 * all.segment;
     }
-    return !has_full_segments(store) || !is_time(store);
+    return full_segments(store) == 0 || !is_time(store);
 }
 
 bool compact_is_working(const struct store *store)

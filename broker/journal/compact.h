@@ -21,16 +21,19 @@ struct plan_figures {
 /* Bytes beyond what the files may have before there is something to be won, with the segment that
  * is wanted next; 0: none. */
 uint64_t plan_excess(const struct plan_figures *figures);
-/* Is it time? excess_after: what the last compaction left. One that could not win much is not
- * repeated before there is more to win. */
+/* Is it time? excess_after: what the last compaction left that was not worth it, otherwise 0: it is
+ * not repeated before there is more to win. */
 bool plan_is_time(const struct plan_figures *figures, uint64_t excess_after);
 
 struct plan_budget {
     uint64_t moved;  /* bytes of bodies that may be written anew */
     uint64_t growth; /* bytes of new segments meanwhile */
 };
-/* used: with all segments, as a compaction begins. */
+/* used: here with segments that have no batch yet, as a compaction begins. */
 struct plan_budget plan_budget(const struct plan_figures *figures);
+
+/* Did a compaction win more than it cost? Otherwise it is not repeated at once. */
+bool plan_was_worth_it(uint64_t written, uint64_t freed);
 
 /* A file that live bodies may stand in. */
 struct plan_file {
@@ -41,7 +44,7 @@ struct plan_file {
     bool goes;      /* decided: its bodies move, it is removed */
 };
 /* Decides which files go: those without anything live, then the sparsest, until the rest is dense
- * enough or `moved` is used up. figures.used: all files with the new checkpoint's records. Returns
+ * enough or `moved` is used up. figures.used: as for plan_excess, and the new records. Returns
  * the bytes of the bodies that move. Does not change the order of the files. */
 uint64_t plan_choose(const struct plan_figures *figures, uint64_t moved, struct plan_file *files,
                      size_t count);

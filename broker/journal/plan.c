@@ -1,16 +1,23 @@
 /* plan.c - when to compact, and what: policy alone. See compact.h.
  *
  * What is to hold: all files take at most twice the live data and two segments, also while a
- * compaction writes. So it begins while there is room for what it writes, the records (which every
- * checkpoint repeats) and the bodies that move; and it moves no more than is worth it. Where the
- * records outweigh three quarters of the live data, which takes bodies shorter than their
- * bookkeeping, that would mean compacting without an end: a quarter of the live data as garbage is
- * always let be, and the files may take that much more for a while. */
+ * compaction writes. So it begins while there is room for what it writes: the records, which every
+ * checkpoint repeats, and as many bodies as may move. That is a few segments or a part of the live
+ * data, for two reasons: a file that was written at once can be moved at once later, and where two
+ * thirds of the bytes are live at most, as much is freed as the log has brought meanwhile. With
+ * little live data all of it can move, and two segments take turns.
+ *
+ * Where the records outweigh the bodies by far, which takes bodies shorter than their bookkeeping,
+ * that would mean compacting without an end: of much live data a quarter as garbage is always let
+ * be, and the files may take that much more for a while. */
 #include "broker/journal/compact.h"
 
 #include <stdlib.h>
 
-#define SEGMENTS_ALLOWED 2 /* one that is written to, and the next */
+#define SEGMENTS_ALLOWED 2  /* one that is written to, and the next */
+#define MOVED_SEGMENTS   3  /* so much may move in any case */
+#define MUCH_SEGMENTS    8  /* more live data than so many is much */
+#define PADDING_PART     16 /* of what is written at most this is zeros behind batches */
 
 static uint64_t smaller(uint64_t a, uint64_t b)
 {
@@ -32,17 +39,36 @@ static uint64_t allowed(const struct plan_figures *figures)
     return SEGMENTS_ALLOWED * figures->segment;
 }
 
-static uint64_t wanted_most(const struct plan_figures *figures) /* before a compaction begins */
+/* What is above a few segments: only of much live data something may be given away. */
+static uint64_t much(const struct plan_figures *figures)
+{
+    return less(figures->live, MUCH_SEGMENTS * figures->segment);
+}
+
+/* Bodies of one compaction. */
+static uint64_t moved_most(const struct plan_figures *figures)
+{
+    return larger(MOVED_SEGMENTS * figures->segment, figures->live / 8);
+}
+
+static bool is_little(const struct plan_figures *figures)
+{
+    return figures->live <= moved_most(figures);
+}
+
+/* Of live data and garbage, without the segments that are allowed, before a compaction begins. */
+static uint64_t used_most(const struct plan_figures *figures)
 {
     uint64_t live = figures->live;
-    uint64_t most = smaller(live + live / 2, less(2 * live, figures->records));
+    uint64_t room = figures->records + larger(moved_most(figures), live / 4);
+    uint64_t most = smaller(live + live / 2, less(2 * live, room));
 
-    return larger(most, live + live / 4) + allowed(figures);
+    return larger(most, live + much(figures) / 4);
 }
 
 uint64_t plan_excess(const struct plan_figures *figures)
 {
-    return less(figures->used + figures->segment, wanted_most(figures));
+    return less(figures->used + figures->segment, used_most(figures) + allowed(figures));
 }
 
 bool plan_is_time(const struct plan_figures *figures, uint64_t excess_after)
@@ -57,13 +83,21 @@ struct plan_budget plan_budget(const struct plan_figures *figures)
 {
     uint64_t room = less(2 * figures->live + allowed(figures), figures->used);
     uint64_t spare = less(room, figures->records);
-    uint64_t growth = larger(spare / 2, figures->live / 8);
+    /* Of little live data all; and never so little that nothing is ever won. */
+    uint64_t least =
+        larger(figures->segment / 2, is_little(figures) ? moved_most(figures) : figures->live / 8);
+    struct plan_budget budget;
 
-    growth -= growth % figures->segment;
-    return (struct plan_budget){
-        .moved = larger(less(spare, growth), figures->segment / 2),
-        .growth = growth,
-    };
+    spare -= spare / PADDING_PART;
+    budget.moved = larger(smaller(spare, moved_most(figures)), least);
+    budget.growth = larger(less(spare, budget.moved), much(figures) / 8);
+    budget.growth -= budget.growth % figures->segment;
+    return budget;
+}
+
+bool plan_was_worth_it(uint64_t written, uint64_t freed)
+{
+    return freed >= written + written / 4;
 }
 
 /* ---- which files go ---- */
@@ -81,18 +115,74 @@ static int compare_density(const void *a, const void *b)
     return one->number > other->number ? 1 : -1; /* the oldest first */
 }
 
-static bool is_worth_it(const struct plan_file *file)
+struct choice {
+    bool is_little; /* little live data: the dense move as well */
+    uint64_t moved_max, moved;
+    uint64_t over; /* bytes that are still to be freed */
+    uint64_t freed;
+};
+
+static bool fits(const struct choice *choice, const struct plan_file *file)
 {
-    return less(file->bytes, file->live) >= file->bytes / 8;
+    uint64_t least = choice->is_little ? 1 : file->bytes / 8;
+
+    return !file->goes && less(file->bytes, file->live) >= least &&
+           choice->moved + file->live <= choice->moved_max;
 }
 
+static void let_go(struct choice *choice, struct plan_file *file)
+{
+    file->goes = true;
+    choice->moved += file->live;
+    choice->freed += file->bytes - file->live;
+    choice->over = less(choice->over, file->bytes - file->live);
+}
+
+/* The one that frees most of those that fit. */
+static struct plan_file *largest(const struct choice *choice, struct plan_file **order,
+                                 size_t count)
+{
+    struct plan_file *best = NULL;
+
+    for (size_t i = 0; i < count; i++) {
+        if (fits(choice, order[i]) &&
+            (best == NULL || order[i]->bytes - order[i]->live > best->bytes - best->live)) {
+            best = order[i];
+        }
+    }
+    return best;
+}
+
+/* first: goes in any case, if there is one. */
+static struct choice choose(struct choice choice, struct plan_file *first, struct plan_file **order,
+                            size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        order[i]->goes = order[i]->live == 0;
+    }
+    if (first != NULL) {
+        let_go(&choice, first);
+    }
+    for (size_t i = 0; i < count && choice.over > 0; i++) {
+        if (fits(&choice, order[i])) {
+            let_go(&choice, order[i]);
+        }
+    }
+    return choice;
+}
+
+/* The sparsest first wins most for what is moved; but small ones can keep out the one large file
+ * that is worth more than all of them. */
 uint64_t plan_choose(const struct plan_figures *figures, uint64_t moved_max,
                      struct plan_file *files, size_t count)
 {
-    uint64_t target = figures->live + figures->live / 5 + allowed(figures);
-    uint64_t total = figures->used;
-    uint64_t moved = 0;
+    uint64_t target =
+        figures->live + less(used_most(figures), figures->live) * 2 / 5 + allowed(figures);
+    uint64_t total = figures->used + figures->segment;
     struct plan_file **order = malloc((count + 1) * sizeof(struct plan_file *));
+    struct choice none = {.moved_max = moved_max}, sparse;
+    struct plan_file *first;
+    uint64_t moved;
 
     for (size_t i = 0; i < count; i++) {
         files[i].goes = files[i].live == 0;
@@ -104,16 +194,15 @@ uint64_t plan_choose(const struct plan_figures *figures, uint64_t moved_max,
     if (order == NULL) {
         return 0; /* what holds nothing goes all the same */
     }
+    none.over = less(total, target);
+    none.is_little = is_little(figures);
     qsort(order, count, sizeof(struct plan_file *), compare_density);
-    for (size_t i = 0; i < count && total > target; i++) {
-        struct plan_file *file = order[i];
-
-        if (!file->goes && is_worth_it(file) && moved + file->live <= moved_max) {
-            file->goes = true;
-            moved += file->live;
-            total = less(total, file->bytes - file->live);
-        }
+    first = largest(&none, order, count);
+    sparse = choose(none, NULL, order, count);
+    if (sparse.over > 0 && choose(none, first, order, count).freed <= sparse.freed) {
+        first = NULL;
     }
+    moved = choose(none, sparse.over > 0 ? first : NULL, order, count).moved;
     free(order);
     return moved;
 }

@@ -9,7 +9,7 @@
 #include "broker/journal/compact.h"
 #include "protocol/body.h"
 
-#define PIECE_BYTES  (32u << 10)
+#define PIECE_BYTES  ((64u << 10) - 512) /* so that little of its last sector is zeros */
 #define NUMBER_BYTES 8u
 #define PLACED_MAX   20000u
 

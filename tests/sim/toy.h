@@ -13,7 +13,7 @@
 #include "tests/unit/cmocka_all.h"
 
 #define TOY_KEYS         200000
-#define TOY_RECORD_BYTES 32 /* of live data beside a body, about */
+#define TOY_RECORD_BYTES 40 /* of live data beside a body: its record, its part of zeros */
 
 struct toy_entry {
     uint64_t place;
