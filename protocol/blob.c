@@ -51,19 +51,19 @@ struct mst_blob *mst_blob_new_away(size_t len, uint64_t place)
     return blob;
 }
 
-static void leave_shelf(struct mst_blob_bytes *here)
+static void leave_shelf(struct mst_blob_link *link)
 {
-    if (here->before != NULL) {
-        here->before->after = here->after;
-        here->after->before = here->before;
-        here->before = here->after = NULL;
+    if (link->before != NULL) {
+        link->before->after = link->after;
+        link->after->before = link->before;
+        link->before = link->after = NULL;
     }
 }
 
 static void free_here(struct mst_blob_far *far)
 {
     if (far->here != NULL) {
-        leave_shelf(far->here);
+        leave_shelf(&far->here->link);
         free(far->here);
         far->here = NULL;
     }
@@ -82,7 +82,7 @@ struct mst_blob *mst_blob_new_far(struct mst_span content, uint64_t place)
         free(blob);
         return NULL;
     }
-    *here = (struct mst_blob_bytes){NULL, NULL, blob};
+    here->link = (struct mst_blob_link){NULL, NULL, blob};
     memcpy(here->bytes, content.data, content.len);
     far_of(blob)->here = here;
     return blob;
@@ -134,24 +134,24 @@ size_t mst_blob_send_away(struct mst_blob *blob)
 
 void mst_blob_shelf_init(struct mst_blob_shelf *shelf)
 {
-    shelf->ends = (struct mst_blob_bytes){&shelf->ends, &shelf->ends, NULL};
+    shelf->ends = (struct mst_blob_link){&shelf->ends, &shelf->ends, NULL};
 }
 
 void mst_blob_shelve(struct mst_blob_shelf *shelf, struct mst_blob *blob)
 {
     struct mst_blob_bytes *here = blob->is_far ? far_of(blob)->here : NULL;
 
-    if (here != NULL && here->before == NULL && far_of(blob)->place != 0) {
-        here->before = shelf->ends.before;
-        here->after = &shelf->ends;
-        here->before->after = here;
-        shelf->ends.before = here;
+    if (here != NULL && here->link.before == NULL && far_of(blob)->place != 0) {
+        here->link.before = shelf->ends.before;
+        here->link.after = &shelf->ends;
+        here->link.before->after = &here->link;
+        shelf->ends.before = &here->link;
     }
 }
 
 size_t mst_blob_shed(struct mst_blob_shelf *shelf, bool *more_out)
 {
-    struct mst_blob_bytes *newest = shelf->ends.before;
+    struct mst_blob_link *newest = shelf->ends.before;
     struct mst_blob *blob = newest->blob;
 
     *more_out = blob != NULL;

@@ -18,17 +18,21 @@ struct mst_blob {
     uint8_t bytes[];
 };
 
+struct mst_blob_link {
+    struct mst_blob_link *before, *after; /* on a shelf; NULL: on none */
+    struct mst_blob *blob;                /* NULL: the end of a shelf */
+};
+
 /* The bytes of a far blob, while they are here. */
 struct mst_blob_bytes {
-    struct mst_blob_bytes *before, *after; /* on a shelf; NULL: on none */
-    struct mst_blob *blob;
+    struct mst_blob_link link;
     uint8_t bytes[];
 };
 
 /* Far blobs whose bytes are here and stand in the journal as well: the first was put here first. In
  * place of the ends stands the shelf itself. A blob that is freed or sent away leaves it. */
 struct mst_blob_shelf {
-    struct mst_blob_bytes ends;
+    struct mst_blob_link ends;
 };
 
 struct mst_blob_far {
@@ -82,7 +86,7 @@ static inline struct mst_span mst_blob_span(const struct mst_blob *blob)
     if (blob == NULL) {
         return MST_SPAN_NONE;
     }
-    if (!blob->is_far) {
+    if (!blob->is_far || blob->len == 0) {
         return mst_span_of(blob->bytes, blob->len);
     }
     here = mst_blob_far(blob)->here;

@@ -156,8 +156,8 @@ bool core_snapshot(const struct core *core, const struct core_snapshot_port *por
 /* Number of the last durable record. */
 uint64_t core_record_seq(const struct core *core);
 
-/* The body of a durable message stands in the journal now, at the place that was set: it may be sent
- * away from here on. */
+/* The body of a durable message stands in the journal now, at the place that was set: it may be
+ * sent away from here on. */
 void core_shelve(struct core *core, struct mst_blob *body);
 /* Sends such bodies away, the newest first, until at most so much memory is in use, or none is left
  * that nobody else refers to. */

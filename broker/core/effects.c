@@ -129,12 +129,14 @@ static struct core_body *bodies_room(struct effects *effects, size_t count)
 /* A message may be put and dropped within one step, so until its end each has a reference. */
 static void note_bodies(struct effects *effects, size_t count)
 {
-    struct core_body *bodies = effects->bodies + effects->bodies_count;
+    size_t from = effects->bodies_count;
 
-    for (size_t i = 0; i < count; i++) {
-        if (bodies[i].blob->is_far && bodies[i].blob->len > 0) {
-            mst_blob_ref(bodies[i].blob);
-            effects->bodies[effects->bodies_count++] = bodies[i];
+    for (size_t i = from; i < from + count; i++) {
+        struct core_body body = effects->bodies[i];
+
+        if (body.blob->is_far && body.blob->len > 0) {
+            mst_blob_ref(body.blob);
+            effects->bodies[effects->bodies_count++] = body;
         }
     }
 }

@@ -1,5 +1,7 @@
 /* snapshot.h - a snapshot on its way, and how messages stand in it.
  *
+ * snapshot.c and snapshot_messages.c write, snapshot_apply.c and snapshot_restore.c read.
+ *
  *   messages   of a queue: those that nobody holds by id, then those that are held, in the order in
  *              which they were given
  *   message    flags, id and put time (differences to the message before in the record), body, then
@@ -7,8 +9,8 @@
  *   body       length, hash, bytes (encoding.h); ELSEWHERE: length, place in the journal
  *   extra      expires, ready, places of the two timers among those of their times
  *   dead       cause, queue, holder, id, deliveries, put and died (wall)
- *   lease      flags, session, request (if on the way), lease time, since (difference to put), until,
- *              place of its timer (0: not armed), holder (if its session has let go of it)
+ *   lease      flags, session, request (if on the way), lease time, since (difference to put),
+ *              until, place of its timer (0: not armed), holder (if its session has let go of it)
  *   note       message, at (difference to the note before), key
  *
  * Differences wrap around, so none is out of range. */

@@ -24,6 +24,7 @@ static bool apply_state_queue(struct queue *queue, const struct record *record)
         queue->messages.count > 0 || queue->unfinished > 0) {
         return false;
     }
+    queue->object.version = record->number;
     queue->next_id = record->list[0];
     queue->unfinished = record->list[1];
     queue->puts = record->list[2];
@@ -64,22 +65,27 @@ static bool apply_state_accounts(struct core *core, struct queue *queue,
     return true;
 }
 
+static bool apply_state_bytes(struct core *core, struct queue *queue, const struct record *record,
+                              const struct record_bodies *bodies)
+{
+    const uint8_t *bytes = record->state.data;
+    struct decoder in;
+
+    if (record->state.len == 0) {
+        return false;
+    }
+    in = (struct decoder){bytes, bytes, bytes + record->state.len, *bodies, NULL, true};
+    return record->what == RECORD_STATE_MESSAGES ? state_messages_apply(core, queue, &in)
+                                                 : state_notes_apply(core, queue, &in);
+}
+
 static bool apply_to_queue(struct core *core, struct queue *queue, const struct record *record,
                            const struct record_bodies *bodies)
 {
-    struct decoder in = {record->state.data,
-                         record->state.data,
-                         record->state.data + record->state.len,
-                         *bodies,
-                         NULL,
-                         record->state.len > 0};
-
     switch (record->what) {
-    case RECORD_STATE_QUEUE:
-        queue->object.version = record->number;
-        return apply_state_queue(queue, record);
-    case RECORD_STATE_MESSAGES: return state_messages_apply(core, queue, &in);
-    case RECORD_STATE_NOTES: return state_notes_apply(core, queue, &in);
+    case RECORD_STATE_QUEUE: return apply_state_queue(queue, record);
+    case RECORD_STATE_MESSAGES:
+    case RECORD_STATE_NOTES: return apply_state_bytes(core, queue, record, bodies);
     case RECORD_STATE_ACCOUNTS: return apply_state_accounts(core, queue, record);
     default: return false;
     }

@@ -421,7 +421,7 @@ struct core {
     int64_t now_ns;
     int64_t wall_ns;
     bool draining;
-    bool storage_full; /* as the last event said */
+    bool storage_full;        /* as the last event said */
     bool recovered;           /* and no step since: times are still to begin anew */
     struct queue_counts rest; /* of all queues that have no counters of their own */
     uint64_t counted_apart;   /* queues that have */

@@ -169,7 +169,7 @@ static void split(struct world_client *client, uint64_t id, uint64_t i, struct m
         one.bodies += i;
         one.bodies_count = 1;
         one.priorities_count = one.priorities_count > 0 ? 1 : 0;
-        one.priorities += one.priorities_count > 0 ? i : 0;
+        one.priorities = one.priorities_count > 0 ? one.priorities + i : NULL;
     } else if (one.op == MST_OP_GET) {
         one.count = 1;
     } else if (one.op == MST_OP_DONE) {

@@ -1,8 +1,8 @@
 /* core_store.h - a pretended journal for a world of one core: its records, and checkpoints made of
  * them by snapshots of a replica.
  *
- * Bodies have places: in the records of the journal, and in each checkpoint. Which of them move into
- * a new checkpoint is drawn, so that later ones refer to earlier ones. */
+ * Bodies have places: in the records of the journal, and in each checkpoint. Which of them move
+ * into a new checkpoint is drawn, so that later ones refer to earlier ones. */
 #ifndef CORE_STORE_H
 #define CORE_STORE_H
 

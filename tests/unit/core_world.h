@@ -13,8 +13,8 @@
  * Clients are known by name. Each keeps what it sent until it is answered, so that world_resume
  * sends again what is unanswered, as a library would. Everything the core hands out is copied and
  * stays valid until world_close. world_close also checks that the journal, applied to a new core,
- * gives the state that the old one has, and that a snapshot of it does: so every test of the core is
- * a test of recovery too.
+ * gives the state that the old one has, and that a snapshot of it does: so every test of the core
+ * is a test of recovery too.
  *
  * A restart makes two cores: one from a snapshot and the records after it, and its twin from all
  * records there ever were. From then on both are told the same and must do the same. */

@@ -120,6 +120,23 @@ static size_t split(struct mst_span all, struct mst_span *out, size_t max)
     return n;
 }
 
+/* One in 30 is missing. Returns how many of the others were refused. */
+static size_t recover_some(struct play *play, const struct mst_span *records, size_t n)
+{
+    struct core *core = core_new(&play->w.config);
+    size_t refused = 0;
+
+    assert_non_null(core);
+    for (size_t i = 0; i < n; i++) {
+        if (play_draw(play, 30) != 0) {
+            refused += core_recover(core, records[i], 0) == MST_PROTOCOL;
+        }
+    }
+    expect_usable(core, &play->w.config);
+    core_free(&core);
+    return refused;
+}
+
 static void a_journal_that_lacks_some_records_gives_what_the_others_allow(void **state)
 {
     static struct mst_span records[4000];
@@ -131,16 +148,7 @@ static void a_journal_that_lacks_some_records_gives_what_the_others_allow(void *
         size_t n = split(mst_buf_span(&play->w.store.journal), records, 4000);
 
         for (int round = 0; round < 20; round++) {
-            struct core *core = core_new(&play->w.config);
-
-            assert_non_null(core);
-            for (size_t i = 0; i < n; i++) {
-                if (play_draw(play, 30) != 0) {
-                    refused += core_recover(core, records[i], 0) == MST_PROTOCOL;
-                }
-            }
-            expect_usable(core, &play->w.config);
-            core_free(&core);
+            refused += recover_some(play, records, n);
         }
         play_free(play);
     }

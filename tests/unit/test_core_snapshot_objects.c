@@ -1,5 +1,5 @@
-/* test_core_snapshot_objects.c - what a snapshot keeps of queues, events and barriers; in what pieces
- * it comes, and which bodies are in it. See test_core_snapshot.c. */
+/* test_core_snapshot_objects.c - what a snapshot keeps of queues, events and barriers; in what
+ * pieces it comes, and which bodies are in it. See test_core_snapshot.c. */
 #include "tests/unit/cmocka_all.h"
 #include "tests/unit/core_queue.h"
 

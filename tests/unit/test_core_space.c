@@ -1,4 +1,5 @@
-/* test_core_space.c - the disk is full: nothing is added, all can be taken out, and then it goes on. */
+/* test_core_space.c - the disk is full: nothing is added, all can be taken out, and then it goes
+ * on. */
 #include "tests/unit/cmocka_all.h"
 #include "tests/unit/core_queue.h"
 
