@@ -60,6 +60,11 @@ struct compaction {
 
 /* ---- figures ---- */
 
+static uint64_t active_segment(const struct store *store)
+{
+    return store->writer.active == NULL ? 0 : store->writer.active->number;
+}
+
 /* used: with or without segments that are empty or being made, and what is to be removed. */
 static struct plan_figures figures_of(const struct store *store, bool all)
 {
@@ -74,18 +79,15 @@ static struct plan_figures figures_of(const struct store *store, bool all)
     for (size_t i = 0; i < store->files.count; i++) {
         const struct store_file *file = &store->files.items[i];
 
-        figures.used += all || (!file->is_spare && !file->is_dead) ? file->bytes : 0;
+        bool is_ahead = file->is_spare && file->number > active_segment(store);
+
+        figures.used += all || (!is_ahead && !file->is_dead) ? file->bytes : 0;
     }
     if (all) {
         figures.used += writer->is_making ? writer->make.header.bytes : 0;
         figures.used += writer->recyclable != 0 ? writer->recyclable_bytes : 0;
     }
     return figures;
-}
-
-static uint64_t active_segment(const struct store *store)
-{
-    return store->writer.active == NULL ? 0 : store->writer.active->number;
 }
 
 /* Bytes of the segments that no checkpoint has yet, and that no batch will be added to. */

@@ -298,7 +298,8 @@ bool compaction_take_files(struct compaction_work *work, const struct store_file
         const struct store_file *file = &files->items[i];
         bool is_later = file->kind == FILE_SEGMENT && file->number > work->last_segment;
 
-        if (!file->is_dead && !file->is_spare && !is_later && !files_add(&work->files, file)) {
+        /* A segment that was passed over empty, for a batch that did not fit, is one of the log. */
+        if (!file->is_dead && !is_later && !files_add(&work->files, file)) {
             return false;
         }
     }

@@ -2,7 +2,6 @@
 #include "tests/sim/toy.h"
 
 #include <errno.h>
-#include <stdio.h>
 
 #include "broker/journal/compact.h"
 
@@ -160,11 +159,218 @@ static void disk_use_stays_within_twice_the_live_data_and_two_segments(void **st
     }
 }
 
+/* ---- trouble at any moment of a compaction ---- */
+
+/* A journal with a checkpoint, dense and sparse files, a compaction that has just been handed to
+ * its job: nothing but that job is under way. */
+static void prepare(struct toy *toy, uint64_t seed)
+{
+    uint64_t compactions;
+
+    toy_init(toy, SEGMENT / 4, seed);
+    toy_must_open(toy);
+    for (int i = 0; i < 20; i++) {
+        toy_put(toy, 3000); /* they stay */
+    }
+    toy_stream(toy, 40, 2000, 3);
+    compactions = toy_compactions(toy);
+    while (!compact_is_working(store_of(toy->journal))) {
+        toy_put(toy, 2000);
+        toy_done(toy, toy_any(toy));
+        toy_turn(toy, 0);
+        if (!compact_is_working(store_of(toy->journal))) {
+            sim_jobs_run(&toy->jobs);
+        }
+    }
+    while (sim_jobs_step(&toy->jobs, JOB_WRITE) || sim_jobs_step(&toy->jobs, JOB_PREPARE)) {
+    }
+    assert_int_equal(toy_compactions(toy), compactions);
+}
+
+static void power_may_fail_at_every_moment_of_a_compaction(void **state)
+{
+    bool stopped = true;
+    uint64_t moments = 0;
+
+    (void)state;
+    for (uint64_t n = 1; stopped; n++) {
+        for (uint64_t seed = 1; seed <= 4; seed++) {
+            struct toy toy;
+
+            prepare(&toy, 1);
+            sim_disk_stop(toy.disk, n);
+            toy_settle(&toy);
+            stopped = sim_disk_has_stopped(toy.disk);
+            toy_crash(&toy, seed * 1000 + n);
+            toy_must_open(&toy);
+            toy_fetch_all(&toy);
+            toy_stream(&toy, 40, 2000, 2);
+            toy_restart(&toy);
+            toy_fetch_all(&toy);
+            toy_clear(&toy);
+        }
+        moments = n;
+    }
+    print_message("%llu moments\n", (unsigned long long)moments);
+    assert_true(moments > 8);
+}
+
+static bool take_name(void *user, const char *name)
+{
+    size_t *count = user;
+
+    *count += strstr(name, ".new") != NULL;
+    return true;
+}
+
+static size_t count_of_temporary(struct disk *disk)
+{
+    size_t count = 0;
+
+    assert_int_equal(disk->table->list(disk, take_name, &count), 0);
+    return count;
+}
+
+static void a_full_disk_stops_a_compaction_for_a_while(void **state)
+{
+    (void)state;
+    for (uint64_t n = 1; n <= 4; n++) {
+        struct toy toy;
+        uint64_t compactions;
+
+        prepare(&toy, 1);
+        compactions = toy_compactions(&toy);
+        sim_disk_fail(toy.disk, n == 4 ? SIM_DISK_CREATE : SIM_DISK_WRITE, n == 4 ? 1 : n, ENOSPC);
+        assert_true(sim_jobs_step(&toy.jobs, JOB_COMPACT));
+        assert_true(sim_disk_has_failed(toy.disk));
+        assert_null(toy_failure(&toy));
+        assert_non_null(strstr(toy.log, "not compacted: cannot"));
+        assert_non_null(strstr(toy.log, "No space left"));
+        assert_int_equal(count_of_temporary(toy.disk), 0);
+        toy_put(&toy, 500); /* the log goes on */
+        toy_settle(&toy);
+        assert_int_equal(toy_compactions(&toy), compactions);
+        toy_turn(&toy, STORE_IDLE_NS * 20); /* and it is tried again */
+        toy_settle(&toy);
+        assert_true(toy_compactions(&toy) > compactions);
+        toy_fetch_all(&toy);
+        toy_restart(&toy);
+        toy_fetch_all(&toy);
+        toy_clear(&toy);
+    }
+}
+
+static void a_compaction_that_cannot_be_made_durable_ends_the_broker(void **state)
+{
+    static const enum sim_disk_call calls[] = {SIM_DISK_SYNC, SIM_DISK_SYNC_DIR, SIM_DISK_RENAME,
+                                               SIM_DISK_READ};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++) {
+        struct toy toy;
+
+        prepare(&toy, 1);
+        sim_disk_fail(toy.disk, calls[i], 1, EIO);
+        sim_jobs_step(&toy.jobs, JOB_COMPACT);
+        assert_true(sim_disk_has_failed(toy.disk));
+        assert_non_null(toy_failure(&toy));
+        assert_non_null(strstr(toy_failure(&toy), calls[i] == SIM_DISK_READ ? "-" : "checkpoint-"));
+        assert_non_null(strstr(toy_failure(&toy), "Input/output error"));
+        toy_crash(&toy, i);
+        toy_must_open(&toy);
+        toy_fetch_all(&toy);
+        toy_clear(&toy);
+    }
+}
+
+static void damage_that_a_compaction_finds_is_told(void **state)
+{
+    struct toy toy;
+    char name[DISK_NAME_MAX + 1];
+    uint8_t *bytes;
+    size_t len;
+
+    (void)state;
+    prepare(&toy, 1);
+    format_name(FILE_SEGMENT, store_of(toy.journal)->first_segment, name);
+    bytes = sim_disk_file(toy.disk, name, &len);
+    assert_non_null(bytes);
+    bytes[STORE_SECTOR + 100] ^= 1;
+    sim_disk_settle(toy.disk);
+    sim_jobs_step(&toy.jobs, JOB_COMPACT);
+    assert_non_null(toy_failure(&toy));
+    assert_non_null(strstr(toy_failure(&toy), name));
+    assert_non_null(strstr(toy_failure(&toy), "4096"));
+    toy_clear(&toy);
+}
+
+static void behind_a_torn_tail_compaction_goes_on(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct toy toy;
+
+        toy_init(&toy, SEGMENT / 4, seed);
+        toy_must_open(&toy);
+        for (int crash = 0; crash < 4; crash++) {
+            toy_stream(&toy, 20, 2000, 2);
+            for (int i = 0; i < 8; i++) {
+                toy_put(&toy, 1500); /* a batch of some sectors, of which some survive */
+            }
+            toy_turn(&toy, 0);
+            sim_disk_fail(toy.disk, SIM_DISK_SYNC, 1, EIO);
+            sim_jobs_work(&toy.jobs, JOB_WRITE);
+            toy_crash(&toy, seed * 10 + (uint64_t)crash);
+            toy_must_open(&toy);
+            toy_fetch_all(&toy);
+        }
+        toy_stream(&toy, 20, 2000, 3);
+        toy_restart(&toy);
+        toy_fetch_all(&toy);
+        toy_clear(&toy);
+    }
+}
+
+/* ---- told ---- */
+
+static size_t lines_with(const char *log, const char *text)
+{
+    size_t count = 0;
+
+    for (const char *at = strstr(log, text); at != NULL; at = strstr(at + 1, text)) {
+        count++;
+    }
+    return count;
+}
+
+static void compactions_are_told_at_a_bounded_rate(void **state)
+{
+    struct toy toy;
+
+    (void)state;
+    toy_init(&toy, SEGMENT / 4, 1);
+    toy_must_open(&toy);
+    toy_stream(&toy, 20, 2000, 20);
+    assert_int_equal(lines_with(toy.log, "journal compacted"), 1);
+    assert_true(toy.journal->table->next_deadline_ns(toy.journal) <= toy.now_ns + 10000000000);
+    toy_turn(&toy, 10000000001);
+    toy_settle(&toy);
+    assert_int_equal(lines_with(toy.log, "journal compacted"), 2);
+    assert_non_null(strstr(toy.log, "(19 times)"));
+    toy_clear(&toy);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_stream_is_compacted_and_survives),
         cmocka_unit_test(disk_use_stays_within_twice_the_live_data_and_two_segments),
+        cmocka_unit_test(power_may_fail_at_every_moment_of_a_compaction),
+        cmocka_unit_test(a_full_disk_stops_a_compaction_for_a_while),
+        cmocka_unit_test(a_compaction_that_cannot_be_made_durable_ends_the_broker),
+        cmocka_unit_test(damage_that_a_compaction_finds_is_told),
+        cmocka_unit_test(behind_a_torn_tail_compaction_goes_on),
+        cmocka_unit_test(compactions_are_told_at_a_bounded_rate),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -506,7 +506,8 @@ void toy_stream(struct toy *toy, uint64_t live, size_t len, uint64_t compactions
 {
     uint64_t until = toy_compactions(toy) + compactions;
 
-    while (toy_compactions(toy) < until && toy_failure(toy) == NULL) {
+    while (toy_compactions(toy) < until) {
+        assert_null(toy_failure(toy));
         toy_put(toy, len);
         if (toy->state->count > live) {
             toy_done(toy, toy_any(toy));
