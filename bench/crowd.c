@@ -15,9 +15,7 @@ enum { PATIENCE_MS = 60000, SETTLE_MS = 300, PAUSE_MS = 5 };
 void scenario_idle(const struct plan *plan)
 {
     struct wire **wires = need(calloc(plan->consumers, sizeof(struct wire *)));
-    if (plan->driver->prepare != NULL) {
-        plan->driver->prepare(&plan->target);
-    }
+    prepare_server(plan);
     /* The first clients make the server take what it needs once and for all. */
     struct wire *first = plan->driver->open(&plan->target, ROLE_PRODUCER);
     int64_t before = server_rss(plan->server), begin_ns = clock_ns();
@@ -88,9 +86,7 @@ void scenario_wake(const struct plan *plan)
     struct bodies bodies;
     struct crew *crew = crew_new(plan->consumers);
     struct plan shared = *plan;
-    if (plan->driver->prepare != NULL) {
-        plan->driver->prepare(&plan->target);
-    }
+    prepare_server(plan);
     for (unsigned i = 0; i < plan->consumers; i++) {
         crew_fork(crew, i, getter, &shared);
     }
@@ -137,9 +133,7 @@ void scenario_broadcast(const struct plan *plan)
 {
     struct crew *crew = crew_new(plan->consumers);
     struct plan shared = *plan;
-    if (plan->driver->prepare != NULL) {
-        plan->driver->prepare(&plan->target);
-    }
+    prepare_server(plan);
     for (unsigned i = 0; i < plan->consumers; i++) {
         crew_fork(crew, i, waiter, &shared);
     }

@@ -124,9 +124,7 @@ void scenario_puts(const struct plan *plan)
 {
     struct flow flow = {plan, plan->messages};
     struct crew *crew = crew_new(plan->producers);
-    if (plan->driver->prepare != NULL) {
-        plan->driver->prepare(&plan->target);
-    }
+    prepare_server(plan);
     for (unsigned i = 0; i < plan->producers; i++) {
         crew_fork(crew, i, produce, &flow);
     }
@@ -153,9 +151,7 @@ void scenario_flow(const struct plan *plan)
     struct flow flow = {plan, plan->messages};
     unsigned clients = plan->producers + plan->consumers;
     struct crew *crew = crew_new(clients);
-    if (plan->driver->prepare != NULL) {
-        plan->driver->prepare(&plan->target);
-    }
+    prepare_server(plan);
     for (unsigned i = 0; i < clients; i++) {
         crew_fork(crew, i, i < plan->producers ? produce : consume, &flow);
     }

@@ -61,6 +61,27 @@ uint64_t body_number(const struct message *message, size_t size, int64_t *put_ns
     return number;
 }
 
+/* ---- the server ---- */
+
+static void prepare(struct crew *crew, unsigned index, void *user)
+{
+    const struct plan *plan = user;
+    (void)crew;
+    (void)index;
+    plan->driver->prepare(&plan->target);
+}
+
+void prepare_server(const struct plan *plan)
+{
+    struct plan shared = *plan;
+    struct crew *crew = crew_new(1);
+    if (plan->driver->prepare != NULL) {
+        crew_fork(crew, 0, prepare, &shared);
+        crew_join(crew);
+    }
+    crew_free(&crew);
+}
+
 /* ---- output ---- */
 
 void print_begin(const struct plan *plan, const char *scenario)

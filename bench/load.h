@@ -27,6 +27,9 @@ void scenario_idle(const struct plan *plan);
 void scenario_wake(const struct plan *plan);
 void scenario_broadcast(const struct plan *plan);
 
+/* Makes what the driver needs on the server; in a process of its own, so that the clients that are
+ * started afterwards inherit no library that has been in use (its threads, its random names). */
+void prepare_server(const struct plan *plan);
 /* Puts what waits already when a scenario begins. */
 void fill_queue(const struct plan *plan);
 

@@ -163,6 +163,8 @@ def main():
     except KeyError as unknown:
         parser.error(f"there is no scenario {unknown}; there are "
                      f"{' '.join(s.key for s in scenarios.SCENARIOS)} {GROW}")
+    if asked.publish and asked.scenarios:
+        parser.error("--publish replaces all results, so it takes all scenarios")
     # Ended from outside, it still ends the servers that it started.
     signal.signal(signal.SIGTERM, lambda *unused: sys.exit("bench: ended by a signal"))
     runner = Runner(asked.build, asked.rounds, asked.size == "short")

@@ -71,9 +71,7 @@ static void take_turns(const struct plan *plan, struct wire *wire, struct turns 
 void scenario_turn(const struct plan *plan)
 {
     struct turns *turns = need(calloc(1, sizeof(*turns)));
-    if (plan->driver->prepare != NULL) {
-        plan->driver->prepare(&plan->target);
-    }
+    prepare_server(plan);
     fill_queue(plan);
     struct wire *wire = plan->driver->open(&plan->target, ROLE_BOTH);
     int64_t cpu_ns = server_cpu_ns(plan->server), begin_ns = clock_ns();
@@ -101,9 +99,7 @@ void scenario_turn(const struct plan *plan)
 /* The memory of a message that waits. */
 void scenario_pile(const struct plan *plan)
 {
-    if (plan->driver->prepare != NULL) {
-        plan->driver->prepare(&plan->target);
-    }
+    prepare_server(plan);
     int64_t before = server_rss(plan->server), begin_ns = clock_ns();
     fill_queue(plan);
     int64_t end_ns = clock_ns(), after = server_rss(plan->server);
