@@ -423,8 +423,7 @@ void compact_turn(struct store *store, int64_t now_ns)
             begin(store, store->writer.seal.next_segment);
             writer_unseal(store);
         }
-    } else if (compaction->dead == 0 && now_ns >= compaction->retry_ns &&
-               !store_backup_holds_files(store)) {
+    } else if (now_ns >= compaction->retry_ns && !store_backup_holds_files(store)) {
         consider(store);
     }
 }
@@ -432,8 +431,8 @@ void compact_turn(struct store *store, int64_t now_ns)
 int64_t compact_deadline_ns(const struct store *store)
 {
     const struct compaction *compaction = store->compaction;
-    bool may_retry = compaction->retry_ns > 0 && !compaction->is_working && compaction->dead == 0 &&
-                     !store_backup_holds_files(store);
+    bool may_retry =
+        compaction->retry_ns > 0 && !compaction->is_working && !store_backup_holds_files(store);
     int64_t deadline = may_retry ? compaction->retry_ns : INT64_MAX;
     int64_t line = compaction->told_ns + COMPACT_REPORT_NS;
 
