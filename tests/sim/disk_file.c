@@ -118,8 +118,10 @@ void file_power(struct file *file, uint64_t *seed)
             sector_garble(file, i, seed);
         }
     }
-    memset(file->dirty, 0, file->sectors * sizeof(*file->dirty));
     file->len = file->stable_len;
+    if (file->sectors > 0) {
+        memset(file->dirty, 0, file->sectors * sizeof(*file->dirty));
+    }
     if (file->len > 0) {
         memcpy(file->bytes, file->stable, file->len);
     }

@@ -10,7 +10,9 @@
 
 #include "broker/journal/format.h"
 
-#define SEGMENT (64u << 10)
+#define SEGMENT       (64u << 10)
+#define SMALL_SEGMENT (28u << 10)
+#define SEEDS         150
 
 /* ---- the power fails at any call ---- */
 
@@ -36,7 +38,7 @@ static void power_fails_in_many_lives(uint64_t live_bytes)
 {
     struct store_world world;
 
-    for (uint64_t seed = 1; seed <= 400; seed++) {
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
         uint64_t durable = 0;
 
         store_world_init(&world, SEGMENT);
@@ -139,7 +141,7 @@ struct small {
 
 static void small_init(struct small *small, bool closes)
 {
-    store_world_init(&small->world, SEGMENT);
+    store_world_init(&small->world, SMALL_SEGMENT);
     store_world_must_open(&small->world);
     small->ends[0] = STORE_SECTOR;
     for (size_t i = 1; i <= 3; i++) {
@@ -188,7 +190,7 @@ static void a_write_ends_at_any_byte(void **state)
             uint8_t *bytes;
             bool torn;
 
-            store_world_init(&cut, SEGMENT);
+            store_world_init(&cut, SMALL_SEGMENT);
             sim_disk_free(&cut.disk);
             cut.disk = sim_disk_copy(small.world.disk);
             bytes = sim_disk_file(cut.disk, SMALL, &len);
@@ -228,7 +230,7 @@ static void one_bit_flips_anywhere(void **state)
         struct store_report report;
         uint8_t *bytes;
 
-        store_world_init(&world, SEGMENT);
+        store_world_init(&world, SMALL_SEGMENT);
         sim_disk_free(&world.disk);
         world.disk = sim_disk_copy(small.world.disk);
         bytes = sim_disk_file(world.disk, SMALL, &len);
