@@ -11,6 +11,7 @@ import servers
 
 MESSAGES = 50000
 BARRIER = 1000
+LEAST = 10  # below it the first row would measure something else: one queue is one frame
 
 
 def one(runner, what, amount, messages):
@@ -26,7 +27,7 @@ def one(runner, what, amount, messages):
 
 def amounts(runner, growth):
     most = growth.most // (10 if runner.short else 1)
-    return [most // part for part in growth.steps]
+    return sorted({max(LEAST, most // part) for part in growth.steps})
 
 
 def plan(runner):
