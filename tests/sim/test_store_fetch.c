@@ -116,6 +116,7 @@ static void a_fetch_under_way_keeps_its_file(void **state)
     assert_int_equal(toy.read, 0);
     toy_settle(&toy);
     assert_int_equal(toy.read, 1);
+    toy_stream(&toy, 1, 3000, 2);
     assert_null(sim_disk_file(toy.disk, name, &len)); /* removed, or the log's under another name */
     toy_fetch_all(&toy);
     toy_clear(&toy);
