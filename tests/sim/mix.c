@@ -239,6 +239,11 @@ void mix_step(struct mix *m)
         pass(m->world, times[below(m, m->failures ? 7 : 5)]);
     } else if (m->failures && one_in(m, 120)) {
         restart(m);
+    } else if (m->failures && m->world->storage == WORLD_DISK && one_in(m, 12)) {
+        world_stop_disk(m->world, 1 + below(m, 12)); /* in the middle of something */
+        for (int i = 0; i < 4; i++) {
+            do_something(m, any_program(m));
+        }
     } else {
         do_something(m, any_program(m));
     }
@@ -253,18 +258,19 @@ void mix_open(struct mix *m, uint64_t seed, bool aloud)
 {
     static const char *const kinds[] = {"fifo", "lifo", "priority"};
     static const char *const full[] = {"block", "reject", "drop-oldest"};
-    enum world_storage storage = (enum world_storage)(seed % 3);
+    enum world_storage storage = (enum world_storage)(seed % 4);
     struct world *w = world_open(storage);
 
     memset(m, 0, sizeof(*m));
     m->world = w;
     w->aloud = aloud;
     m->random = seed * 0x9e3779b97f4a7c15u + 1;
-    m->failures = seed % 4 != 0;
+    m->failures = seed % 5 != 0;
     w->piece_max = seed % 5 < 2 ? 0 : below(m, 9);
     w->random = m->random;
     w->watch = mix_watch;
     w->watcher = m;
+    w->only_killed = seed % 3 == 0;
     w->unchecked = true; /* but in mix_check */
     for (int i = 0; i < MIX_QUEUES; i++) {
         tellf(w, "z declare q%d %s maxsize=%d max-deliveries=%d full=%s", i, kinds[i],

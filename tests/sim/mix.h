@@ -45,6 +45,7 @@ struct mix {
     char programs[MIX_PROGRAMS][PROGRAM_NAME];
     struct mix_delivery held[MIX_HELD]; /* the latest deliveries that somebody may finish */
     size_t held_next;
+    uint64_t checks;
     struct mix_message *messages;
     size_t messages_count;
     size_t messages_cap;

@@ -196,9 +196,15 @@ void mix_check(struct mix *m)
     static const char *const queues[MIX_QUEUES] = {"q0", "q1", "q2"};
     const struct mst_reply *stat;
 
+    if (m->world->storage == WORLD_DISK) {
+        world_stop_disk(m->world, 0); /* no power failure while we look */
+    }
     m->world->unchecked = false;
     world_settle(m->world);
     m->world->unchecked = true;
+    if (m->world->storage == WORLD_DISK && m->checks++ % 8 == 0) {
+        world_check_disk(m->world);
+    }
     for (size_t i = 0; i < MIX_QUEUES; i++) {
         stat = look(m, queues[i]);
         if (stat != NULL) {

@@ -1,13 +1,14 @@
 /* test_mix.c - many programs do anything at all under many seeds; see mix.h for what must hold.
  *
- * SEED=n in the environment runs that one alone, and tells all that happened. */
+ * SEED=n in the environment runs that one alone, and tells all that happened; SEEDS=n runs so many,
+ * from FIRST_SEED on. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "tests/sim/mix.h"
 
-#define SEEDS 200
-#define STEPS 120
+#define SEEDS_DEFAULT 300
+#define STEPS         120
 
 struct run {
     struct mix mix;
@@ -32,20 +33,34 @@ static void run_seed(struct run *run, uint64_t seed, bool aloud)
     run->over = true;
 }
 
+static uint64_t from_environment(const char *name, uint64_t otherwise)
+{
+    const char *text = getenv(name);
+
+    return text == NULL ? otherwise : strtoull(text, NULL, 10);
+}
+
 static void the_promises_hold_under_every_seed(void **state)
 {
     struct run *run = *state;
     const char *chosen = getenv("SEED");
+    uint64_t seeds = from_environment("SEEDS", SEEDS_DEFAULT);
+    uint64_t first = from_environment("FIRST_SEED", 1);
+    uint64_t crashes = 0;
 
     if (chosen != NULL) {
         run_seed(run, strtoull(chosen, NULL, 10), true);
         mix_close(&run->mix);
         return;
     }
-    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+    for (uint64_t seed = first; seed < first + seeds; seed++) {
         run_seed(run, seed, false);
+        crashes += run->mix.world->crashes;
         mix_close(&run->mix);
     }
+    print_message("%llu seeds from %llu, %llu crashes of a broker with a disk\n",
+                  (unsigned long long)seeds, (unsigned long long)first,
+                  (unsigned long long)crashes);
 }
 
 /* The same seed gives the same transcript, whatever the machine. */

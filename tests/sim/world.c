@@ -8,6 +8,7 @@
 
 #include "broker/core/core.h"
 #include "broker/journal/memory.h"
+#include "broker/journal/store.h"
 
 #define WALL_NS    INT64_C(1700000000000000000)
 #define ROUNDS_MAX 100000
@@ -79,6 +80,16 @@ static void start(struct world *w)
     assert_null(w->engine);
     w->engine = engine_new(&w->config, &ports, w->journal);
     assert_non_null(w->engine);
+    if (w->storage == WORLD_DISK) {
+        while (!world_disk_start(w)) { /* power fails again */
+            engine_free(&w->engine);
+            world_disk_stop(w, true);
+            w->crashes++;
+            w->engine = engine_new(&w->config, &ports, NULL);
+            assert_non_null(w->engine);
+        }
+        return;
+    }
     for (size_t i = 0; w->journal != NULL && i < journal_memory_batches(w->journal); i++) {
         assert_int_equal(engine_recover(w->engine, journal_memory_batch(w->journal, i),
                                         journal_memory_durable(w->journal), 0),
@@ -98,7 +109,10 @@ static void stop(struct world *w)
         program_vanish(w->programs[i]);
     }
     engine_free(&w->engine);
-    if (w->journal != NULL) {
+    if (w->storage == WORLD_DISK) {
+        world_disk_stop(w, !w->only_killed);
+        w->crashes++;
+    } else if (w->journal != NULL) {
         journal_memory_crash(w->journal);
     }
 }
@@ -119,6 +133,11 @@ void world_drain(struct world *w)
 {
     engine_drain(w->engine);
     world_settle(w);
+}
+
+void world_stop_disk(struct world *w, uint64_t nth)
+{
+    sim_disk_stop(w->disk, nth);
 }
 
 void world_sync(struct world *w)
@@ -144,7 +163,12 @@ struct world *world_open(enum world_storage storage)
     engine_config_init(&w->config);
     w->config.version = "sim";
     mst_buf_init(&w->transcript);
-    if (storage != WORLD_MEMORY) {
+    if (storage == WORLD_DISK) {
+        w->disk = sim_disk_new();
+        sim_jobs_init(&w->jobs);
+        w->segment_bytes = STORE_SEGMENT_BYTES_MIN;
+        w->config.has_storage = true;
+    } else if (storage != WORLD_MEMORY) {
         w->journal = journal_memory_new(storage == WORLD_JOURNAL);
         assert_non_null(w->journal);
         core_config_init(&config);
@@ -185,6 +209,10 @@ void world_close(struct world **owner)
     }
     engine_free(&w->engine);
     wires_free(w, true);
+    if (w->disk != NULL) {
+        world_disk_stop(w, false);
+        sim_disk_free(&w->disk);
+    }
     journal_free(&w->journal);
     core_free(&w->follower);
     mst_buf_clear(&w->transcript);
@@ -285,6 +313,14 @@ static bool move_broker(struct world *w)
     for (struct wire *wire = w->wires; wire != NULL; wire = wire->next) {
         any = (wire->program == NULL && carry_up(w, wire)) || any;
     }
+    if (w->storage == WORLD_DISK && world_disk_move(w)) {
+        any = true;
+    }
+    if (w->storage == WORLD_DISK && sim_disk_has_stopped(w->disk)) {
+        stop(w);
+        start(w);
+        return true;
+    }
     if (any || engine_next_deadline_ns(w->engine) <= w->now_ns) {
         engine_turn(w->engine);
         any = true;
@@ -351,7 +387,8 @@ static int64_t next_ns(const struct world *w)
     if (w->engine != NULL && !w->broker_stands_still) {
         next = engine_next_deadline_ns(w->engine);
         for (const struct wire *wire = w->wires; wire != NULL; wire = wire->next) {
-            int64_t arrival = wire->dead ? MST_FOREVER : pipe_next_arrival_ns(&wire->up);
+            bool heard = wire->broker_has_it && !wire->dead;
+            int64_t arrival = heard ? pipe_next_arrival_ns(&wire->up) : MST_FOREVER;
 
             next = arrival < next ? arrival : next;
         }

@@ -21,6 +21,8 @@
 
 #include "broker/engine/engine.h"
 #include "client-lib/client.h"
+#include "tests/sim/disk.h"
+#include "tests/sim/jobs.h"
 #include "tests/sim/wire.h"
 #include "tests/unit/cmocka_all.h"
 
@@ -35,9 +37,10 @@
 #define LABEL_MAX      24
 
 enum world_storage {
-    WORLD_MEMORY,   /* no journal: only memory objects, nothing survives a restart */
-    WORLD_JOURNAL,  /* every record is durable at the end of its turn */
-    WORLD_SLOW_DISK /* records become durable when world_sync says so */
+    WORLD_MEMORY,    /* no journal: only memory objects, nothing survives a restart */
+    WORLD_JOURNAL,   /* every record is durable at the end of its turn */
+    WORLD_SLOW_DISK, /* records become durable when world_sync says so */
+    WORLD_DISK       /* the real journal, on a disk that loses power */
 };
 
 struct world;
@@ -83,6 +86,11 @@ struct world {
     struct journal *journal;
     struct core *follower; /* what the journal's records make */
     size_t followed;       /* batches of the journal that it has applied */
+    struct disk *disk;     /* WORLD_DISK, and what follows */
+    struct sim_jobs jobs;
+    uint64_t segment_bytes;
+    bool only_killed; /* its processes end, the power never fails */
+    uint64_t crashes;
     int64_t now_ns;
     int64_t wall_ahead_ns; /* how far somebody has moved the wall clock */
     uint64_t random;
@@ -142,6 +150,9 @@ void world_start(struct world *w);   /* again: from the journal, if there is one
 void world_restart(struct world *w); /* both */
 void world_drain(struct world *w);   /* it goes away in an orderly way */
 void world_sync(struct world *w);    /* WORLD_SLOW_DISK: what was written is durable now */
+/* WORLD_DISK: the machine stops before the nth change of its disk from now on, and starts again. */
+void world_stop_disk(struct world *w, uint64_t nth);
+void world_check_disk(struct world *w); /* at rest: what the disk has is what the broker has */
 bool world_serves(const struct world *w, uint64_t conn);
 
 /* ---- programs and wires ---- */
@@ -160,6 +171,11 @@ bool program_step(struct program *p);
 bool program_receive(struct program *p); /* the same for what it hears */
 int64_t program_deadline_ns(const struct program *p);
 uint64_t program_handle(struct program *p, const char *object);
+
+/* world_disk.c */
+bool world_disk_start(struct world *w);
+void world_disk_stop(struct world *w, bool power_fails);
+bool world_disk_move(struct world *w);
 
 bool command_run(struct program *p, char *line, const char **problem_out); /* command.c */
 void outcome_write(struct mst_buf *out, const struct world *w,
