@@ -2,6 +2,7 @@
 #include "tests/unit/cmocka_all.h"
 
 #include "broker/core/record.h"
+#include "protocol/body.h"
 
 #include <stdlib.h>
 
@@ -130,7 +131,8 @@ static struct record draw_record(struct chance *chance, struct mst_arena *arena)
     int64_t *const times[] = {&record.now_ns,   &record.wall_ns,  &record.ttl_ns,
                               &record.lease_ns, &record.until_ns, &record.ready_ns};
     struct mst_span *const spans[] = {&record.name,        &record.host,  &record.identity,
-                                      &record.secret_hash, &record.cause, &record.value};
+                                      &record.secret_hash, &record.cause, &record.value,
+                                      &record.state};
 
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
         *numbers[i] = draw_number(chance);
@@ -210,6 +212,7 @@ static void expect_same(const struct record *a, const struct record *b)
     expect_same_span(a->secret_hash, b->secret_hash);
     expect_same_span(a->cause, b->cause);
     expect_same_span(a->value, b->value);
+    expect_same_span(a->state, b->state);
     expect_same_list(a->list, a->list_count, b->list, b->list_count);
     expect_same_list(a->numbers, a->numbers_count, b->numbers, b->numbers_count);
     expect_same_list((const uint64_t *)a->settings, a->settings_count,
@@ -221,7 +224,7 @@ static void expect_same(const struct record *a, const struct record *b)
     /* What is left are plain numbers: a member that is new here is compared without being named. */
     for (int i = 0; i < 2; i++) {
         both[i]->name = both[i]->host = both[i]->identity = MST_SPAN_NONE;
-        both[i]->secret_hash = both[i]->cause = both[i]->value = MST_SPAN_NONE;
+        both[i]->secret_hash = both[i]->cause = both[i]->value = both[i]->state = MST_SPAN_NONE;
         both[i]->list = both[i]->numbers = NULL;
         both[i]->settings = NULL;
         both[i]->put = NULL;
@@ -255,6 +258,64 @@ static void what_is_encoded_is_decoded_the_same(void **state)
         mst_arena_reset(&arena);
     }
     mst_buf_clear(&out);
+    mst_arena_clear(&arena);
+}
+
+/* A record of puts of these, decoded again with so much room for bodies. */
+static void decode_bodies(const char *const *texts, size_t count, uint64_t room,
+                          struct record *record, struct mst_arena *arena)
+{
+    struct record_bodies bodies = {1000, room};
+    struct put_list *put = mst_arena_take(arena, sizeof(*put));
+    struct core_body *notes = mst_arena_take(arena, count * sizeof(*notes));
+    struct record first = {.what = RECORD_PUT, .seq = 1, .object = 1, .message = 1};
+    struct mst_buf out;
+
+    assert_true(put != NULL && notes != NULL);
+    memset(put, 0, sizeof(*put));
+    first.put = put;
+    put->ttl_ns = MST_FOREVER;
+    put->bodies = mst_arena_take(arena, count * sizeof(struct mst_blob *));
+    assert_non_null(put->bodies);
+    for (; put->count < count; put->count++) {
+        put->bodies[put->count] = mst_blob_new_far(mst_span_text(texts[put->count]), 0);
+        assert_non_null(put->bodies[put->count]);
+    }
+    mst_buf_init(&out);
+    assert_true(record_encode(&out, &first, notes));
+    assert_true(record_decode(mst_buf_span(&out), &bodies, arena, record) > 0);
+    for (size_t i = 0; i < count; i++) {
+        const uint8_t *there = mst_buf_span(&out).data + notes[i].offset;
+        uint8_t hash[MST_BODY_HASH_BYTES];
+
+        mst_body_hash(mst_span_text(texts[i]), hash);
+        assert_ptr_equal(notes[i].blob, put->bodies[i]);
+        assert_memory_equal(there, hash, sizeof(hash));
+        assert_memory_equal(there + sizeof(hash), texts[i], strlen(texts[i]));
+        assert_int_equal(mst_blob_place(record->put->bodies[i]), 1000 + notes[i].offset);
+    }
+    drop_put(&first);
+    mst_buf_clear(&out);
+}
+
+static void a_body_stands_behind_its_hash_and_is_away_when_there_is_no_room(void **state)
+{
+    static const char *const texts[] = {"four", "", "eight by", "ten bytes."};
+    static const bool away[] = {false, false, false, true};
+    struct mst_arena arena;
+    struct record record;
+
+    (void)state;
+    mst_arena_init(&arena);
+    decode_bodies(texts, 4, 13, &record, &arena);
+    for (size_t i = 0; i < 4; i++) {
+        const struct mst_blob *body = record.put->bodies[i];
+
+        assert_int_equal(mst_blob_is_away(body), away[i]);
+        assert_int_equal(body->len, strlen(texts[i]));
+        assert_true(away[i] || mst_span_equal(mst_blob_span(body), mst_span_text(texts[i])));
+    }
+    drop_put(&record);
     mst_arena_clear(&arena);
 }
 
@@ -396,6 +457,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_encoded_is_decoded_the_same),
+        cmocka_unit_test(a_body_stands_behind_its_hash_and_is_away_when_there_is_no_room),
         cmocka_unit_test(records_follow_one_another_without_a_frame),
         cmocka_unit_test(no_truncation_is_a_record),
         cmocka_unit_test(damaged_bytes_never_lead_astray),
