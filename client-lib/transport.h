@@ -84,6 +84,9 @@ struct muster_client {
     }
 
 int64_t mst_clock_ns(void);
+
+/* ---- reference.c ---- */
+
 bool mst_transport_is_foreign(const muster_client *client); /* this process is a child */
 
 /* Takes the lock and a reference for a public call. Else, with the error told: UNAVAILABLE (child
