@@ -163,7 +163,10 @@ void store_backup_turn(struct store *store)
 
 bool store_backup_holds_files(const struct store *store)
 {
-    return store->backup->state == BACKUP_SEALING || store->backup->state == BACKUP_WRITING;
+    const struct backup *backup = store->backup;
+    bool is_sealed = backup->state == BACKUP_SEALING && store->writer.seal.is_done;
+
+    return is_sealed || backup->state == BACKUP_WRITING;
 }
 
 uint64_t store_backup_size(const struct journal *journal)
@@ -178,7 +181,7 @@ uint64_t store_backup_size(const struct journal *journal)
 
 void store_backup_read(struct journal *journal, uint64_t offset, struct journal_fetch *fetch)
 {
-    fetch->place = format_place(0, offset); /* no file of a journal has the number 0 */
+    fetch->place = format_place(FETCH_BACKUP, offset);
     fetch_ask(journal, fetch);
 }
 

@@ -408,6 +408,19 @@ static bool can_compact(const struct store *store)
     return store->ports.replica.table != NULL;
 }
 
+static void begin_sealed(struct store *store)
+{
+    const struct writer *writer = &store->writer;
+
+    if (writer->seal.is_done && !store_backup_holds_files(store)) {
+        store->compaction->is_sealing = false;
+        begin(store, writer->seal.next_segment);
+        writer_unseal(store);
+    } else if (writer->retry_ns != 0 && full_segments(store) > 0) {
+        begin(store, active_segment(store)); /* no room for the next segment: this may make some */
+    }
+}
+
 void compact_turn(struct store *store, int64_t now_ns)
 {
     struct compaction *compaction = store->compaction;
@@ -418,11 +431,7 @@ void compact_turn(struct store *store, int64_t now_ns)
     }
     sweep(store);
     if (compaction->is_sealing) {
-        if (store->writer.seal.is_done && !store_backup_holds_files(store)) {
-            compaction->is_sealing = false;
-            begin(store, store->writer.seal.next_segment);
-            writer_unseal(store);
-        }
+        begin_sealed(store);
     } else if (now_ns >= compaction->retry_ns && !store_backup_holds_files(store)) {
         consider(store);
     }

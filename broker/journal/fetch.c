@@ -27,7 +27,7 @@ struct list {
 };
 
 struct fetch_file {
-    uint64_t number; /* 0: the backup */
+    uint64_t number; /* or FETCH_BACKUP */
     enum file_kind kind;
 };
 
@@ -127,7 +127,7 @@ struct reading {
 
 static bool is_raw(const struct journal_fetch *fetch) /* bytes of the backup, without a hash */
 {
-    return place_file(fetch->place) == 0;
+    return place_file(fetch->place) == FETCH_BACKUP;
 }
 
 static size_t hash_bytes(const struct journal_fetch *fetch)
@@ -301,7 +301,7 @@ static void fetch_work(struct job *job)
 static void mark_files(struct fetches *fetches, int by)
 {
     for (size_t i = 0; i < fetches->files_count; i++) {
-        if (fetches->files[i].number != 0) {
+        if (fetches->files[i].number != FETCH_BACKUP) {
             files_find(&fetches->store->files, fetches->files[i].number)->readers += (uint32_t)by;
         }
     }
@@ -339,10 +339,10 @@ static bool add_file(struct fetches *fetches, uint64_t number)
     if (fetches->files_count == FETCH_JOB_FILES) {
         return false;
     }
-    file = number == 0 ? NULL : files_find(&fetches->store->files, number);
-    assert(number == 0 || file != NULL); /* a place that nobody ever gave out */
+    file = number == FETCH_BACKUP ? NULL : files_find(&fetches->store->files, number);
+    assert(number == FETCH_BACKUP || file != NULL); /* a place that nobody ever gave out */
     fetches->files[fetches->files_count++] =
-        (struct fetch_file){number, number == 0 ? FILE_BACKUP : file->kind};
+        (struct fetch_file){number, number == FETCH_BACKUP ? FILE_BACKUP : file->kind};
     return true;
 }
 

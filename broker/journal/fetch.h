@@ -7,6 +7,9 @@
 
 #include "broker/journal/internal.h"
 
+/* Stands for the backup where a place has the number of a file: no file gets it. */
+#define FETCH_BACKUP (JOURNAL_FILES_MAX - 1)
+
 bool fetch_new(struct store *store); /* false: no memory */
 void fetch_free(struct store *store);
 void fetch_turn(struct store *store); /* once a turn */
