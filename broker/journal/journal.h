@@ -43,7 +43,7 @@ struct journal_fetch {
 struct journal_figures {
     uint64_t files, file_bytes, live_bytes, batches, records_bytes, compactions, syncs;
     uint64_t room_bytes;  /* that the disk has left, as it was looked at last */
-    int64_t sync_ns_last; /* how long the last write and sync took; 0: none since last asked */
+    int64_t sync_ns_last; /* how long the last write and sync took; 0: there was none */
 };
 
 struct journal_table {

@@ -118,17 +118,6 @@ static void store_figures(const struct journal *journal, struct journal_figures 
     out->room_bytes = store->room > 0 ? (uint64_t)store->room : 0;
 }
 
-static void store_figures(const struct journal *journal, struct journal_figures *out)
-{
-    const struct store *store = store_of_const(journal);
-
-    *out = store->figures;
-    out->files = store->files.count;
-    out->file_bytes = files_bytes(&store->files);
-    out->live_bytes = store->live_bytes;
-    out->room_bytes = store->room > 0 ? (uint64_t)store->room : 0;
-}
-
 static void store_free(struct journal *journal)
 {
     struct store *store = store_of(journal);
@@ -154,7 +143,6 @@ const struct journal_table store_table = {
     .backup_size = store_backup_size,
     .backup_read = store_backup_read,
     .backup_end = store_backup_end,
-    .figures = store_figures,
     .figures = store_figures,
     .free = store_free,
 };

@@ -75,6 +75,26 @@ static void a_place_is_where_the_records_stand(void **state)
     store_world_clear(&world);
 }
 
+static void figures_tell_what_there_is(void **state)
+{
+    struct store_world world;
+    struct journal_figures figures;
+
+    (void)state;
+    store_world_init(&world, SEGMENT);
+    sim_disk_set_capacity(world.disk, 64 * SEGMENT);
+    store_world_must_open(&world);
+    store_world_put(&world, 50);
+    world.journal->table->figures(world.journal, &figures);
+    assert_int_equal(figures.batches, 50);
+    assert_int_equal(figures.syncs, 50);
+    assert_int_equal(figures.files, sim_disk_files(world.disk));
+    assert_int_equal(figures.file_bytes, sim_disk_bytes(world.disk));
+    assert_int_equal(figures.room_bytes, 64 * SEGMENT - figures.file_bytes);
+    assert_true(figures.records_bytes > 50 * 8 && figures.records_bytes < figures.file_bytes);
+    store_world_clear(&world);
+}
+
 /* One write and one sync for each batch; new segments apart. */
 static void a_batch_costs_one_write_and_one_sync(void **state)
 {
@@ -373,6 +393,7 @@ int main(void)
         cmocka_unit_test(what_was_durable_is_found_again),
         cmocka_unit_test(an_empty_directory_becomes_a_journal),
         cmocka_unit_test(a_place_is_where_the_records_stand),
+        cmocka_unit_test(figures_tell_what_there_is),
         cmocka_unit_test(a_batch_costs_one_write_and_one_sync),
         cmocka_unit_test(a_batch_may_be_larger_than_a_segment),
         cmocka_unit_test(idleness_closes_the_log_once),
