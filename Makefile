@@ -98,6 +98,8 @@ help:
 	@echo 'make test         build and run every test; ends with "N passed, N failed"'
 	@echo '                  TESTS=PATTERN runs those whose name matches, as in TESTS="queue|barrier"'
 	@echo 'make deb          Debian packages in $(BUILD)/deb; make deb-test installs, uses and removes them'
+	@echo 'make sim          the simulation under SEEDS=10000 seeds; SEED=n tells one of them'
+	@echo 'make test-crash   1,000 kills of a broker with a data directory while eight clients work'
 	@echo 'make image-test   build and run the container image, where an engine can run (root, Debian 12)'
 	@echo 'make lint         sizes, include arrows, exported symbols, format'
 	@echo 'make bench        muster beside its peers; BENCH="2 4" ROUNDS=5 SIZE=short PUBLISH=1; make bench-deps'
@@ -202,6 +204,19 @@ format:
 	@clang-format -i $$(git ls-files -co --exclude-standard '*.c' '*.h')
 
 include bench/bench.mk
+
+# ---- the simulation over many seeds ----
+
+SEEDS ?= 10000
+SEED  ?=
+.PHONY: sim
+sim: $(BUILD)/tests/sim/test_mix
+	@tests/sim/run.sh $(BUILD)/tests/sim/test_mix $(SEEDS) $(SEED)
+
+# 1,000 kills of a broker with a data directory while eight clients work.
+.PHONY: test-crash
+test-crash: $(BUILD)/tests/integration/test_crash $(MUSTERD)
+	@CRASH_RUNS=$${CRASH_RUNS:-1000} MUSTERD=$(MUSTERD) $(BUILD)/tests/integration/test_crash
 
 # ---- the container image ----
 
