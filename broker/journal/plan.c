@@ -124,7 +124,7 @@ struct choice {
 
 static bool fits(const struct choice *choice, const struct plan_file *file)
 {
-    uint64_t least = choice->is_little ? 1 : file->bytes / 8;
+    uint64_t least = file->bytes / (choice->is_little ? 32 : 8);
 
     return !file->goes && less(file->bytes, file->live) >= least &&
            choice->moved + file->live <= choice->moved_max;
