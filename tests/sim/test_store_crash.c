@@ -253,6 +253,81 @@ static void one_bit_flips_anywhere(void **state)
     store_world_clear(&small.world);
 }
 
+/* ---- anything at all ---- */
+
+static uint64_t chance_of(uint64_t *seed, uint64_t below)
+{
+    *seed = *seed * UINT64_C(6364136223846793005) + 1442695040888963407u;
+    return (*seed >> 33) % below;
+}
+
+static void maul(struct disk *disk, uint64_t *seed)
+{
+    char name[DISK_NAME_MAX + 1], other[DISK_NAME_MAX + 1];
+    uint8_t *bytes, *others;
+    size_t len, others_len;
+
+    format_name(FILE_SEGMENT, 1 + chance_of(seed, 12), name);
+    format_name(FILE_SEGMENT + (int)chance_of(seed, 2), 1 + chance_of(seed, 12), other);
+    bytes = sim_disk_file(disk, name, &len);
+    others = sim_disk_file(disk, other, &others_len);
+    if (bytes == NULL || len < STORE_SECTOR) {
+        return;
+    }
+    switch (chance_of(seed, 6)) {
+    case 0: sim_disk_put(disk, other, mst_span_of(bytes, len)); break;
+    case 1: sim_disk_put(disk, name, mst_span_of(bytes, chance_of(seed, len + 1))); break;
+    case 2: sim_disk_delete(disk, name); break;
+    case 3: garble(bytes + chance_of(seed, len / 512) * 512, 512); break;
+    case 4: memset(bytes + chance_of(seed, len / 4096) * 4096, 0, 4096); break;
+    default: bytes[chance_of(seed, len)] ^= (uint8_t)(1u << chance_of(seed, 8)); break;
+    }
+    if (others != NULL && others_len == len && chance_of(seed, 4) == 0) {
+        memcpy(others + len / 2, bytes + len / 2, len / 2); /* of the same journal */
+    }
+    sim_disk_settle(disk);
+}
+
+/* Whatever somebody does to the files, a start gives whole batches in order, or a line of text. */
+static void files_may_be_mauled(void **state)
+{
+    struct store_world whole, world;
+    uint64_t seed = 1, taken = 0, refused = 0;
+
+    (void)state;
+    for (uint64_t live = 0; live < 2; live++) {
+        store_world_init(&whole, SMALL_SEGMENT);
+        whole.live_bytes = live;
+        store_world_must_open(&whole);
+        for (int i = 0; i < 30; i++) {
+            store_world_put(&whole, 1);
+            store_world_turn(&whole, 1000);
+            sim_jobs_run(&whole.jobs);
+        }
+        store_world_close(&whole);
+        for (int i = 0; i < 600; i++) {
+            enum store_status status;
+
+            store_world_init(&world, SMALL_SEGMENT);
+            sim_disk_free(&world.disk);
+            world.disk = sim_disk_copy(whole.disk);
+            for (uint64_t n = chance_of(&seed, 3); n < 3; n++) {
+                maul(world.disk, &seed);
+            }
+            status = store_world_open(&world);
+            assert_true(status == STORE_OK || status == STORE_CORRUPT);
+            assert_true(world.found <= 30);
+            assert_true(status == STORE_OK || strchr(world.error, '\'') != NULL ||
+                        strstr(world.error, "the same number") != NULL);
+            taken += status == STORE_OK;
+            refused += status != STORE_OK;
+            store_world_clear(&world);
+        }
+        store_world_clear(&whole);
+    }
+    assert_true(taken > 50 && refused > 50);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -262,6 +337,7 @@ int main(void)
         cmocka_unit_test(what_a_start_has_read_is_durable),
         cmocka_unit_test(a_write_ends_at_any_byte),
         cmocka_unit_test(one_bit_flips_anywhere),
+        cmocka_unit_test(files_may_be_mauled),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

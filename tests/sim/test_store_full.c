@@ -1,5 +1,5 @@
-/* test_store_full.c - a small disk is filled: puts are refused in time, so that all that is kept can
- * still be taken out, one by one; then puts work again. */
+/* test_store_full.c - a small disk is filled: puts are refused in time, so that all that is kept
+ * can still be taken out, one by one; then puts work again. */
 #include "tests/sim/toy.h"
 
 #include <stdio.h>
