@@ -128,7 +128,8 @@ int64_t core_next_deadline_ns(const struct core *core);
 
 /* Recovery: applies the encoded records of one batch, which stand at `place` in the journal: a body
  * in them has the place plus its offset. 0: they stand nowhere, bodies stay in memory. Returns
- * MST_OK or MST_PROTOCOL (not ours). */
+ * MST_OK; or MST_PROTOCOL, at the first that is no record or makes no sense here: those before it
+ * are applied, and the core can be used. */
 enum mst_status core_recover(struct core *core, struct mst_span records, uint64_t place);
 /* Where the time of the last record left off; core_step takes nothing earlier. */
 int64_t core_now_ns(const struct core *core);

@@ -5,9 +5,9 @@
  * not, come back, leave and are killed; queues are filled, paused, changed, purged, shut and
  * removed; time passes; the disk is full and is not; the broker restarts. After every step the
  * core is counted anew from inside (core_sound.h); now and then, and at the end, the journal and a
- * snapshot must give the same state again, and what a restart makes of a snapshot must go on as
- * what it makes of all records. When all have gone and everything is removed, nothing is left: every
- * figure is zero. */
+ * snapshot must give the same state again; and after a restart, what came out of a snapshot must go
+ * on as what came out of all records. When all have gone and everything is removed, nothing is
+ * left: every figure is zero. */
 #include "tests/unit/cmocka_all.h"
 #include "tests/unit/core_play.h"
 #include "tests/unit/core_sound.h"
