@@ -1,9 +1,9 @@
 /* test_core_golden.c - records and snapshots of old that must mean the same for ever.
  *
  * tests/golden/core has the records of a fixed story, a snapshot at its end, and the state that
- * both lead to, as core_dump tells it. Today's core writes the same records; its snapshots may become
- * others, as long as the old one is read. With MUSTER_GOLDEN=write in the environment they are
- * written instead of compared. */
+ * both lead to, as core_dump tells it. Today's core writes the same records; its snapshots may
+ * become others, as long as the old one is read. With MUSTER_GOLDEN=write in the environment they
+ * are written instead of compared. */
 #include "tests/unit/cmocka_all.h"
 #include "tests/unit/core_queue.h"
 
