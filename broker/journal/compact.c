@@ -14,33 +14,17 @@
 
 #include "broker/journal/backup.h"
 #include "broker/journal/compaction.h"
+#include "broker/journal/sweep.h"
 
 #define COMPACT_REPORT_NS    10000000000LL /* one line about all compactions in so long */
 #define COMPACT_RETRY_MAX_NS 60000000000LL /* one that failed is tried again after at most this */
 
-struct removed {
-    uint64_t number;
-    enum file_kind kind;
-};
-
-struct removal_job {
-    struct job job; /* first */
-    struct store *store;
-    struct disk *disk;
-    struct removed *items;
-    size_t count;
-    int error;
-    char name[DISK_NAME_MAX + 1]; /* of the first that could not be removed */
-};
-
 struct compaction {
     struct compaction_work work;
-    struct removal_job removal;
+    struct sweep sweep;
     struct forwards forwards;
     bool is_working;
-    bool is_removing;
     bool is_sealing;  /* the writer was asked for a seal */
-    size_t dead;      /* files that are to be removed */
     uint64_t records; /* of the newest checkpoint, without the bodies that moved
                        into it */
     uint64_t excess_after;
@@ -132,86 +116,6 @@ static void report(struct store *store, int64_t now_ns)
     compaction->told_ns = now_ns == 0 ? 1 : now_ns;
 }
 
-/* ---- removal of files that nothing refers to ---- */
-
-static void removal_work(struct job *job)
-{
-    struct removal_job *removal = (struct removal_job *)job;
-
-    removal->error = 0;
-    for (size_t i = 0; i < removal->count; i++) {
-        char name[DISK_NAME_MAX + 1];
-        int error;
-
-        format_name(removal->items[i].kind, removal->items[i].number, name);
-        error = removal->disk->table->remove(removal->disk, name);
-        if (error < 0 && error != -ENOENT && removal->error == 0) {
-            removal->error = error;
-            memcpy(removal->name, name, sizeof(name));
-        }
-    }
-}
-
-static void removal_done(struct job *job)
-{
-    struct removal_job *removal = (struct removal_job *)job;
-    struct store *store = removal->store;
-
-    for (size_t i = 0; i < removal->count; i++) {
-        files_drop(&store->files, removal->items[i].number);
-    }
-    store->compaction->dead -= removal->count;
-    store->compaction->is_removing = false;
-    free(removal->items);
-    removal->items = NULL;
-    if (removal->error != 0) {
-        char why[STORE_ERROR_TEXT_MAX];
-
-        store_error_text(removal->error, why, sizeof(why));
-        store_log(&store->ports, STORE_LOG_WARNING,
-                  "cannot remove %s, which is not needed any more: %s; the next "
-                  "start tries again",
-                  removal->name, why);
-    }
-}
-
-/* The dead files that nobody reads: the writer takes one for the log, the
- * others are removed. */
-static void sweep(struct store *store)
-{
-    struct compaction *compaction = store->compaction;
-    struct removal_job *removal = &compaction->removal;
-    size_t i = store->files.count;
-
-    if (compaction->dead == 0 || compaction->is_removing) {
-        return;
-    }
-    removal->items = malloc(store->files.count * sizeof(*removal->items));
-    removal->count = 0;
-    while (removal->items != NULL && i-- > 0) { /* from behind, as the writer drops what it takes */
-        const struct store_file *file = &store->files.items[i];
-
-        if (!file->is_dead || file->readers > 0) {
-            continue;
-        }
-        if (file->kind == FILE_SEGMENT && writer_recycle(store, file->number)) {
-            compaction->dead--;
-        } else {
-            removal->items[removal->count++] = (struct removed){file->number, file->kind};
-        }
-    }
-    if (removal->count == 0) {
-        free(removal->items);
-        removal->items = NULL;
-        return;
-    }
-    removal->job = (struct job){removal_work, removal_done, JOB_COMPACT, NULL};
-    removal->store = store;
-    removal->disk = store->ports.disk;
-    compaction->is_removing = true;
-    store_submit(store, &removal->job);
-}
-
 /* ---- the end of a compaction ---- */
 
 /* What the checkpoint does not refer to is dead. Returns the bytes. */
@@ -222,7 +126,7 @@ static uint64_t bury(struct store *store, const struct compaction_work *work)
     for (size_t i = 0; i < work->files.count; i++) {
         if (work->plan[i].goes) {
             files_find(&store->files, work->plan[i].number)->is_dead = true;
-            store->compaction->dead++;
+            store->compaction->sweep.dead++;
             bytes += work->plan[i].bytes;
         }
     }
@@ -294,7 +198,7 @@ static void compaction_work_done(struct job *job)
         store_fail(store, "%s", work->error);
     }
     compaction_clear(work);
-    sweep(store);
+    sweep_turn(&compaction->sweep, store);
 }
 
 /* ---- the beginning ---- */
@@ -429,7 +333,7 @@ void compact_turn(struct store *store, int64_t now_ns)
     if (store->failed || compaction->is_working || !can_compact(store)) {
         return;
     }
-    sweep(store);
+    sweep_turn(&compaction->sweep, store);
     if (compaction->is_sealing) {
         begin_sealed(store);
     } else if (now_ns >= compaction->retry_ns && !store_backup_holds_files(store)) {
@@ -462,7 +366,7 @@ bool compact_may_grow(const struct store *store, uint64_t bytes)
     if (compaction->is_sealing || compaction->retry_ns != 0 || store_backup_holds_files(store)) {
         return true;
     }
-    if (compaction->dead > 0) {
+    if (compaction->sweep.dead > 0) {
         return all.used + bytes <= 2 * all.live + 2 * all.segment;
     }
     return full_segments(store) == 0 || !is_time(store);
@@ -497,7 +401,7 @@ void compact_free(struct store *store)
     if (store->compaction != NULL) {
         compaction_clear(&store->compaction->work);
         forwards_clear(&store->compaction->forwards);
-        free(store->compaction->removal.items);
+        sweep_clear(&store->compaction->sweep);
         free(store->compaction);
         store->compaction = NULL;
     }

@@ -1,5 +1,5 @@
-/* test_store_backup.c - a copy of the live state, made while the broker works, and a journal made of
- * it. */
+/* test_store_backup.c - a copy of the live state, made while the broker works, and a journal made
+ * of it. */
 #include "tests/sim/toy.h"
 
 #include <errno.h>

@@ -46,8 +46,17 @@ static void bodies_are_found_through_many_compactions(void **state)
     toy_clear(&toy);
 }
 
-/* Anything in any order: fetches asked for before, during and after a move, while jobs are worked on
- * and finished one by one. */
+static void maybe_fetch(struct toy *toy)
+{
+    uint64_t key = toy_any(toy);
+
+    if (toy->state->entries[key].place != 0 && toy->reads_under_way < 200) {
+        toy_fetch(toy, key);
+    }
+}
+
+/* Anything in any order: fetches asked for before, during and after a move, while jobs are worked
+ * on and finished one by one. */
 static void fetches_and_compactions_cross(void **state)
 {
     (void)state;
@@ -61,11 +70,7 @@ static void fetches_and_compactions_cross(void **state)
                 toy_put(&toy, toy_chance(&toy, 5000));
             }
             if (toy.state->count > 30) {
-                uint64_t key = toy_any(&toy);
-
-                if (toy.state->entries[key].place != 0 && toy.reads_under_way < 200) {
-                    toy_fetch(&toy, key);
-                }
+                maybe_fetch(&toy);
             }
             for (uint64_t i = 0; i < 4; i++) {
                 sim_jobs_any(&toy.jobs, toy_chance(&toy, 100));

@@ -1,4 +1,4 @@
-/* test_store_salvage.c - of a damaged journal what is readable is rescued, and what is lost is said. */
+/* test_store_salvage.c - of a damaged journal what is readable is rescued, the rest is told. */
 #include "tests/sim/toy.h"
 
 #include <errno.h>

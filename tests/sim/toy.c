@@ -1,17 +1,12 @@
-/* toy.c - a small broker for tests of the journal. See toy.h.
- *
- * Records: 'P' key len hash body; 'D' key; in snapshots 'R' key len place. Numbers have 8 bytes. */
+/* toy.c - a small broker for tests of the journal: its life. See toy.h. */
 #include "tests/sim/toy.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "broker/journal/compact.h"
-#include "protocol/body.h"
 
-#define PIECE_BYTES  ((64u << 10) - 512) /* so that little of its last sector is zeros */
-#define NUMBER_BYTES 8u
-#define PLACED_MAX   20000u
+#define PLACED_MAX 20000u
 
 static uint64_t mix(uint64_t z) /* splitmix64's finish */
 {
@@ -44,198 +39,6 @@ static bool is_body_of(const uint8_t *body, size_t len, uint64_t key)
     return same;
 }
 
-/* ---- the state ---- */
-
-static struct toy_state *state_new(void)
-{
-    struct toy_state *state = calloc(1, sizeof(*state));
-
-    assert_non_null(state);
-    return state;
-}
-
-static bool state_put(struct toy_state *state, uint64_t key, uint64_t len, uint64_t place)
-{
-    if (key >= TOY_KEYS || state->entries[key].is_there) {
-        return false;
-    }
-    state->entries[key] = (struct toy_entry){place, (uint32_t)len, true};
-    state->end = key >= state->end ? key + 1 : state->end;
-    state->count++;
-    state->bytes += len + TOY_RECORD_BYTES;
-    return true;
-}
-
-static bool state_done(struct toy_state *state, uint64_t key)
-{
-    if (key >= state->end || !state->entries[key].is_there) {
-        return false;
-    }
-    state->entries[key].is_there = false;
-    state->count--;
-    state->bytes -= state->entries[key].len + TOY_RECORD_BYTES;
-    return true;
-}
-
-static bool same_keys(const struct toy_state *a, const struct toy_state *b)
-{
-    uint64_t end = a->end > b->end ? a->end : b->end;
-
-    for (uint64_t key = 0; key < end; key++) {
-        if (a->entries[key].is_there != b->entries[key].is_there ||
-            (a->entries[key].is_there && a->entries[key].len != b->entries[key].len)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* ---- records ---- */
-
-static void add_number(struct mst_buf *out, uint64_t number)
-{
-    assert_true(mst_buf_append(out, &number, sizeof(number)));
-}
-
-static bool take_number(struct mst_span *in, uint64_t *number)
-{
-    if (in->len < NUMBER_BYTES) {
-        return false;
-    }
-    memcpy(number, in->data, NUMBER_BYTES);
-    *in = mst_span_of(in->data + NUMBER_BYTES, in->len - NUMBER_BYTES);
-    return true;
-}
-
-static void add_body(struct mst_buf *out, uint64_t key, struct mst_span body)
-{
-    uint8_t hash[MST_BODY_HASH_BYTES];
-
-    mst_body_hash(body, hash);
-    assert_true(mst_buf_append(out, "P", 1));
-    add_number(out, key);
-    add_number(out, body.len);
-    assert_true(mst_buf_append(out, hash, sizeof(hash)));
-    assert_true(body.len == 0 || mst_buf_append(out, body.data, body.len));
-}
-
-static bool apply_one(struct toy_state *state, struct mst_span *in, struct mst_span all,
-                      uint64_t place)
-{
-    uint8_t kind = in->data[0];
-    uint64_t key, len, at;
-
-    *in = mst_span_of(in->data + 1, in->len - 1);
-    if (!take_number(in, &key)) {
-        return false;
-    }
-    if (kind == 'D') {
-        return state_done(state, key);
-    }
-    if (!take_number(in, &len)) {
-        return false;
-    }
-    if (kind == 'R') {
-        return take_number(in, &at) && state_put(state, key, len, at);
-    }
-    at = place + (uint64_t)(in->data - all.data);
-    if (kind != 'P' || in->len < MST_BODY_HASH_BYTES + len) {
-        return false;
-    }
-    *in = mst_span_of(in->data + MST_BODY_HASH_BYTES + len, in->len - MST_BODY_HASH_BYTES - len);
-    return state_put(state, key, len, at);
-}
-
-static bool apply(struct toy_state *state, struct mst_span records, uint64_t place)
-{
-    struct mst_span in = records;
-
-    while (in.len > 0) {
-        if (!apply_one(state, &in, records, place)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* ---- the replica ---- */
-
-static void *replica_open(void *user)
-{
-    (void)user;
-    return state_new();
-}
-
-static bool replica_apply(void *replica, struct mst_span records, uint64_t place)
-{
-    return apply(replica, records, place);
-}
-
-struct piece {
-    struct mst_buf records;
-    struct snapshot_body bodies[PIECE_BYTES / 8];
-    size_t count;
-};
-
-static bool put_piece(struct piece *piece, const struct snapshot_port *port)
-{
-    struct snapshot_piece given = {.records = mst_buf_span(&piece->records),
-                                   .seq = 0,
-                                   .bodies = piece->bodies,
-                                   .bodies_count = piece->count};
-    bool ok = mst_buf_size(&piece->records) == 0 || port->put(port->user, &given);
-
-    mst_buf_reset(&piece->records);
-    piece->count = 0;
-    return ok;
-}
-
-static void write_entry(struct piece *piece, const struct snapshot_port *port, uint64_t key,
-                        const struct toy_entry *entry)
-{
-    struct mst_span body = MST_SPAN_NONE;
-
-    if (!port->moves(port->user, entry->place, entry->len, &body)) {
-        assert_true(mst_buf_append(&piece->records, "R", 1));
-        add_number(&piece->records, key);
-        add_number(&piece->records, entry->len);
-        add_number(&piece->records, entry->place);
-    } else if (body.data != NULL) {
-        piece->bodies[piece->count++] = (struct snapshot_body){
-            mst_buf_size(&piece->records) + 1 + 2 * NUMBER_BYTES, entry->place};
-        add_body(&piece->records, key, body);
-    }
-}
-
-static bool replica_snapshot(void *replica, const struct snapshot_port *port)
-{
-    const struct toy_state *state = replica;
-    struct piece *piece = calloc(1, sizeof(*piece));
-    bool ok = true;
-
-    assert_non_null(piece);
-    for (uint64_t key = 0; ok && key < state->end; key++) {
-        if (state->entries[key].is_there) {
-            write_entry(piece, port, key, &state->entries[key]);
-        }
-        if (mst_buf_size(&piece->records) >= PIECE_BYTES) {
-            ok = put_piece(piece, port);
-        }
-    }
-    ok = ok && put_piece(piece, port);
-    mst_buf_clear(&piece->records);
-    free(piece);
-    return ok;
-}
-
-static void replica_close(void *replica)
-{
-    free(replica);
-}
-
-static const struct journal_replica_table replica_table = {replica_open, replica_apply,
-                                                           replica_snapshot, replica_close};
-
 /* ---- ports ---- */
 
 static void entropy(void *user, uint8_t *out, size_t len)
@@ -267,7 +70,7 @@ struct store_ports toy_ports(struct toy *toy)
                                 .entropy = entropy,
                                 .log = take_line,
                                 .now_ns = now,
-                                .replica = {&replica_table, toy}};
+                                .replica = {&toy_replica, toy}};
 }
 
 /* ---- a life ---- */
@@ -279,8 +82,8 @@ void toy_init(struct toy *toy, uint64_t segment_bytes, uint64_t seed)
                         .chance = seed * 1000003 + 1,
                         .now_ns = 1,
                         .next_key = 1,
-                        .state = state_new(),
-                        .durable = state_new(),
+                        .state = toy_state_new(),
+                        .durable = toy_state_new(),
                         .placed = malloc(2 * PLACED_MAX * sizeof(uint64_t))};
     assert_non_null(toy->placed);
     sim_jobs_init(&toy->jobs);
@@ -317,7 +120,7 @@ static bool recover(void *user, struct mst_span records, uint64_t seq, uint64_t 
     struct toy *toy = user;
 
     toy->seq = seq > toy->seq ? seq : toy->seq;
-    return apply(toy->state, records, place);
+    return toy_state_apply(toy->state, records, place);
 }
 
 enum store_status toy_open(struct toy *toy)
@@ -338,9 +141,9 @@ void toy_must_open(struct toy *toy)
         print_error("%s\n", toy->error);
     }
     assert_int_equal(status, STORE_OK);
-    if (!same_keys(toy->state, toy->durable)) {
-        assert_true(apply(toy->durable, mst_buf_span(&toy->flight), 0));
-        assert_true(same_keys(toy->state, toy->durable));
+    if (!toy_state_same(toy->state, toy->durable)) {
+        assert_true(toy_state_apply(toy->durable, mst_buf_span(&toy->flight), 0));
+        assert_true(toy_state_same(toy->state, toy->durable));
     }
     mst_buf_reset(&toy->flight);
 }
@@ -374,9 +177,9 @@ uint64_t toy_put(struct toy *toy, size_t len)
     assert_true(toy->placed_count < PLACED_MAX && key < TOY_KEYS);
     fill_body(body, len, key);
     toy->placed[2 * toy->placed_count] = key;
-    toy->placed[2 * toy->placed_count++ + 1] = mst_buf_size(&toy->records) + 1 + 2 * NUMBER_BYTES;
-    add_body(&toy->records, key, mst_span_of(body, len));
-    assert_true(state_put(toy->state, key, len, 0));
+    toy->placed[2 * toy->placed_count++ + 1] = mst_buf_size(&toy->records) + TOY_HASH_OFFSET;
+    toy_add_body(&toy->records, key, mst_span_of(body, len));
+    assert_true(toy_state_put(toy->state, key, len, 0));
     free(body);
     return key;
 }
@@ -384,8 +187,8 @@ uint64_t toy_put(struct toy *toy, size_t len)
 void toy_done(struct toy *toy, uint64_t key)
 {
     assert_true(mst_buf_append(&toy->records, "D", 1));
-    add_number(&toy->records, key);
-    assert_true(state_done(toy->state, key));
+    toy_add_number(&toy->records, key);
+    assert_true(toy_state_done(toy->state, key));
 }
 
 bool toy_has(const struct toy *toy, uint64_t key)
@@ -423,7 +226,7 @@ static void take_reads(struct toy *toy)
 static void settle_flight(struct toy *toy)
 {
     if (toy->journal->table->durable(toy->journal) == toy->seq && mst_buf_size(&toy->flight) > 0) {
-        assert_true(apply(toy->durable, mst_buf_span(&toy->flight), 0));
+        assert_true(toy_state_apply(toy->durable, mst_buf_span(&toy->flight), 0));
         mst_buf_reset(&toy->flight);
     }
 }

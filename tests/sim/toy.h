@@ -28,6 +28,19 @@ struct toy_state {
     uint64_t bytes; /* live */
 };
 
+#define TOY_NUMBER_BYTES 8u
+#define TOY_HASH_OFFSET  (1 + 2 * TOY_NUMBER_BYTES) /* in the record of a put */
+
+/* toy_state.c */
+struct toy_state *toy_state_new(void);
+bool toy_state_put(struct toy_state *state, uint64_t key, uint64_t len, uint64_t place);
+bool toy_state_done(struct toy_state *state, uint64_t key);
+bool toy_state_same(const struct toy_state *a, const struct toy_state *b); /* but for places */
+bool toy_state_apply(struct toy_state *state, struct mst_span records, uint64_t place);
+void toy_add_number(struct mst_buf *out, uint64_t number);
+void toy_add_body(struct mst_buf *out, uint64_t key, struct mst_span body);
+extern const struct journal_replica_table toy_replica;
+
 /* A body that is read back. */
 struct toy_read {
     struct journal_fetch fetch; /* first */
