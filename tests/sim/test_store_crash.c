@@ -274,6 +274,9 @@ static void maul(struct disk *disk, uint64_t *seed)
     if (bytes == NULL || len < STORE_SECTOR) {
         return;
     }
+    if (others != NULL && others_len == len && chance_of(seed, 4) == 0) {
+        memcpy(others + len / 2, bytes + len / 2, len / 2); /* of the same journal */
+    }
     switch (chance_of(seed, 6)) {
     case 0: sim_disk_put(disk, other, mst_span_of(bytes, len)); break;
     case 1: sim_disk_put(disk, name, mst_span_of(bytes, chance_of(seed, len + 1))); break;
@@ -281,9 +284,6 @@ static void maul(struct disk *disk, uint64_t *seed)
     case 3: garble(bytes + chance_of(seed, len / 512) * 512, 512); break;
     case 4: memset(bytes + chance_of(seed, len / 4096) * 4096, 0, 4096); break;
     default: bytes[chance_of(seed, len)] ^= (uint8_t)(1u << chance_of(seed, 8)); break;
-    }
-    if (others != NULL && others_len == len && chance_of(seed, 4) == 0) {
-        memcpy(others + len / 2, bytes + len / 2, len / 2); /* of the same journal */
     }
     sim_disk_settle(disk);
 }
