@@ -103,6 +103,7 @@ help:
 	@echo 'make image-test   build and run the container image, where an engine can run (root, Debian 12)'
 	@echo 'make lint         sizes, include arrows, exported symbols, format'
 	@echo 'make bench        muster beside its peers; BENCH="2 4" ROUNDS=5 SIZE=short PUBLISH=1; make bench-deps'
+	@echo 'make fuzz-all     every fuzz target for SECONDS=60, with clang; make fuzz TARGET=NAME SECONDS=60: one'
 	@echo 'make guard        count instructions of put, get, done against the figures written down'
 	@echo 'make format       put every C file into the one format'
 	@echo 'make deps         install the Debian packages that are missing'
@@ -150,6 +151,8 @@ $(BUILD)/libmuster.so: $(SHARED)
 $(INNER): $(PROTOCOL) $(CLIENT) $(filter-out %/main.o,$(BROKER) $(CLI))
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && ar rcsD $@ $^
+
+include tests/fuzz/fuzz.mk
 
 # ---- objects ----
 
