@@ -251,6 +251,8 @@ void mst_client_submit(struct mst_client *client, struct mst_call *call, int64_t
         mst_call_end(client, call, call->verdict);
     } else if (client->leaving) {
         mst_call_end(client, call, MST_UNAVAILABLE);
+    } else if (client->denied) {
+        mst_denied_end(client, call);
     } else if (!fits(client, call)) {
         mst_call_end(client, call, MST_VALUE);
     } else if (client->expired && !mst_call_goes_on(call)) {

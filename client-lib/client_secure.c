@@ -45,8 +45,8 @@ void mst_secure_clear(struct mst_client *client)
     mst_buf_clear(&client->plain);
 }
 
-/* A broker that began to answer and then left has judged: what it did not like is known. As long as
- * there was no session, asking again would end the same. */
+/* A broker that began to answer and then left has most likely judged: what it did not like is
+ * known. */
 const char *mst_secure_lost(struct mst_client *client, const char *why)
 {
     const struct mst_secure_channel *channel = client->channel;
@@ -54,9 +54,7 @@ const char *mst_secure_lost(struct mst_client *client, const char *why)
     if (channel == NULL || why == NULL || !client->preamble_read || channel->heard) {
         return why;
     }
-    if (client->session == 0) {
-        client->refusal = MST_DENIED;
-    }
+    client->refusal = MST_DENIED;
     return mst_channel_cut(channel);
 }
 
@@ -125,7 +123,7 @@ bool mst_secure_receive(struct mst_client *client, struct mst_span bytes, int64_
         mst_buf_reset(&client->plain);
         mst_channel_receive(channel, &bytes, &client->plain);
         if (channel->state == MST_CHANNEL_FAILED) {
-            if (before == MST_CHANNEL_WAITS && client->session == 0) {
+            if (before == MST_CHANNEL_WAITS) {
                 client->refusal = MST_DENIED;
             }
             return refuse(client, channel->why);

@@ -137,6 +137,7 @@ void mst_client_connected(struct mst_client *client, int64_t now_ns)
     }
     client->preamble_read = false;
     client->refusal = MST_OK;
+    client->refused_in_words = false;
     client->heard_ns = now_ns;
     client->said_ns = now_ns;
     mst_preamble_write(preamble, MST_CHANNEL_CLEAR);
@@ -210,6 +211,8 @@ static void be_up(struct mst_client *client, const struct mst_reply *welcome, bo
 {
     client->phase = MST_CLIENT_UP;
     client->expired = false;
+    client->denied = false;
+    client->refusals = 0;
     client->trouble = "connected";
     copy_limits(client, welcome);
     check_boot(client, welcome, is_new);
@@ -269,10 +272,13 @@ static bool take_notice(struct mst_client *client, const struct mst_reply *reply
 
 static bool refused(struct mst_client *client, const struct mst_reply *reply)
 {
+    const char *text = mst_status_text((int)reply->status);
+    struct mst_span why = reply->cause.len == 0 ? mst_span_text(text) : reply->cause;
+
     client->refusal = reply->status;
-    snprintf(client->trouble_text, sizeof(client->trouble_text), "%s%s%.*s",
-             mst_status_text((int)reply->status), reply->cause.len == 0 ? "" : ": ",
-             (int)reply->cause.len, reply->cause.len == 0 ? "" : (const char *)reply->cause.data);
+    client->refused_in_words = true;
+    snprintf(client->trouble_text, sizeof(client->trouble_text), "%.*s", (int)why.len,
+             (const char *)why.data);
     client->trouble = client->trouble_text;
     return false;
 }
@@ -294,7 +300,7 @@ bool mst_session_reply(struct mst_client *client, const struct mst_reply *reply,
         if (reply->status == MST_OK) {
             return welcomed_back(client, reply);
         }
-        if (reply->status != MST_NOT_FOUND && reply->status != MST_DENIED) {
+        if (reply->status != MST_NOT_FOUND) {
             return refused(client, reply);
         }
         lose_session(client);
@@ -369,6 +375,7 @@ void mst_client_lost(struct mst_client *client, const char *why, int64_t now_ns)
         lose_session(client);
     }
     client->finished = client->finished || client->leaving;
+    mst_denied_lost(client);
     mst_client_tick(client, now_ns);
 }
 

@@ -82,6 +82,9 @@ struct mst_client {
     bool expired;    /* and the session's time-to-live has passed since */
     const char *trouble;
     enum mst_status refusal;
+    bool refused_in_words; /* by the broker, not only concluded from how a connection ended */
+    unsigned refusals;     /* connections in a row that ended with DENIED */
+    bool denied;           /* asking again is of no use: so ends every call, until UP again */
     char trouble_text[400];
 
     /* ---- calls ---- */
@@ -155,6 +158,10 @@ size_t mst_client_sort_sent(struct mst_client *client);
 
 /* ---- client_time.c ---- */
 void mst_expire_if_due(struct mst_client *client, int64_t now_ns); /* the time-to-live is over */
+
+/* ---- client_denied.c: who is refused, and not by chance ---- */
+void mst_denied_lost(struct mst_client *client);                       /* a connection ended */
+void mst_denied_end(struct mst_client *client, struct mst_call *call); /* it is over */
 
 /* ---- client_send.c ---- */
 bool mst_send(struct mst_client *client, struct mst_request *request, int64_t now_ns);

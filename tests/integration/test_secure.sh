@@ -141,9 +141,18 @@ reload "a token file that others may read is told" "HUP changes nothing.*tokens.
 chmod 600 "$keys/tokens"
 background waiter "$MUSTER" --url "$url" --key "$folder/oven.key" get jobs/b jobs/a --timeout 60 -n 99
 sed -i /oven/d "$keys/allow-keys"
+echo "allow fleet get,create,stat **" >> "$keys/permissions"
 reload "a key is taken away" "read again"
+ends_with "who waited under it is told" 77 "$pid"
+holds "and which line is missing" "*--allow-keys*" "$(cat "$folder/waiter.err")"
 expect "it is not welcome any more" 77 as oven ping
-kill "$pid"
+background waiter "$MUSTER" --url "$url" --token-file "$folder/fleet.token" get jobs --timeout 60
+until_true "one with a token waits" bash -c '"$MUSTER" stat jobs | grep -q fleet/' &&
+    ok "one with a token waits"
+sed -i /fleet/d "$keys/tokens"
+reload "a token is taken away" "read again"
+ends_with "who waited with it is told" 77 "$pid"
+holds "to look at the token" "*look at the token*" "$(cat "$folder/waiter.err")"
 same "no secret in the log" no "$(grep -q -e msk1 -e mtk1 "$folder/broker.log" && echo yes || echo no)"
 kill -TERM "$broker"
 ends "it ends well" 0
@@ -171,6 +180,21 @@ start_broker --listen "0.0.0.0:$port" --keys-dir "$keys"
 expect "put by way of a new broker" 0 as mill put jobs/c back
 ends_with "who waited goes on" 0 "$waiter"
 same "and gets it" back "$(cat "$folder/waiter.out")"
+
+# ---- a broker with another key in its place ----
+
+background waiter as mill get jobs/c --timeout 60
+until_true "it waits again" bash -c '"$MUSTER" stat jobs/c | grep -q mill/' && ok "it waits again"
+kill -KILL "$broker"
+wait "$broker" 2> /dev/null
+cp -r "$keys" "$folder/others"
+rm "$folder/others/server.key"
+start_broker --listen "0.0.0.0:$port" --keys-dir "$folder/others"
+ends_with "who waited is told" 77 "$pid"
+holds "to look at the server key" "*look at the server key*" "$(cat "$folder/waiter.err")"
+kill -TERM "$broker"
+ends "the other one ends" 0
+start_broker --listen "0.0.0.0:$port" --keys-dir "$keys"
 kill -TERM "$broker"
 ends "it ends well again" 0
 chmod 640 "$keys/server.key"

@@ -263,6 +263,9 @@ void mix_open(struct mix *m, uint64_t seed, bool aloud)
 
     memset(m, 0, sizeof(*m));
     m->world = w;
+    if (seed % 3 == 1) {
+        sim_encrypt(w);
+    }
     w->aloud = aloud;
     m->random = seed * 0x9e3779b97f4a7c15u + 1;
     m->failures = seed % 5 != 0;

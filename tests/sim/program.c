@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define ENDED "the broker ended the connection" /* what an encrypted one says for closed */
+
 struct program *program_new(struct world *w, const char *name, int64_t ttl_ns)
 {
     struct program *p = calloc(1, sizeof(*p));
@@ -22,6 +24,7 @@ struct program *program_new(struct world *w, const char *name, int64_t ttl_ns)
     p->machine = mst_client_new(&config);
     assert_non_null(p->machine);
     w->programs[w->programs_count++] = p;
+    sim_admit(w, name);
     return p;
 }
 
@@ -75,6 +78,7 @@ void program_connect(struct program *p)
     if (p->name[0] == '?') { /* the onlooker stands beside the broker */
         p->wire->up.latency_ns = p->wire->down.latency_ns = 0;
     }
+    sim_secure(p);
     mst_client_connected(p->machine, w->now_ns);
 }
 
@@ -86,17 +90,23 @@ void program_vanish(struct program *p)
     }
 }
 
-void program_cut(struct program *p)
+/* why: NULL: the machine itself gave it up. */
+static void cut(struct program *p, const char *why)
 {
     struct wire *wire = p->wire;
 
     if (wire != NULL) {
         wire->dead = true; /* what was under way is lost */
-        lose(p, "the connection broke");
+        lose(p, why);
         if (wire->broker_has_it && p->world->engine != NULL) {
             engine_closed(p->world->engine, wire->conn);
         }
     }
+}
+
+void program_cut(struct program *p)
+{
+    cut(p, "the connection broke");
 }
 
 /* The machine is done with its connection. */
@@ -311,8 +321,13 @@ bool program_receive(struct program *p)
             engine_writable(w->engine, wire->conn);
         }
         if (!good) {
+            bool ended = strcmp(mst_client_trouble(p->machine), ENDED) == 0;
+
             collect(p);
-            program_cut(p);
+            cut(p, NULL);
+            if (ended) {
+                note(w, "%s closed by the broker", p->name);
+            }
         }
     }
     if (!p->stopped && (wire = p->wire) != NULL && pipe_is_broken(&wire->down)) {

@@ -33,6 +33,9 @@ void note(struct world *w, const char *format, ...)
     n = vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
     n = n < (int)sizeof(text) ? n : (int)sizeof(text) - 1;
+    if (w->keys.encrypted) {
+        n = (int)sim_plain_labels(text);
+    }
     say_aloud(w, text);
     for (int i = 0; i < n; i++) {
         text[i] = text[i] == ';' ? ',' : text[i]; /* which ends an entry */
@@ -171,6 +174,15 @@ void story_run(void (*story)(struct world *w), enum world_storage storage, size_
     struct world *w = world_open(storage);
 
     w->piece_max = piece_max;
+    story(w);
+    world_close(&w);
+}
+
+void story_run_encrypted(void (*story)(struct world *w), enum world_storage storage)
+{
+    struct world *w = world_open(storage);
+
+    sim_encrypt(w);
     story(w);
     world_close(&w);
 }

@@ -17,6 +17,7 @@ enum way {
 struct trial {
     enum world_storage storage;
     size_t piece_max;
+    bool encrypted;
     void (*script)(struct world *w);
     char *expected; /* the transcript of the undisturbed one */
     uint64_t up;    /* bytes of a's first connection in it */
@@ -175,6 +176,9 @@ static struct world *begin(const struct trial *trial)
 {
     struct world *w = world_open(trial->storage);
 
+    if (trial->encrypted) {
+        sim_encrypt(w);
+    }
     w->piece_max = trial->piece_max;
     w->back_after_ns = 10 * MS;
     w->unchecked = true; /* once at the end is enough */
@@ -253,10 +257,8 @@ static void run_disturbed(const struct trial *trial, enum way way, bool up, uint
     world_close(&w);
 }
 
-static void run_trial(enum world_storage storage, void (*script)(struct world *w))
+static void run_in(struct trial trial)
 {
-    struct trial trial = {.storage = storage, .script = script};
-
     run_undisturbed(&trial);
     assert_true(trial.up > 100 && trial.down > 100);
     for (int way = 0; way < WAYS; way++) {
@@ -268,6 +270,11 @@ static void run_trial(enum world_storage storage, void (*script)(struct world *w
         }
     }
     free(trial.expected);
+}
+
+static void run_trial(enum world_storage storage, void (*script)(struct world *w))
+{
+    run_in((struct trial){.storage = storage, .script = script});
 }
 
 static void work_goes_on_when_the_connection_is_lost_at_any_byte(void **state)
@@ -296,6 +303,14 @@ static void everything_else_is_done_once_when_the_connection_is_lost_at_any_byte
     (void)state;
     run_trial(WORLD_MEMORY, script_of_the_rest);
     run_trial(WORLD_JOURNAL, script_of_the_rest);
+}
+
+/* The bytes of the handshake too, which is made anew before the session is resumed. */
+static void an_encrypted_connection_is_lost_at_any_byte(void **state)
+{
+    (void)state;
+    run_in((struct trial){.script = script_of_work, .encrypted = true});
+    run_in((struct trial){.script = script_of_waits, .encrypted = true});
 }
 
 /* Every connection breaks after so many bytes, until it is done: progress is made all the same. */
@@ -444,6 +459,7 @@ int main(void)
         UNIT(waits_go_on_when_the_connection_is_lost_at_any_byte),
         UNIT(a_window_of_gets_loses_and_doubles_nothing_when_the_connection_is_lost),
         UNIT(everything_else_is_done_once_when_the_connection_is_lost_at_any_byte),
+        UNIT(an_encrypted_connection_is_lost_at_any_byte),
         UNIT(a_line_that_breaks_again_and_again_only_costs_time),
         UNIT(a_broker_that_restarts_at_any_moment_changes_nothing),
         UNIT(unanswered_requests_are_sent_again_in_their_order_before_anything_new),

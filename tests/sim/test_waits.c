@@ -192,13 +192,16 @@ STORY(the_end_of_a_session_withdraws_every_place_of_a_get)
 STORY(when_the_own_timer_fires_the_brokers_verdict_is_taken)
 {
     w->latency_ns = 400 * MS;
-    tell(w, "a get jobs timeout=2s");
+    tell(w, "a ping");
     tell(w, "b ping");
+    pass(w, 3 * SECOND); /* both have their sessions */
+    expect(w, "a ping OK; b ping OK");
+    tell(w, "a get jobs timeout=2s");
     pass(w, SECOND);
     tell(w, "b put jobs x"); /* arrives at 1.4 s, in time */
     program_of(w, "a")->wire->down.stalled = true;
     pass(w, 1300 * MS); /* a has asked for an end, and b's message is on the way to it */
-    expect(w, "b ping OK; b put OK 1");
+    expect(w, "b put OK 1");
     program_of(w, "a")->wire->down.stalled = false;
     pass(w, SECOND);
     expect(w, "a get OK 1.1 x");

@@ -80,6 +80,7 @@ static void start(struct world *w)
     assert_null(w->engine);
     w->engine = engine_new(&w->config, &ports, w->journal);
     assert_non_null(w->engine);
+    sim_keys_load(w);
     if (w->storage == WORLD_DISK) {
         while (!world_disk_start(w)) { /* power fails again */
             engine_free(&w->engine);
@@ -87,6 +88,7 @@ static void start(struct world *w)
             w->crashes++;
             w->engine = engine_new(&w->config, &ports, NULL);
             assert_non_null(w->engine);
+            sim_keys_load(w);
         }
         return;
     }
@@ -216,6 +218,7 @@ void world_close(struct world **owner)
     journal_free(&w->journal);
     core_free(&w->follower);
     mst_buf_clear(&w->transcript);
+    sim_keys_clear(w);
     free(w->asked);
     free(w);
     *owner = NULL;

@@ -13,9 +13,10 @@
  * its calls bring is written into the transcript, which `expect` compares as a whole ('*' stands
  * for anything within one entry) and empties. The commands are in command.c.
  *
- * The same calls give the same transcript, always. Each STORY runs in two worlds: in memory, and
- * with a journal and bytes that arrive in small pieces; in the second one the journal's records,
- * applied to another core, must give the state of the real one after every command. */
+ * The same calls give the same transcript, always. Each STORY runs in three worlds: in memory; with
+ * a journal and bytes that arrive in small pieces; and in memory over encrypted connections, each
+ * program with a key of its own name. In the second one the journal's records, applied to another
+ * core, must give the state of the real one after every command. */
 #ifndef SIM_WORLD_H
 #define SIM_WORLD_H
 
@@ -23,6 +24,7 @@
 #include "client-lib/client.h"
 #include "tests/sim/disk.h"
 #include "tests/sim/jobs.h"
+#include "tests/sim/secure.h"
 #include "tests/sim/wire.h"
 #include "tests/unit/cmocka_all.h"
 
@@ -76,6 +78,7 @@ struct program {
     size_t handles_count;
     bool stopped;    /* the process stands still: it reads, sends and notices nothing */
     bool holds;      /* deliveries wait for `take` */
+    bool has_token;  /* and comes with it, in an encrypted world */
     int64_t back_ns; /* when it connects again by itself; MST_FOREVER: not */
 };
 
@@ -90,6 +93,7 @@ struct world {
     struct sim_jobs jobs;
     uint64_t segment_bytes;
     bool only_killed; /* its processes end, the power never fails */
+    struct sim_keys keys;
     uint64_t crashes;
     int64_t now_ns;
     int64_t wall_ahead_ns; /* how far somebody has moved the wall clock */
@@ -188,6 +192,7 @@ uint64_t world_accept(struct world *w);
 /* ---- stories as cmocka tests ---- */
 
 void story_run(void (*story)(struct world *w), enum world_storage storage, size_t piece_max);
+void story_run_encrypted(void (*story)(struct world *w), enum world_storage storage);
 
 #define STORY_WORLDS(name, ...)                                                                    \
     static void name##_story(struct world *w);                                                     \
@@ -200,8 +205,10 @@ void story_run(void (*story)(struct world *w), enum world_storage storage, size_
 
 #define STORY(name)                                                                                \
     STORY_WORLDS(name, story_run(name##_story, WORLD_MEMORY, 0);                                   \
-                 story_run(name##_story, WORLD_JOURNAL, 7);)
+                 story_run(name##_story, WORLD_JOURNAL, 7);                                        \
+                 story_run_encrypted(name##_story, WORLD_MEMORY);)
 /* For what is promised only with, or only without, a journal. */
 #define STORY_IN(storage, name) STORY_WORLDS(name, story_run(name##_story, storage, 0);)
+#define STORY_ENCRYPTED(name)   STORY_WORLDS(name, story_run_encrypted(name##_story, WORLD_MEMORY);)
 
 #endif
