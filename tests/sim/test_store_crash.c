@@ -275,7 +275,7 @@ static void maul(struct disk *disk, uint64_t *seed)
         return;
     }
     if (others != NULL && others_len == len && chance_of(seed, 4) == 0) {
-        memcpy(others + len / 2, bytes + len / 2, len / 2); /* of the same journal */
+        memmove(others + len / 2, bytes + len / 2, len / 2); /* of the same journal */
     }
     switch (chance_of(seed, 6)) {
     case 0: sim_disk_put(disk, other, mst_span_of(bytes, len)); break;
