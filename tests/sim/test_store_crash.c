@@ -268,7 +268,8 @@ static void maul(struct disk *disk, uint64_t *seed)
     size_t len, others_len;
 
     format_name(FILE_SEGMENT, 1 + chance_of(seed, 12), name);
-    format_name(FILE_SEGMENT + (int)chance_of(seed, 2), 1 + chance_of(seed, 12), other);
+    format_name(chance_of(seed, 2) == 0 ? FILE_SEGMENT : FILE_CHECKPOINT, 1 + chance_of(seed, 12),
+                other);
     bytes = sim_disk_file(disk, name, &len);
     others = sim_disk_file(disk, other, &others_len);
     if (bytes == NULL || len < STORE_SECTOR) {
