@@ -173,8 +173,15 @@ end
 
 # ---- a full disk ----
 
+# In a name space where this test may mount.
 full_disk()
 {
+    mount -t tmpfs tmpfs "$folder/small" || exit 100
+    mkdir "$folder/small/data"
+    mount -o remount,ro "$folder/small"
+    refuses "a read-only file system" 74 "*'$folder/small/data'*Read-only file system*" \
+        --data-dir "$folder/small/data"
+    umount "$folder/small"
     mount -t tmpfs -o size=1m tmpfs "$folder/small" || exit 100
     data=$folder/small/data
     start
@@ -199,7 +206,7 @@ full_disk()
 
 mkdir "$folder/small"
 if unshare -rm true 2> /dev/null; then
-    export -f full_disk start end start_broker same holds prints ok not_ok until_true fact
+    export -f full_disk refuses start end start_broker same holds prints ok not_ok until_true fact
     passed_before=$passed
     failed_before=$failed
     unshare -rm env folder="$folder" bash -c '
