@@ -33,7 +33,7 @@
 #define MST_FACTS_MAX            256
 #define MST_WHO_MAX              4096 /* parties in one reply of STAT */
 #define MST_TALLIES_MAX          64
-#define MST_VALUE_BYTES_MAX      (64u << 10) /* what a barrier's leader hands to the parties */
+#define MST_VALUE_BYTES_MAX      (64u << 10)  /* what a barrier's leader hands to the parties */
 #define MST_BACKUP_PIECE_MAX     (512u << 10) /* bytes of a backup in one reply */
 
 #define MST_HANDLE_MAX          65535u /* handle numbers run from 0 to this */
