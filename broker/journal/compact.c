@@ -320,7 +320,9 @@ static void begin_sealed(struct store *store)
         store->compaction->is_sealing = false;
         begin(store, writer->seal.next_segment);
         writer_unseal(store);
-    } else if (writer->retry_ns != 0 && full_segments(store) > 0) {
+    } else if (writer->retry_ns != 0 && full_segments(store) > 0 &&
+               store->now_ns >= store->compaction->retry_ns) {
+        store->compaction->retry_ns = 0;
         begin(store, active_segment(store)); /* no room for the next segment: this may make some */
     }
 }
@@ -330,10 +332,13 @@ void compact_turn(struct store *store, int64_t now_ns)
     struct compaction *compaction = store->compaction;
 
     report(store, now_ns);
-    if (store->failed || compaction->is_working || !can_compact(store)) {
+    if (store->failed || !can_compact(store)) {
         return;
     }
     sweep_turn(&compaction->sweep, store);
+    if (compaction->is_working) {
+        return;
+    }
     if (compaction->is_sealing) {
         begin_sealed(store);
     } else if (now_ns >= compaction->retry_ns && !store_backup_holds_files(store)) {
@@ -344,8 +349,8 @@ void compact_turn(struct store *store, int64_t now_ns)
 int64_t compact_deadline_ns(const struct store *store)
 {
     const struct compaction *compaction = store->compaction;
-    bool may_retry =
-        compaction->retry_ns > 0 && !compaction->is_working && !store_backup_holds_files(store);
+    bool may_retry = compaction->retry_ns > 0 && !compaction->is_working &&
+                     !compaction->is_sealing && !store_backup_holds_files(store);
     int64_t deadline = may_retry ? compaction->retry_ns : INT64_MAX;
     int64_t line = compaction->told_ns + COMPACT_REPORT_NS;
 

@@ -170,6 +170,33 @@ static void disk_use_stays_within_twice_the_live_data_and_two_segments(void **st
     }
 }
 
+static void what_dies_at_once_is_given_back_at_once(void **state)
+{
+    struct toy toy;
+
+    (void)state;
+    toy_init(&toy, SEGMENT, 1);
+    toy_must_open(&toy);
+    for (int i = 0; i < 2000; i++) {
+        toy_put(&toy, 3000);
+        if (i % 10 == 0) {
+            toy_settle(&toy);
+        }
+    }
+    toy_settle(&toy);
+    assert_true(sim_disk_bytes(toy.disk) > 20 * SEGMENT);
+    for (uint64_t key = 1; key < 2000; key++) { /* all but one, in one batch */
+        toy_done(&toy, key);
+    }
+    toy_settle(&toy);
+    toy_settle(&toy);
+    assert_true(sim_disk_bytes(toy.disk) <= 2 * toy.state->bytes + 2 * SEGMENT + SLACK);
+    toy_restart(&toy);
+    assert_int_equal(toy.state->count, 1);
+    toy_fetch_all(&toy);
+    toy_clear(&toy);
+}
+
 /* ---- trouble at any moment of a compaction ---- */
 
 /* A journal with a checkpoint, dense and sparse files, a compaction that has just been handed to
@@ -376,6 +403,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_stream_is_compacted_and_survives),
         cmocka_unit_test(disk_use_stays_within_twice_the_live_data_and_two_segments),
+        cmocka_unit_test(what_dies_at_once_is_given_back_at_once),
         cmocka_unit_test(power_may_fail_at_every_moment_of_a_compaction),
         cmocka_unit_test(a_full_disk_stops_a_compaction_for_a_while),
         cmocka_unit_test(a_compaction_that_cannot_be_made_durable_ends_the_broker),
