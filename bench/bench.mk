@@ -73,5 +73,14 @@ guard: $(BUILD)/bench/guard
 guard-accept: $(BUILD)/bench/guard
 	@bench/guard.sh $(BUILD) accept
 
+# What strangers cost the broker, and those who belong; figures, no verdict.
+$(BUILD)/bench/strangers: $(BUILD)/bench/strangers.o $(BUILD)/bench/crew.o $(STATIC)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(MST_LDFLAGS) -o $@ $^ $(LIB_CODEC)
+
+.PHONY: bench-strangers
+bench-strangers: all $(BUILD)/bench/strangers
+	@bench/strangers.sh $(BUILD)
+
 bench-deps:
 	@bench/deps.sh
