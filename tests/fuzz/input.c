@@ -32,9 +32,18 @@ uint8_t input_byte(struct input *in)
 
 uint64_t input_number(struct input *in)
 {
-    static const uint64_t edges[] = {0x7f,          0x80,      0xff,           0x100,
-                                     0xffff,        0x10000,   UINT32_MAX,     UINT32_MAX + 1,
-                                     INT64_MAX - 1, INT64_MAX, INT64_MAX + 1u, UINT64_MAX - 1,
+    static const uint64_t edges[] = {0x7f,
+                                     0x80,
+                                     0xff,
+                                     0x100,
+                                     0xffff,
+                                     0x10000,
+                                     UINT32_MAX,
+                                     UINT64_C(0x100000000),
+                                     INT64_MAX - 1,
+                                     INT64_MAX,
+                                     UINT64_C(1) << 63,
+                                     UINT64_MAX - 1,
                                      UINT64_MAX};
     uint8_t choice = input_byte(in);
     uint64_t number = 0;

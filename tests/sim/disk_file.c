@@ -73,14 +73,14 @@ static void sector_keep(struct file *file, size_t sector)
 
 void file_sync(struct file *file, bool works)
 {
+    if (works) {
+        stable_grow(file, file->len);
+    }
     for (size_t i = 0; i * SIM_DISK_SECTOR < file->len; i++) {
         if (file->dirty[i] && works) {
             sector_keep(file, i);
         }
         file->dirty[i] = false;
-    }
-    if (works) {
-        stable_grow(file, file->len);
     }
 }
 
@@ -129,6 +129,7 @@ void file_power(struct file *file, uint64_t *seed)
 
 void file_settle(struct file *file)
 {
+    stable_grow(file, file->len);
     for (size_t i = 0; i * SIM_DISK_SECTOR < file->len; i++) {
         sector_keep(file, i);
         file->dirty[i] = false;
