@@ -91,7 +91,8 @@ static bool check_session(const struct core *core, const struct record *record)
 
     switch (record->what) {
     case RECORD_SESSION_OPEN:
-        return session == NULL && record->session != 0 && record->secret_hash.len > 0;
+        return session == NULL && record->session != 0 && record->secret_hash.len > 0 &&
+               record->ttl_ns >= 0 && record->ttl_ns < RECORD_TIME_MAX;
     case RECORD_SESSION_END: return !session->ended;
     case RECORD_SESSION_GONE: return is_empty(session);
     case RECORD_CONFIRM: return check_confirm(record);
