@@ -42,7 +42,7 @@ MST_LDFLAGS = $(SANITIZE) -pthread -Wl,--as-needed -Wl,-z,relro,-z,now $(LDFLAGS
 
 # Asked for when first used, so that `make deps` runs on a machine that has no pkg-config yet.
 once = $(eval $(1) := $$(shell $(2)))$($(1))
-LIB_EVENT = $(call once,LIB_EVENT,pkg-config --libs libevent_core)
+LIB_EVENT = $(call once,LIB_EVENT,pkg-config --libs libevent_core libevent_extra)
 LIB_CODEC = $(call once,LIB_CODEC,pkg-config --libs msgpack libsodium)
 LIB_CMOCKA = $(call once,LIB_CMOCKA,pkg-config --libs cmocka jansson)
 

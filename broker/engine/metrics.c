@@ -50,9 +50,16 @@ void metrics_count_fault(struct engine *engine, const struct member *member)
     }
 }
 
+bool metrics_recovering(const struct engine *engine)
+{
+    return engine->config.has_storage && engine->journal == NULL;
+}
+
 const char *metrics_unready(const struct engine *engine)
 {
-    return engine->draining ? "the broker is going away" : engine_failure(engine);
+    return engine->draining             ? "the broker is going away"
+           : metrics_recovering(engine) ? "the broker recovers its data"
+                                        : engine_failure(engine);
 }
 
 /* ---- the table ---- */

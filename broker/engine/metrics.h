@@ -44,11 +44,13 @@ struct metrics {
 
 /* Why the broker should be given no work now, in one line; NULL: all is well. */
 const char *metrics_unready(const struct engine *engine);
+/* It has data, and has not read all of them yet: there is no page of metrics. */
+bool metrics_recovering(const struct engine *engine);
 
 /* One page at a time. NULL: out of memory. */
 struct metrics_page *metrics_page_new(struct engine *engine);
 bool metrics_page_go_on(struct metrics_page *page); /* a slice; false: nothing is left to do */
-/* Once it is finished. MST_SPAN_NONE: memory ran out. */
+/* As far as it is made; never empty at the end, but when memory ran out. Until the next slice. */
 struct mst_span metrics_page_text(const struct metrics_page *page);
 void metrics_page_free(struct metrics_page **page);
 

@@ -1,305 +1,453 @@
 /* http.c - pages over HTTP for those who watch the broker. See http.h.
  *
- * A client is READING its request, WAITING for the page of metrics, WRITING its answer, and ENDING
- * until it closes. One page is made at a time, for all who wait. When all places are taken, the
- * oldest that has not asked yet makes way. Must not know: what the pages say. */
+ * evhttp has the connections and requests; each connection also has one of HTTP_CLIENTS_MAX places
+ * here, from being accepted to its end. When the last place is taken, the oldest client that has
+ * not asked yet makes way; when all have asked, nobody is accepted until one has its answer. One
+ * page of metrics is made at a time, and all who wait get it while it grows.
+ * Must not know: what the pages say. */
 #include "broker/io/http.h"
 
 #include "broker/engine/metrics.h"
-#include "broker/io/http_request.h"
 #include "broker/io/process.h"
 
-#include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event_struct.h>
-#include <stdio.h>
+#include <event2/http.h>
+#include <event2/listener.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-#define HEAD_BYTES_MAX 256
+#define PAGE_TYPE "text/plain; version=0.0.4; charset=utf-8"
 
-enum phase { READING, WAITING, WRITING, ENDING };
+enum phase {
+    FREE,
+    ACCEPTED, /* evhttp is about to have it */
+    READING,  /* it has not asked yet */
+    ASKED
+};
 
 struct client {
     struct http *http;
-    size_t place;
-    uint64_t number; /* later ones are greater */
     enum phase phase;
-    struct http_request request;
-    struct bufferevent *socket;
+    uint64_t number;                      /* later ones are greater */
+    struct bufferevent *socket;           /* ACCEPTED: with a reference of ours */
+    struct evhttp_connection *connection; /* READING and ASKED */
+    struct evhttp_request *waiting; /* ASKED for the page of metrics, of which it has so far */
+    size_t sent;                    /* so many bytes */
     struct event limit;
-};
-
-struct http_acceptor {
-    struct http *http;
-    struct event readable;
 };
 
 struct http {
     struct event_base *base;
     struct engine *engine;
-    const struct log *log;
     int64_t started_ns; /* wall clock */
     struct listeners listeners;
-    struct http_acceptor acceptors[LISTENERS_MAX];
+    struct evhttp *server;
+    struct evconnlistener *acceptors[LISTENERS_MAX]; /* the server's */
+    size_t acceptors_count;
+    struct event accepted;
     struct event retry; /* accepting goes on */
-    struct client *clients[HTTP_CLIENTS_MAX];
+    struct client clients[HTTP_CLIENTS_MAX];
     uint64_t next_number;
+    struct evbuffer *chunk;    /* on its way to one client; empty otherwise */
     struct metrics_page *page; /* being made; or NULL */
     struct event work;         /* goes on with it */
 };
 
-/* ---- clients ---- */
+static const struct timeval at_once = {0, 0};
 
-static void client_free(struct client *client)
+/* ---- answers ---- */
+
+/* Every answer is the last on its connection: who watches comes seldom, and places are few. */
+static void add_headers(struct evhttp_request *request, const char *type)
 {
-    client->http->clients[client->place] = NULL;
-    event_del(&client->limit);
-    bufferevent_free(client->socket);
-    free(client);
+    struct evkeyvalq *headers = evhttp_request_get_output_headers(request);
+
+    evhttp_add_header(headers, "Content-Type", type);
+    evhttp_add_header(headers, "Connection", "close");
 }
 
-static void answer(struct client *client, int status, const char *reason, const char *type,
-                   struct mst_span body)
+static void answer_line(struct evhttp_request *request, int status, const char *line)
 {
-    struct evbuffer *out = bufferevent_get_output(client->socket);
-    char head[HEAD_BYTES_MAX];
-    int len = snprintf(head, sizeof(head),
-                       "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
-                       "%sConnection: close\r\n\r\n",
-                       status, reason, type, body.len, status == 405 ? "Allow: GET, HEAD\r\n" : "");
+    bool is_head = evhttp_request_get_command(request) == EVHTTP_REQ_HEAD;
+    struct evbuffer *body = is_head ? NULL : evbuffer_new();
 
-    client->phase = WRITING;
-    if (evbuffer_add(out, head, (size_t)len) != 0 ||
-        (!client->request.is_head && evbuffer_add(out, body.data, body.len) != 0)) {
-        client_free(client);
+    add_headers(request, "text/plain; charset=utf-8");
+    if (body != NULL) {
+        evbuffer_add_printf(body, "%s\n", line);
+    }
+    evhttp_send_reply(request, status, NULL, body);
+    if (body != NULL) {
+        evbuffer_free(body);
     }
 }
 
-static void answer_line(struct client *client, int status, const char *reason, const char *line)
-{
-    char body[HEAD_BYTES_MAX];
+/* ---- places ---- */
 
-    snprintf(body, sizeof(body), "%s\n", line);
-    answer(client, status, reason, "text/plain; charset=utf-8", mst_span_text(body));
-}
-
-/* ---- the page of metrics ---- */
-
-static void answer_all(struct http *http, struct mst_span text)
+static struct client *free_place(struct http *http)
 {
     for (size_t i = 0; i < HTTP_CLIENTS_MAX; i++) {
-        struct client *client = http->clients[i];
-
-        if (client == NULL || client->phase != WAITING) {
-            continue;
+        if (http->clients[i].phase == FREE) {
+            return &http->clients[i];
         }
-        if (text.len == 0) {
-            answer_line(client, 503, "Service Unavailable", "out of memory; try again later");
+    }
+    return NULL;
+}
+
+static void set_accepting(struct http *http, bool accept)
+{
+    for (size_t i = 0; i < http->acceptors_count; i++) {
+        if (accept) {
+            evconnlistener_enable(http->acceptors[i]);
         } else {
-            answer(client, 200, "OK", "text/plain; version=0.0.4; charset=utf-8", text);
+            evconnlistener_disable(http->acceptors[i]);
         }
     }
 }
 
-static void finish_page(struct http *http)
-{
-    struct metrics_text text;
-    struct mst_span page = metrics_page_text(http->page);
-
-    metrics_text_init(&text);
-    process_metrics(&text, http->started_ns);
-    text.failed = text.failed || page.len == 0 || !mst_buf_append(&text.out, page.data, page.len);
-    metrics_page_free(&http->page);
-    answer_all(http, text.failed ? MST_SPAN_NONE : mst_buf_span(&text.out));
-    metrics_text_clear(&text);
-}
-
-static void on_work(evutil_socket_t fd, short what, void *arg)
-{
-    struct timeval now = {0, 0};
-    struct http *http = arg;
-
-    (void)fd;
-    (void)what;
-    if (metrics_page_go_on(http->page)) {
-        event_add(&http->work, &now);
-    } else {
-        finish_page(http);
-    }
-}
-
-static void wait_for_page(struct client *client)
-{
-    struct timeval now = {0, 0};
-    struct http *http = client->http;
-
-    client->phase = WAITING;
-    if (http->page != NULL) {
-        return;
-    }
-    http->page = metrics_page_new(http->engine);
-    if (http->page == NULL) {
-        answer_all(http, MST_SPAN_NONE);
-    } else {
-        event_add(&http->work, &now);
-    }
-}
-
-/* ---- requests ---- */
-
-static void carry_out(struct client *client)
-{
-    const struct http_request *request = &client->request;
-    const char *unready = metrics_unready(client->http->engine);
-
-    if (request->status != 200) {
-        answer_line(client, request->status, request->reason,
-                    "GET and HEAD of /metrics, /healthz and /readyz are what there is");
-    } else if (request->page == HTTP_METRICS) {
-        wait_for_page(client);
-    } else if (request->page == HTTP_READYZ && unready != NULL) {
-        answer_line(client, 503, "Service Unavailable", unready);
-    } else {
-        answer_line(client, 200, "OK", request->page == HTTP_READYZ ? "ready" : "alive");
-    }
-}
-
-static void on_read(struct bufferevent *socket, void *arg)
-{
-    struct client *client = arg;
-    struct evbuffer *in = bufferevent_get_input(socket);
-    size_t len = evbuffer_get_length(in);
-
-    if (client->phase != READING) {
-        evbuffer_drain(in, len); /* nothing more is listened to */
-    } else if (http_request_read(mst_span_of(evbuffer_pullup(in, -1), len), &client->request)) {
-        evbuffer_drain(in, len);
-        carry_out(client);
-    }
-}
-
-/* All is written: the client closes when it has read it. */
-static void on_written(struct bufferevent *socket, void *arg)
-{
-    struct client *client = arg;
-
-    if (client->phase == WRITING) {
-        client->phase = ENDING;
-        shutdown(bufferevent_getfd(socket), SHUT_WR);
-    }
-}
-
-static void on_end(struct bufferevent *socket, short what, void *arg)
-{
-    (void)socket;
-    (void)what;
-    client_free(arg);
-}
-
-static void on_limit(evutil_socket_t fd, short what, void *arg)
-{
-    (void)fd;
-    (void)what;
-    client_free(arg);
-}
-
-/* ---- accepting ---- */
-
-/* A free place; the oldest client that has not asked yet makes way. HTTP_CLIENTS_MAX: there is
- * none. */
-static size_t find_place(struct http *http)
+/* Sees to it that the next who connects finds a place, or that nobody connects. */
+static void make_way(struct http *http)
 {
     struct client *oldest = NULL;
-    size_t place;
 
+    if (free_place(http) != NULL) {
+        return;
+    }
     for (size_t i = 0; i < HTTP_CLIENTS_MAX; i++) {
-        struct client *client = http->clients[i];
+        struct client *client = &http->clients[i];
 
-        if (client == NULL) {
-            return i;
-        }
         if (client->phase == READING && (oldest == NULL || client->number < oldest->number)) {
             oldest = client;
         }
     }
     if (oldest == NULL) {
-        return HTTP_CLIENTS_MAX;
+        set_accepting(http, false);
+    } else {
+        evhttp_connection_free(oldest->connection);
     }
-    place = oldest->place;
-    client_free(oldest);
-    return place;
 }
 
-static bool client_new(struct http *http, int fd)
+static void leave(struct client *client)
+{
+    client->phase = FREE;
+    client->connection = NULL;
+    set_accepting(client->http, true);
+}
+
+/* evhttp ends the connection. A request that was not answered is ours, if the peer went away. */
+static void on_end(struct evhttp_connection *connection, void *arg)
+{
+    struct client *client = arg;
+
+    (void)connection;
+    if (client->waiting != NULL && evhttp_request_get_connection(client->waiting) == NULL) {
+        evhttp_request_free(client->waiting);
+    }
+    client->waiting = NULL;
+    event_del(&client->limit);
+    leave(client);
+}
+
+static void on_limit(evutil_socket_t fd, short what, void *arg)
+{
+    struct client *client = arg;
+
+    (void)fd;
+    (void)what;
+    evhttp_connection_free(client->connection);
+}
+
+/* ---- accepting ---- */
+
+/* evhttp has accepted a connection and wants a socket for it. */
+static struct bufferevent *on_connection(struct event_base *base, void *arg)
+{
+    struct http *http = arg;
+    struct client *client = free_place(http);
+    struct bufferevent *socket = bufferevent_socket_new(base, -1, 0);
+
+    if (socket == NULL || client == NULL) {
+        return socket; /* without a place it is answered that there is none */
+    }
+    bufferevent_setwatermark(socket, EV_READ, 0, 2 * HTTP_HEADER_BYTES_MAX);
+    bufferevent_incref(socket);
+    client->phase = ACCEPTED;
+    client->socket = socket;
+    client->number = http->next_number++;
+    event_active(&http->accepted, EV_TIMEOUT, 0);
+    make_way(http);
+    return socket;
+}
+
+/* evhttp tells of a connection not before it asks. But it serves the socket by callbacks, and they
+ * have the connection as their argument; none: it is gone again, for lack of memory. */
+static void watch(struct client *client)
 {
     const struct timeval limit = {HTTP_EXCHANGE_S, 0};
-    size_t place = find_place(http);
-    struct client *client = place == HTTP_CLIENTS_MAX ? NULL : calloc(1, sizeof(*client));
+    void *connection = NULL;
 
-    if (client == NULL) {
-        return false;
+    bufferevent_getcb(client->socket, NULL, NULL, NULL, &connection);
+    bufferevent_decref(client->socket);
+    client->socket = NULL;
+    if (connection == NULL) {
+        leave(client);
+        return;
     }
-    client->socket = bufferevent_socket_new(http->base, fd, BEV_OPT_CLOSE_ON_FREE);
-    if (client->socket == NULL) {
-        free(client);
-        return false;
-    }
-    client->http = http;
-    client->place = place;
-    client->number = http->next_number++;
-    http->clients[place] = client;
-    evtimer_assign(&client->limit, http->base, on_limit, client);
+    client->phase = READING;
+    client->connection = connection;
+    evhttp_connection_set_closecb(client->connection, on_end, client);
     event_add(&client->limit, &limit);
-    bufferevent_setwatermark(client->socket, EV_READ, 0, HTTP_REQUEST_BYTES_MAX);
-    bufferevent_setcb(client->socket, on_read, on_written, on_end, client);
-    bufferevent_enable(client->socket, EV_READ | EV_WRITE);
-    return true;
 }
 
-static bool accept_again(struct http *http)
+static void on_accepted(evutil_socket_t fd, short what, void *arg)
 {
-    bool ok = true;
+    struct http *http = arg;
 
-    for (size_t i = 0; i < http->listeners.count; i++) {
-        ok = event_add(&http->acceptors[i].readable, NULL) == 0 && ok;
+    (void)fd;
+    (void)what;
+    for (size_t i = 0; i < HTTP_CLIENTS_MAX; i++) {
+        if (http->clients[i].phase == ACCEPTED) {
+            watch(&http->clients[i]);
+        }
     }
-    return ok;
+    make_way(http);
+}
+
+/* No descriptor is left: the broker's own clients need them more. */
+static void on_accept_error(struct evconnlistener *listener, void *arg)
+{
+    const struct timeval second = {1, 0};
+    struct http *http = arg;
+
+    (void)listener;
+    set_accepting(http, false);
+    event_add(&http->retry, &second);
 }
 
 static void on_retry(evutil_socket_t fd, short what, void *arg)
 {
+    struct http *http = arg;
+
     (void)fd;
     (void)what;
-    accept_again(arg);
+    set_accepting(http, free_place(http) != NULL);
 }
 
-/* The broker's own clients need the descriptors more. */
-static void pause_accepting(struct http *http)
-{
-    const struct timeval second = {1, 0};
+/* ---- the page of metrics ---- */
 
-    for (size_t i = 0; i < http->listeners.count; i++) {
-        event_del(&http->acceptors[i].readable);
+static bool somebody_waits(const struct http *http)
+{
+    for (size_t i = 0; i < HTTP_CLIENTS_MAX; i++) {
+        if (http->clients[i].waiting != NULL) {
+            return true;
+        }
     }
-    event_add(&http->retry, &second);
+    return false;
 }
 
-static void on_connection(evutil_socket_t listener, short what, void *arg)
+/* Half a page must not look like a whole one: the connection is cut. false: it was, no memory. */
+static bool send_bytes(struct client *client, const uint8_t *data, size_t len)
 {
-    struct http_acceptor *acceptor = arg;
-    int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    struct evbuffer *chunk = client->http->chunk;
 
+    if (len > 0 && evbuffer_add(chunk, data, len) != 0) {
+        evhttp_connection_free(client->connection);
+        return false;
+    }
+    evhttp_send_reply_chunk(client->waiting, chunk);
+    client->sent += len;
+    return true;
+}
+
+/* The page is whole but for its last part. */
+static void end_answer(struct client *client, struct mst_span last)
+{
+    struct evhttp_request *request = client->waiting;
+
+    if (send_bytes(client, last.data, last.len)) {
+        client->waiting = NULL; /* evhttp's again */
+        evhttp_send_reply_end(request);
+    }
+}
+
+static void finish_page(struct http *http)
+{
+    bool failed = metrics_page_text(http->page).len == 0;
+    struct metrics_text last;
+
+    metrics_text_init(&last);
+    process_metrics(&last, http->started_ns);
+    for (size_t i = 0; i < HTTP_CLIENTS_MAX; i++) {
+        struct client *client = &http->clients[i];
+
+        if (client->waiting != NULL && (failed || last.failed)) {
+            evhttp_connection_free(client->connection);
+        } else if (client->waiting != NULL) {
+            end_answer(client, mst_buf_span(&last.out));
+        }
+    }
+    metrics_text_clear(&last);
+    metrics_page_free(&http->page);
+}
+
+static void on_work(evutil_socket_t fd, short what, void *arg)
+{
+    struct http *http = arg;
+    bool more = metrics_page_go_on(http->page);
+    struct mst_span text = metrics_page_text(http->page);
+
+    (void)fd;
     (void)what;
-    if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
-        pause_accepting(acceptor->http);
-    } else if (fd >= 0 && !client_new(acceptor->http, fd)) {
-        close(fd);
+    for (size_t i = 0; i < HTTP_CLIENTS_MAX; i++) {
+        struct client *client = &http->clients[i];
+
+        if (client->waiting != NULL && client->sent < text.len) {
+            send_bytes(client, text.data + client->sent, text.len - client->sent);
+        }
+    }
+    if (!more) {
+        finish_page(http);
+    } else if (somebody_waits(http)) {
+        event_add(&http->work, &at_once);
+    } else {
+        metrics_page_free(&http->page);
+    }
+}
+
+static void wait_for_page(struct client *client, struct evhttp_request *request)
+{
+    struct http *http = client->http;
+
+    if (http->page == NULL) {
+        http->page = metrics_page_new(http->engine);
+        if (http->page == NULL) {
+            answer_line(request, HTTP_SERVUNAVAIL, "out of memory; try again later");
+            return;
+        }
+        event_add(&http->work, &at_once);
+    }
+    client->waiting = request;
+    client->sent = 0;
+    add_headers(request, PAGE_TYPE);
+    evhttp_send_reply_start(request, HTTP_OK, NULL);
+}
+
+/* ---- requests ---- */
+
+/* NULL: it came when there was no place, and has been told so. */
+static struct client *asking(struct http *http, struct evhttp_request *request)
+{
+    const struct evhttp_connection *connection = evhttp_request_get_connection(request);
+
+    for (size_t i = 0; i < HTTP_CLIENTS_MAX; i++) {
+        struct client *client = &http->clients[i];
+
+        if (client->connection == connection) {
+            client->phase = ASKED;
+            return client;
+        }
+    }
+    answer_line(request, HTTP_SERVUNAVAIL, "too many connections; try again later");
+    return NULL;
+}
+
+static void on_metrics(struct evhttp_request *request, void *arg)
+{
+    struct http *http = arg;
+    struct client *client = asking(http, request);
+
+    if (client == NULL) {
+        return;
+    }
+    if (metrics_recovering(http->engine)) {
+        answer_line(request, HTTP_SERVUNAVAIL, metrics_unready(http->engine));
+        return;
+    }
+    if (evhttp_request_get_command(request) == EVHTTP_REQ_HEAD) {
+        add_headers(request, PAGE_TYPE);
+        evhttp_send_reply(request, HTTP_OK, NULL, NULL);
+    } else {
+        wait_for_page(client, request);
+    }
+}
+
+static void on_healthz(struct evhttp_request *request, void *arg)
+{
+    if (asking(arg, request) != NULL) {
+        answer_line(request, HTTP_OK, "alive");
+    }
+}
+
+static void on_readyz(struct evhttp_request *request, void *arg)
+{
+    struct http *http = arg;
+    const char *unready = metrics_unready(http->engine);
+
+    if (asking(http, request) != NULL) {
+        answer_line(request, unready == NULL ? HTTP_OK : HTTP_SERVUNAVAIL,
+                    unready == NULL ? "ready" : unready);
+    }
+}
+
+static void on_other(struct evhttp_request *request, void *arg)
+{
+    if (asking(arg, request) != NULL) {
+        answer_line(request, HTTP_NOTFOUND, "/metrics, /healthz and /readyz are what there is");
     }
 }
 
 /* ---- start and end ---- */
+
+static bool start(struct http *http)
+{
+    evhttp_set_allowed_methods(http->server, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD);
+    evhttp_set_max_headers_size(http->server, HTTP_HEADER_BYTES_MAX);
+    evhttp_set_max_body_size(http->server, 0);
+    evhttp_set_timeout(http->server, HTTP_EXCHANGE_S);
+    evhttp_set_bevcb(http->server, on_connection, http);
+    evhttp_set_gencb(http->server, on_other, http);
+    if (evhttp_set_cb(http->server, "/metrics", on_metrics, http) != 0 ||
+        evhttp_set_cb(http->server, "/healthz", on_healthz, http) != 0 ||
+        evhttp_set_cb(http->server, "/readyz", on_readyz, http) != 0) {
+        return false;
+    }
+    for (size_t i = 0; i < http->listeners.count; i++) {
+        struct evconnlistener *acceptor = evconnlistener_new(
+            http->base, NULL, NULL, LEV_OPT_CLOSE_ON_EXEC, 0, http->listeners.items[i].fd);
+
+        if (acceptor == NULL || evhttp_bind_listener(http->server, acceptor) == NULL) {
+            return false;
+        }
+        evconnlistener_set_error_cb(acceptor, on_accept_error);
+        http->acceptors[http->acceptors_count++] = acceptor;
+    }
+    return true;
+}
+
+static struct http *http_new(struct event_base *base, struct engine *engine)
+{
+    struct http *http = calloc(1, sizeof(*http));
+
+    if (http == NULL) {
+        return NULL;
+    }
+    http->base = base;
+    http->engine = engine;
+    http->started_ns = process_wall_ns();
+    evtimer_assign(&http->work, base, on_work, http);
+    evtimer_assign(&http->retry, base, on_retry, http);
+    evtimer_assign(&http->accepted, base, on_accepted, http);
+    for (size_t i = 0; i < HTTP_CLIENTS_MAX; i++) {
+        http->clients[i].http = http;
+        evtimer_assign(&http->clients[i].limit, base, on_limit, &http->clients[i]);
+    }
+    http->server = evhttp_new(base);
+    http->chunk = evbuffer_new();
+    if (http->server == NULL || http->chunk == NULL) {
+        http_close(&http);
+    }
+    return http;
+}
 
 int http_open(struct http **out, struct event_base *base, struct engine *engine,
               const struct config *config, const struct log *log)
@@ -311,29 +459,22 @@ int http_open(struct http **out, struct event_base *base, struct engine *engine,
     if (config->http.host[0] == '\0') {
         return 0;
     }
-    http = calloc(1, sizeof(*http));
-    if (http == NULL) {
+    http = http_new(base, engine);
+    code = http == NULL ? 0 : listeners_open_http(&http->listeners, &config->http, log);
+    if (http == NULL || (code == 0 && !start(http))) {
         log_line(log, ENGINE_ERROR, "cannot start: no memory for HTTP");
-        return CONFIG_EXIT_FAILED;
+        code = CONFIG_EXIT_FAILED;
     }
-    code = listeners_open_http(&http->listeners, &config->http, log);
     if (code != 0) {
-        free(http);
+        http_close(&http);
         return code;
     }
-    http->base = base;
-    http->engine = engine;
-    http->log = log;
-    http->started_ns = process_wall_ns();
-    evtimer_assign(&http->work, base, on_work, http);
-    evtimer_assign(&http->retry, base, on_retry, http);
     for (size_t i = 0; i < http->listeners.count; i++) {
-        http->acceptors[i].http = http;
-        event_assign(&http->acceptors[i].readable, base, http->listeners.items[i].fd,
-                     EV_READ | EV_PERSIST, on_connection, &http->acceptors[i]);
+        log_line(log, ENGINE_INFO, "metrics and health over HTTP on %s",
+                 http->listeners.items[i].text);
     }
     *out = http;
-    return accept_again(http) ? 0 : CONFIG_EXIT_FAILED;
+    return 0;
 }
 
 void http_close(struct http **owner)
@@ -343,16 +484,21 @@ void http_close(struct http **owner)
     if (http == NULL) {
         return;
     }
+    http->acceptors_count = 0; /* the server ends them first */
+    if (http->server != NULL) {
+        evhttp_free(http->server);
+    }
     for (size_t i = 0; i < HTTP_CLIENTS_MAX; i++) {
-        if (http->clients[i] != NULL) {
-            client_free(http->clients[i]);
+        if (http->clients[i].phase == ACCEPTED) {
+            bufferevent_decref(http->clients[i].socket);
         }
     }
-    for (size_t i = 0; i < http->listeners.count; i++) {
-        event_del(&http->acceptors[i].readable);
-    }
+    event_del(&http->accepted);
     event_del(&http->retry);
     event_del(&http->work);
+    if (http->chunk != NULL) {
+        evbuffer_free(http->chunk);
+    }
     metrics_page_free(&http->page);
     listeners_close(&http->listeners);
     free(http);

@@ -1,8 +1,8 @@
 /* http.h - /metrics, /healthz and /readyz over HTTP, for those who watch the broker.
  *
- * It only looks: nothing that comes in here reaches the engine. Connections are few, short-lived
- * and bounded in memory, and a page is made in slices between the turns of the loop.
- * (libevent's own HTTP server limits neither the number of connections nor their age.) */
+ * It only looks: nothing that comes in here reaches the engine. libevent's evhttp speaks HTTP; here
+ * is what it leaves open: that connections are few, short-lived and bounded in memory, and that a
+ * page is made and sent in slices between the turns of the loop. */
 #ifndef IO_HTTP_H
 #define IO_HTTP_H
 
@@ -10,8 +10,9 @@
 
 #include "broker/io/listen.h"
 
-#define HTTP_CLIENTS_MAX 16
-#define HTTP_EXCHANGE_S  10 /* from connecting to the end of the answer */
+#define HTTP_CLIENTS_MAX      16
+#define HTTP_EXCHANGE_S       10   /* from connecting to the end of the answer */
+#define HTTP_HEADER_BYTES_MAX 8192 /* request line and headers; there is no body */
 
 struct http;
 struct engine;

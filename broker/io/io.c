@@ -215,10 +215,6 @@ static bool announce(const struct io *io)
 
         log_line(&io->log, ENGINE_INFO, "listening on %s, %s", listener->text, how);
     }
-    for (size_t i = 0; i < http_listeners(io->http); i++) {
-        log_line(&io->log, ENGINE_INFO, "metrics and health over HTTP on %s",
-                 http_listener_text(io->http, i));
-    }
     return io->config->ready_fd < 0 || tell_ready(io, io->config->ready_fd);
 }
 
@@ -251,12 +247,12 @@ static int run(struct io *io)
     if (io->config->check) {
         return tell_check(listeners_check(io->config, io->has_key, &io->log));
     }
-    code = storage_open(io);
+    code = http_open(&io->http, io->base, io->engine, io->config, &io->log);
     if (code == 0) {
-        code = listeners_open(&io->listeners, io->config, io->has_key, &io->log);
+        code = storage_open(io);
     }
     if (code == 0) {
-        code = http_open(&io->http, io->base, io->engine, io->config, &io->log);
+        code = listeners_open(&io->listeners, io->config, io->has_key, &io->log);
     }
     if (code != 0) {
         return code;

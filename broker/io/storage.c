@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define COPY_BYTES  (1u << 20)
+#define WATCHERS_NS 10000000 /* in a recovery, so often is HTTP served */
 #define BACKUP_NAME "restored-backup"
 
 struct storage {
@@ -163,16 +164,36 @@ static int restore(const struct io *io, struct disk *disk)
 
 /* ---- opened ---- */
 
+struct recovering {
+    struct io *io;
+    int64_t next_ns; /* when those who watch are served again */
+};
+
+/* Only who asks over HTTP is served meanwhile: nothing else is in the loop yet. */
+static void serve_watchers(struct recovering *recovering)
+{
+    int64_t now_ns = io_now_ns();
+
+    if (now_ns >= recovering->next_ns) {
+        event_base_loop(recovering->io->base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+        recovering->next_ns = now_ns + WATCHERS_NS;
+    }
+}
+
 static bool apply(void *user, struct mst_span records, uint64_t seq, uint64_t place)
 {
-    return engine_recover(user, records, seq, place) == MST_OK;
+    struct recovering *recovering = user;
+
+    serve_watchers(recovering);
+    return engine_recover(recovering->io->engine, records, seq, place) == MST_OK;
 }
 
 static int recover(struct io *io, struct storage *storage)
 {
     struct store_config config = {.segment_bytes = io->config->segment_bytes};
     struct store_ports ports = ports_of(&io->log, storage->disk, storage->helpers);
-    struct store_recovery recovery = {io->engine, apply};
+    struct recovering recovering = {io, 0};
+    struct store_recovery recovery = {&recovering, apply};
     int64_t began_ns = io_now_ns();
     char error[STORE_ERROR_MAX];
     enum store_status status = store_open(&config, &ports, &recovery, &storage->journal, error);

@@ -4,20 +4,29 @@
 # shellcheck source=tests/integration/cli_lib.sh
 . "$(dirname "$0")/cli_lib.sh"
 
-ask() # METHOD PATH [HEADER]...: the whole answer
+version=1.0 # its answers come in one piece
+
+send_request() # METHOD PATH [HEADER]...: on descriptor 5, in one write
 {
-    local method=$1 path=$2 header
+    local method=$1 path=$2
     shift 2
     exec 5<> "/dev/tcp/127.0.0.1/$port" || return 1
     {
-        printf '%s %s HTTP/1.1\r\nHost: test\r\n' "$method" "$path"
-        for header in "$@"; do
-            printf '%s\r\n' "$header"
-        done
-        printf '\r\n'
-    } >&5
+        printf '%s %s HTTP/%s\r\n' "$method" "$path" "$version"
+        printf '%s\r\n' 'Host: test' "$@" ''
+    } > "$folder/request"
+    cat "$folder/request" >&5
+}
+
+read_answer()
+{
     timeout 20 cat <&5 | tr -d '\r'
-    exec 5>&- 5<&-
+    exec 5>&-
+}
+
+ask() # METHOD PATH [HEADER]...: the whole answer
+{
+    send_request "$@" && read_answer
 }
 
 status_of() # ANSWER: its number
@@ -58,11 +67,21 @@ answer=$(ask HEAD /metrics)
 same "HEAD has a head and no body" "200 " "$(status_of "$answer") $(body_of "$answer")"
 holds "it says what it is" "*Content-Type: text/plain; version=0.0.4; charset=utf-8*" "$answer"
 same "another path" 404 "$(status_of "$(ask GET /)")"
-same "another method" 405 "$(status_of "$(ask DELETE /metrics)")"
-holds "it says which there are" "*Allow: GET, HEAD*" "$(ask POST /metrics)"
+same "HEAD of it too" "404 " "$(status_of "$(ask HEAD /)") $(body_of "$(ask HEAD /)")"
+same "another method" 501 "$(status_of "$(ask DELETE /metrics)")"
+same "one that is none" 501 "$(status_of "$(ask BREW /metrics)")"
 same "a body" 413 "$(status_of "$(ask GET /metrics 'Content-Length: 5')")"
-same "headers without end" 431 \
+same "one in chunks" 413 \
+    "$(version=1.1 && status_of "$(ask GET /metrics 'Transfer-Encoding: chunked' '' 5)")"
+same "headers without end" 400 \
     "$(status_of "$(ask GET /metrics "X: $(printf 'x%.0s' {1..8200})")")"
+same "what is no request" 400 "$(version=, && status_of "$(ask $'\x16\x03\x01' /)")"
+same "another version" 400 "$(version=2.0 && status_of "$(ask GET /metrics)")"
+same "a page in chunks ends with its end" "200 chunked 0" \
+    "$(version=1.1 && ask GET /metrics | awk 'NR == 1 { status = $2 }
+        /^Transfer-Encoding:/ { how = $2 } NF > 0 { last = $1 } END { print status, how, last }')"
+same "the connection ends with the answer" "*" "$(version=1.1 && ask GET /healthz \
+    'Connection: keep-alive' | awk '/^alive/ { print "*" }')"
 
 # ---- the story of a message ----
 
@@ -112,7 +131,13 @@ fi
 
 # ---- hostile clients ----
 
+sockets() # those of the broker
+{
+    find "/proc/$broker/fd" -lname 'socket:*' | wc -l
+}
+
 connections=()
+before=$(sockets)
 for _ in {1..40}; do
     exec {fd}<> "/dev/tcp/127.0.0.1/$port" && connections+=("$fd")
     printf 'GET /metr' >&"$fd"
@@ -120,7 +145,22 @@ done
 same "40 that say half a request do not keep one out that asks" 200 \
     "$(status_of "$(ask GET /healthz)")"
 expect "nor the broker's clients" 0 "$MUSTER" ping
+holds "they have 16 places at most" "yes *" \
+    "$([ "$(sockets)" -le $((before + 16)) ] && echo yes) $before $(sockets)"
 for fd in "${connections[@]}"; do
+    exec {fd}>&-
+done
+# More than have a place ask at once, and nobody reads: the others wait in the system for theirs.
+connections=()
+for _ in {1..24}; do
+    send_request GET /metrics
+    exec {fd}<&5
+    connections+=("$fd")
+done
+holds "nor have those that ask and do not listen" "yes *" \
+    "$([ "$(sockets)" -le $((before + 16)) ] && echo yes) $before $(sockets)"
+for fd in "${connections[@]}"; do
+    same "each has a whole page" 1 "$(timeout 20 grep -c '^process_max_fds' <&"$fd")"
     exec {fd}>&-
 done
 exec 5<> "/dev/tcp/127.0.0.1/$port"
@@ -130,6 +170,27 @@ same "noise changes nothing" 200 "$(status_of "$(ask GET /healthz)")"
 
 # ---- going away ----
 
+background getter "$MUSTER" get --raw large
+getter=$pid
+until_true "it waits" figure_is 'muster_queue_waiting_getters{queue="large"}' 1
+kill -STOP "$getter"
+head -c 4000000 /dev/zero | "$MUSTER" put --raw large
+kill -TERM "$broker"
+# shellcheck disable=SC2317 # until_true calls it
+is_going_away()
+{
+    answer=$(ask GET /readyz) && [ "$(status_of "$answer")" = 503 ]
+}
+until_true "it is not ready while it sends what is pending" is_going_away
+same "and says so" "503 the broker is going away" "$(status_of "$answer") $(body_of "$answer")"
+same "but it is alive" "200 alive" "$(answer=$(ask GET /healthz) &&
+    echo "$(status_of "$answer") $(body_of "$answer")")"
+same "and its figures are there" 0 "$(figure muster_ready)"
+kill -CONT "$getter"
+wait "$broker"
+same "it ends when that is sent" 0 $?
+
+watched_broker
 exec 5<> "/dev/tcp/127.0.0.1/$port"
 printf 'GET /metrics HTTP/1.1\r\n' >&5
 kill -TERM "$broker"
@@ -182,8 +243,39 @@ watched_broker --data-dir "$folder/data"
 same "what is kept is seen after a restart" 1 "$(figure 'muster_queue_ready{queue="kept"}')"
 same "and counts begin anew" 0 "$(figure 'muster_queue_puts_total{queue="kept"}')"
 same "it is ready when it has recovered" 200 "$(status_of "$(ask GET /readyz)")"
+seq 200000 | "$MUSTER" put --quiet --durable many
 kill -TERM "$broker"
 wait "$broker"
+
+# Whoever is quick enough stops it while it recovers; questions wait for it in the system.
+seen=
+for _ in {1..20}; do
+    : > "$folder/recovery.log"
+    "$MUSTERD" --unix "$folder/socket" --http 127.0.0.1:0 --data-dir "$folder/data" \
+        > "$folder/recovery.log" 2>&1 &
+    broker=$!
+    started+=("$broker")
+    until grep -q 'over HTTP' "$folder/recovery.log"; do :; done
+    kill -STOP "$broker"
+    port=$(sed -n 's/.*over HTTP on 127.0.0.1://p' "$folder/recovery.log")
+    send_request GET /healthz
+    exec 6<&5
+    send_request GET /metrics
+    exec 7<&5
+    send_request GET /readyz
+    kill -CONT "$broker"
+    seen=$(read_answer)
+    alive=$(timeout 20 cat <&6)
+    figures=$(timeout 20 cat <&7)
+    exec 6<&- 7<&-
+    kill -TERM "$broker"
+    wait "$broker"
+    [ "$(status_of "$seen")" = 200 ] || break
+done
+same "while it recovers it is not ready" "503 the broker recovers its data" \
+    "$(status_of "$seen") $(body_of "$seen")"
+same "but alive" 200 "$(status_of "$alive")"
+same "and has no figures yet" 503 "$(status_of "$figures")"
 
 # ---- where ----
 
