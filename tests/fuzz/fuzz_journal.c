@@ -208,7 +208,9 @@ static void resize(struct disk *disk, struct input *in, const char *name, bool l
 
     require(copy != NULL);
     if (wanted <= FILE_MAX) {
-        memcpy(copy, bytes, len < wanted ? len : wanted);
+        if (len > 0) {
+            memcpy(copy, bytes, len < wanted ? len : wanted);
+        }
         sim_disk_put(disk, name, mst_span_of(copy, wanted));
     }
     free(copy);
