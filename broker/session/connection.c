@@ -201,6 +201,9 @@ static bool keep(struct connection *connection, struct mst_span *in, size_t size
     size_t missing = size - mst_buf_size(&connection->input);
     size_t n = in->len < missing ? in->len : missing;
 
+    if (n == 0) {
+        return true; /* no bytes may have no address, to which nothing is added */
+    }
     if (!mst_buf_append(&connection->input, in->data, n)) {
         connection_close(connection, "out of memory", false);
         return false;
