@@ -6,6 +6,7 @@
  *                     +---------------+  +--connection lost--+                    */
 #include "client-lib/client.h"
 
+#include <sodium.h>
 #include <stdlib.h>
 
 #include "client-lib/client_copy.h"
@@ -59,6 +60,7 @@ void mst_client_free(struct mst_client **client_in)
     mst_buf_clear(&client->in);
     mst_buf_clear(&client->out);
     mst_secure_clear(client);
+    sodium_memzero(client->secret, sizeof(client->secret));
     free(client->name);
     free(client->host);
     free(client);
