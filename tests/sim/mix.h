@@ -9,11 +9,16 @@
  * and of what the programs were told:
  *   - no delivery is given to two calls, and its body is that of the put that was acknowledged
  *   - what was acknowledged as done never comes again
- * and in the end, when everybody has left, nothing is held and nobody waits. */
+ * and in the end, when everybody has left, nothing is held and nobody waits; what is left is got,
+ * and the history of all calls goes before the judges (judge.h).
+ *
+ * All that happens is a line of the mix's script: a command of a program as in a story ("p3 get q0
+ * auto"), or something that befalls them ("! cut p3"; mix_run.c). Chance writes the script (mix.c);
+ * the same script, or any part of it, can be run again without chance. */
 #ifndef SIM_MIX_H
 #define SIM_MIX_H
 
-#include "broker/core/core.h"
+#include "tests/sim/history.h"
 #include "tests/sim/world.h"
 
 #define MIX_QUEUES   3
@@ -42,6 +47,10 @@ struct mix {
     unsigned next_program;
     unsigned next_body;
     bool failures; /* connections break, programs die, the broker restarts */
+    bool rough;    /* messages are purged, deleted, queues removed and shut down */
+    bool aloud;
+    struct mst_buf script; /* a line for each thing that happened */
+    struct history *history;
     char programs[MIX_PROGRAMS][PROGRAM_NAME];
     struct mix_delivery held[MIX_HELD]; /* the latest deliveries that somebody may finish */
     size_t held_next;
@@ -51,13 +60,21 @@ struct mix {
     size_t messages_cap;
 };
 
-void mix_open(struct mix *m, uint64_t seed, bool aloud); /* aloud: tells all that happens */
-void mix_step(struct mix *m);  /* somebody does something, or something happens */
-void mix_check(struct mix *m); /* what must be true of the broker now */
-void mix_leave(struct mix *m); /* everybody leaves, then nothing is left */
+/* mix.c */
+void mix_begin(struct mix *m, uint64_t seed); /* a world, queues, programs */
+void mix_step(struct mix *m);                 /* somebody does something, or something happens */
+
+/* mix_run.c */
+void mix_open(struct mix *m, bool aloud); /* aloud: tells all that happens */
+void mix_do(struct mix *m, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void mix_run(struct mix *m, const char *line); /* a line of a script */
+/* The lines so far; NUL-terminated. */
+const char *mix_script(struct mix *m);
 void mix_close(struct mix *m);
 
 /* mix_audit.c */
+void mix_check(struct mix *m); /* what must be true of the broker now */
+void mix_judge(struct mix *m); /* what must be true of what they were told */
 void mix_watch(struct world *w, const struct program *program, const struct errand *errand);
 
 #endif

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "tests/sim/judge.h"
+
 /* ---- what programs were told ---- */
 
 static struct mix_message *message_of(struct mix *m, int queue, uint64_t id)
@@ -196,6 +198,9 @@ void mix_check(struct mix *m)
     static const char *const queues[MIX_QUEUES] = {"q0", "q1", "q2"};
     const struct mst_reply *stat;
 
+    if (m->world->broker_stands_still) {
+        return; /* it answers nobody */
+    }
     if (m->world->storage == WORLD_DISK) {
         world_stop_disk(m->world, 0); /* no power failure while we look */
     }
@@ -217,5 +222,17 @@ void mix_check(struct mix *m)
     if (stat != NULL) {
         assert_true(number_of(stat, "broken") == 0 || number_of(stat, "waiting") == 0);
         assert_true(number_of(stat, "n_waiting") <= number_of(stat, "parties"));
+    }
+}
+
+void mix_judge(struct mix *m)
+{
+    struct verdict verdict;
+
+    if (judge(m->history, &verdict)) {
+        if (m->aloud) {
+            history_print(m->history);
+        }
+        fail_msg("judge of %s: %s", verdict.judge, verdict.text);
     }
 }

@@ -54,6 +54,9 @@ static void lose(struct program *p, const char *why)
         p->wire = NULL;
     }
     mst_client_lost(p->machine, why, w->now_ns);
+    if (w->watch_lost != NULL) {
+        w->watch_lost(w, p);
+    }
     if (w->back_after_ns > 0 && !mst_client_is_finished(p->machine)) {
         p->back_ns = w->now_ns + w->back_after_ns;
     }
@@ -152,6 +155,9 @@ void program_submit(struct program *p, const struct mst_request *request, const 
         p->errands->at = &errand->next;
     }
     p->errands = errand;
+    if (p->world->watch_begin != NULL) {
+        p->world->watch_begin(p->world, p, errand);
+    }
     mst_client_submit(p->machine, errand->call, p->world->now_ns);
 }
 

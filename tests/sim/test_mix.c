@@ -22,14 +22,15 @@ static void run_seed(struct run *run, uint64_t seed, bool aloud)
 
     run->seed = seed;
     run->over = false;
-    mix_open(m, seed, aloud);
+    mix_open(m, aloud);
+    mix_begin(m, seed);
     for (int i = 0; i < STEPS; i++) {
         mix_step(m);
         if (m->world->storage != WORLD_SLOW_DISK || i % 10 == 0) {
-            mix_check(m);
+            mix_do(m, "! check");
         }
     }
-    mix_leave(m);
+    mix_do(m, "! leave");
     run->over = true;
 }
 

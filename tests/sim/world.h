@@ -66,6 +66,7 @@ struct errand {
     struct errand **at; /* what points to it */
     struct mst_call *call;
     char label[LABEL_MAX];
+    size_t number; /* for those who watch */
 };
 
 struct program {
@@ -119,6 +120,9 @@ struct world {
     bool unchecked; /* no comparison with the follower: for crowds */
     /* Sees every outcome before it is written down. */
     void (*watch)(struct world *w, const struct program *program, const struct errand *errand);
+    /* Sees every call before it is made, and each lost connection. */
+    void (*watch_begin)(struct world *w, const struct program *program, struct errand *errand);
+    void (*watch_lost)(struct world *w, const struct program *program);
     void *watcher;           /* for those who watch */
     struct mst_reply *asked; /* what `ask` returned last */
 };
