@@ -22,7 +22,7 @@ fuzz() # TARGET
 {
     mkdir -p "$folder/corpus/$1"
     timeout -k 5 $((seconds + 60)) "$folder/$1" -max_total_time="$seconds" -timeout=10 \
-        -rss_limit_mb=1024 -malloc_limit_mb=64 -print_final_stats=1 -verbosity=0 \
+        -rss_limit_mb=1024 -malloc_limit_mb=64 -print_final_stats=1 -verbosity=0 -entropic=0 \
         -artifact_prefix="$folder/$1-" "$folder/corpus/$1" "$here/corpus/$1" \
         >"$folder/$1.log" 2>&1 </dev/null
 }
