@@ -112,3 +112,41 @@ void core_begin_anew(struct core *core)
         }
     }
 }
+
+/* ---- salvage ---- */
+
+static void drop_lost_of(struct core *core, struct queue *queue,
+                         bool (*is_lost)(void *user, uint64_t place, size_t len), void *user)
+{
+    size_t count = queue->messages.count;
+    struct message **messages = (struct message **)idmap_sorted(&queue->messages);
+
+    must(count == 0 || messages != NULL);
+    for (size_t i = 0; i < count; i++) {
+        const struct mst_blob *body = messages[i]->body;
+        struct record record = {.what = RECORD_DROP,
+                                .now_ns = core->now_ns,
+                                .wall_ns = core->wall_ns,
+                                .seq = queue->object.seq,
+                                .object = queue->object.id,
+                                .message = messages[i]->id,
+                                .tally = MST_TALLY_LOST};
+
+        if (mst_blob_is_away(body) && is_lost(user, mst_blob_place(body), body->len)) {
+            record_apply(core, &record);
+        }
+    }
+    free(messages);
+}
+
+void core_drop_lost(struct core *core, bool (*is_lost)(void *user, uint64_t place, size_t len),
+                    void *user)
+{
+    for (struct link *l = core->objects_order.next; l != &core->objects_order; l = l->next) {
+        struct object *object = OWNER(l, struct object, in_core);
+
+        if (kind_is_queue(object->kind) && object_is_durable(object)) {
+            drop_lost_of(core, (struct queue *)object, is_lost, user);
+        }
+    }
+}

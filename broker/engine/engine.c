@@ -113,6 +113,9 @@ void engine_free(struct engine **owner)
     effects_clear(&engine->effects);
     mst_arena_clear(&engine->scratch);
     mst_buf_clear(&engine->batch);
+    if (engine->journal != NULL) {
+        fetches_take(engine); /* they are ours to free */
+    }
     backup_clear(engine);
     bodies_clear(&engine->bodies);
     bodies_clear(&engine->flight_bodies);

@@ -132,7 +132,8 @@ void fetches_take(struct engine *engine)
             continue;
         }
         member = member_find(engine, fetch->member);
-        if (member != NULL) {
+        /* Without a place it could not be read: the broker is about to end, and says nothing. */
+        if (member != NULL && read->place != 0) {
             held_fill(&member->connection.held, fetch->position,
                       mst_span_of(fetch->body, read->len));
             member_release(engine, member);

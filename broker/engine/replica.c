@@ -74,6 +74,12 @@ static bool replica_snapshot(void *replica, const struct snapshot_port *port)
     return ok;
 }
 
+static void replica_drop_lost(void *replica,
+                              bool (*is_lost)(void *user, uint64_t place, size_t len), void *user)
+{
+    core_drop_lost(replica, is_lost, user);
+}
+
 static void replica_close(void *replica)
 {
     struct core *core = replica;
@@ -83,8 +89,11 @@ static void replica_close(void *replica)
 
 struct journal_replica engine_replica(void)
 {
-    static const struct journal_replica_table table = {replica_open, replica_apply,
-                                                       replica_snapshot, replica_close};
+    static const struct journal_replica_table table = {.open = replica_open,
+                                                       .apply = replica_apply,
+                                                       .snapshot = replica_snapshot,
+                                                       .drop_lost = replica_drop_lost,
+                                                       .close = replica_close};
 
     return (struct journal_replica){&table, NULL};
 }

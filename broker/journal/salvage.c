@@ -259,24 +259,34 @@ static void read_journal(struct salvage *salvage)
 
 /* ---- what was found is written down ---- */
 
-static bool move_body(void *user, uint64_t place, size_t len, struct mst_span *bytes)
+/* Its bytes, or none: then that is told. */
+static struct mst_span find_body(struct salvage *salvage, uint64_t place, size_t len)
 {
-    struct salvage *salvage = user;
     const struct store_file *file = files_find(&salvage->files, place_file(place));
     char error[STORE_ERROR_MAX], name[DISK_NAME_MAX + 1];
+    struct mst_span bytes = MST_SPAN_NONE;
 
-    *bytes = MST_SPAN_NONE;
     if (file == NULL) {
         snprintf(name, sizeof(name), "file %" PRIu64, place_file(place));
         lose(salvage, name, place_offset(place), len,
              "a message whose body stands in it: it is missing");
-        return true;
-    }
-    if (bodies_read(&salvage->reader, file->kind, place, len, bytes, error) != STORE_OK) {
-        *bytes = MST_SPAN_NONE;
+    } else if (bodies_read(&salvage->reader, file->kind, place, len, &bytes, error) != STORE_OK) {
+        bytes = MST_SPAN_NONE;
         format_name(file->kind, file->number, name);
         lose(salvage, name, place_offset(place), len, "a message: its body is damaged");
     }
+    return bytes;
+}
+
+static bool is_lost(void *user, uint64_t place, size_t len)
+{
+    return find_body(user, place, len).data == NULL;
+}
+
+/* What is lost has been dropped before. */
+static bool move_body(void *user, uint64_t place, size_t len, struct mst_span *bytes)
+{
+    *bytes = find_body(user, place, len);
     return true;
 }
 
@@ -302,6 +312,9 @@ static enum store_status write_down(struct salvage *salvage, struct disk *into, 
     status = make_segment(into, &header, error);
     if (status != STORE_OK) {
         return status;
+    }
+    if (ports->replica.table->drop_lost != NULL) {
+        ports->replica.table->drop_lost(salvage->replica, is_lost, salvage);
     }
     if (checkpoint_begin(&salvage->out, into, &header) &&
         checkpoint_put(&salvage->out, BATCH_FILES, salvage->seq, MST_SPAN_NONE) &&

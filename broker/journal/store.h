@@ -46,6 +46,10 @@ struct journal_replica_table {
     bool (*apply)(void *replica, struct mst_span records, uint64_t place);
     bool (*snapshot)(void *replica, const struct snapshot_port *port);
     void (*close)(void *replica);
+    /* Salvage, before the snapshot: whatever has a body that is lost at its place is left out, and
+     * counted as lost. NULL: it refers to no bodies. */
+    void (*drop_lost)(void *replica, bool (*is_lost)(void *user, uint64_t place, size_t len),
+                      void *user);
 };
 struct journal_replica {
     const struct journal_replica_table *table;

@@ -165,7 +165,7 @@ static void write_entry(struct piece *piece, const struct snapshot_port *port, u
         toy_add_number(&piece->records, key);
         toy_add_number(&piece->records, entry->len);
         toy_add_number(&piece->records, entry->place);
-    } else if (body.data != NULL) {
+    } else {
         piece->bodies[piece->count++] =
             (struct snapshot_body){mst_buf_size(&piece->records) + TOY_HASH_OFFSET, entry->place};
         toy_add_body(&piece->records, key, body);
@@ -198,5 +198,17 @@ static void replica_close(void *replica)
     free(replica);
 }
 
+static void replica_drop_lost(void *replica,
+                              bool (*is_lost)(void *user, uint64_t place, size_t len), void *user)
+{
+    struct toy_state *state = replica;
+
+    for (uint64_t key = 0; key < state->end; key++) {
+        struct toy_entry *entry = &state->entries[key];
+
+        entry->is_there = entry->is_there && !is_lost(user, entry->place, entry->len);
+    }
+}
+
 const struct journal_replica_table toy_replica = {replica_open, replica_apply, replica_snapshot,
-                                                  replica_close};
+                                                  replica_close, replica_drop_lost};
