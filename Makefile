@@ -152,7 +152,8 @@ $(INNER): $(PROTOCOL) $(CLIENT) $(filter-out %/main.o,$(BROKER) $(CLI))
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && ar rcsD $@ $^
 
-include tests/fuzz/fuzz.mk
+# An image is built without them.
+include $(wildcard tests/*/*.mk)
 
 # ---- objects ----
 
@@ -206,7 +207,7 @@ format:
 	@.ci/deps install lint
 	@clang-format -i $$(git ls-files -co --exclude-standard '*.c' '*.h')
 
-include bench/bench.mk
+include $(wildcard bench/bench.mk)
 
 # ---- the simulation over many seeds ----
 
@@ -235,7 +236,7 @@ UNITS     := $(wildcard broker/*.service)
 COMPLETIONS = $(BUILD)/completion.bash=$(PREFIX)/share/bash-completion/completions/muster \
     $(BUILD)/completion.zsh=$(ZSHDIR)/_muster \
     $(BUILD)/completion.fish=$(PREFIX)/share/fish/vendor_completions.d/muster.fish
-DOCUMENTS := $(wildcard README.md CHANGELOG.md LICENSE ARCHITECTURE.md protocol/*.md docs/*.md)
+DOCUMENTS := $(wildcard README.md CHANGELOG.md broker/journal/JOURNAL.md LICENSE ARCHITECTURE.md protocol/*.md docs/*.md)
 SAMPLES   := $(wildcard docs/examples/*)
 MONITORING := $(wildcard docs/monitoring/*)
 
