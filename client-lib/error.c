@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "protocol/keys.h"
 #include "protocol/limits.h"
 
 static _Thread_local char last_error[900];
@@ -36,6 +37,7 @@ enum muster_status mst_fail(enum mst_status status, const char *cause, const cha
     vsnprintf(tried, sizeof(tried), format, args);
     va_end(args);
     snprintf(last_cause, sizeof(last_cause), "%s", cause == NULL ? "" : cause);
+    mst_key_hide(tried);
     snprintf(last_error, sizeof(last_error), "%s: %s%s%s%s%s", tried, mst_status_text((int)status),
              last_cause[0] == '\0' ? "" : " (", last_cause, last_cause[0] == '\0' ? "" : ")",
              what_to_do(status));
@@ -49,6 +51,7 @@ enum muster_status mst_complain(enum mst_status status, const char *format, ...)
     va_start(args, format);
     vsnprintf(last_error, sizeof(last_error), format, args);
     va_end(args);
+    mst_key_hide(last_error);
     last_cause[0] = '\0';
     return (enum muster_status)status;
 }

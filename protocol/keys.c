@@ -4,6 +4,7 @@
 #include <sodium.h>
 
 enum { PREFIX = 4, CHECKSUM = 3, BYTES = MST_NOISE_KEY + CHECKSUM, BITS = 5, KINDS = 3 };
+enum { HIDDEN_MIN = 8 }; /* fewer characters behind a prefix give nothing away */
 
 _Static_assert(BYTES * 8 % BITS == 0 && PREFIX + BYTES * 8 / BITS == MST_KEY_TEXT,
                "a key fills its characters, so each has one spelling");
@@ -156,4 +157,27 @@ const char *mst_key_read(struct mst_span text, enum mst_key_kind kind,
     }
     sodium_memzero(bytes, sizeof(bytes));
     return why;
+}
+
+bool mst_key_hide(char *text)
+{
+    bool any = false;
+
+    for (char *at = text; *at != '\0'; at++) {
+        size_t len = strlen(at);
+        struct mst_span rest = mst_span_of(at, len);
+        size_t end = PREFIX;
+
+        if (!begins(rest, MST_KEY_SECRET) && !begins(rest, MST_KEY_TOKEN)) {
+            continue;
+        }
+        while (end < len && value_of((uint8_t)at[end]) >= 0) {
+            end++;
+        }
+        if (end >= PREFIX + HIDDEN_MIN) {
+            memset(at + PREFIX, '*', end - PREFIX);
+            any = true;
+        }
+    }
+    return any;
 }

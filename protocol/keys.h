@@ -26,4 +26,8 @@ void mst_key_write(char out[MST_KEY_TEXT + 1], enum mst_key_kind kind,
 const char *mst_key_read(struct mst_span text, enum mst_key_kind kind,
                          uint8_t key_out[MST_NOISE_KEY]);
 
+/* Puts stars over every secret key and token in a line for people, for files and arguments get
+ * mixed up. Also over a part of one. true: there was one. */
+bool mst_key_hide(char *text);
+
 #endif

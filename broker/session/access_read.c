@@ -82,6 +82,7 @@ static bool fail(struct reader *reader, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(reader->error + n, ACCESS_ERROR_MAX - (size_t)n, format, arguments);
     va_end(arguments);
+    mst_key_hide(reader->error);
     return false;
 }
 
@@ -105,7 +106,7 @@ static bool is_word(struct mst_span word, const char *text)
     return mst_span_equal(word, mst_span_text(text));
 }
 
-/* A name that can be told from everything else that may stand in its place. */
+/* A name is shown to everybody, so a secret that stands in its place by mistake is none. */
 static bool copy_name(char out[ACCESS_NAME_MAX + 1], struct mst_span word)
 {
     if (word.len > ACCESS_NAME_MAX || !mst_name_valid(word)) {
@@ -113,7 +114,7 @@ static bool copy_name(char out[ACCESS_NAME_MAX + 1], struct mst_span word)
     }
     memcpy(out, word.data, word.len);
     out[word.len] = '\0';
-    return true;
+    return !mst_key_hide(out);
 }
 
 /* ---- keys and tokens ---- */

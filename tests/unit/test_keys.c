@@ -2,6 +2,7 @@
 #include "tests/unit/cmocka_all.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "protocol/keys.h"
@@ -136,6 +137,32 @@ static void a_key_of_another_kind_is_named(void **state)
     assert_non_null(mst_key_read(mst_span_text("mpk2"), MST_KEY_PUBLIC, back));
 }
 
+static void in_a_line_for_people_no_secret_is_shown(void **state)
+{
+    static const struct {
+        const char *line;
+        const char *shown;
+    } lines[] = {
+        {"nothing", "nothing"},
+        {"a key begins with msk1, a token with mtk1...", NULL},
+        {"mpk1abcdefghijklmnop", NULL},
+        {"x 'msk1abcdefghijklmnop' y", "x 'msk1****************' y"},
+        {"MTK1ABCDEFGH2345,mtk1abcdefgh", "MTK1************,mtk1********"},
+        {"--key=msk1abcdefgh", "--key=msk1********"},
+        {"", NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        char text[100];
+
+        snprintf(text, sizeof(text), "%s", lines[i].line);
+        assert_true(mst_key_hide(text) ==
+                    (lines[i].shown != NULL && strcmp(lines[i].line, lines[i].shown) != 0));
+        assert_string_equal(text, lines[i].shown == NULL ? lines[i].line : lines[i].shown);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -144,6 +171,7 @@ int main(void)
         cmocka_unit_test(every_changed_or_missing_character_is_noticed),
         cmocka_unit_test(capitals_and_white_space_do_no_harm),
         cmocka_unit_test(a_key_of_another_kind_is_named),
+        cmocka_unit_test(in_a_line_for_people_no_secret_is_shown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
