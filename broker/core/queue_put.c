@@ -225,9 +225,18 @@ static bool make_room(struct step *step, struct queue *queue, uint64_t messages,
     return true;
 }
 
-static bool memory_allows(const struct core *core, uint64_t charge)
+/* Bodies that can be read back make room: a body may be larger than what is kept free for it. */
+static bool memory_allows(struct core *core, uint64_t charge)
 {
-    return core->config.memory_max == 0 || core->memory + charge <= core->config.memory_max;
+    uint64_t most = core->config.memory_max;
+
+    if (most == 0) {
+        return true;
+    }
+    if (charge <= most && core->memory > most - charge) {
+        core_shed(core, most - charge);
+    }
+    return charge <= most && core->memory <= most - charge;
 }
 
 static void refuse_ids(struct step *step, struct session *session,

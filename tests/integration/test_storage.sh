@@ -151,6 +151,23 @@ same "and is got in order" "$(md5sum < "$folder/lines")" \
     "$("$MUSTER" get deep --drain | md5sum)"
 end
 
+# A body larger than the quarter of the memory that is kept free of bodies.
+data=$folder/large
+start --max-memory 4M --segment-size 1M
+head -c 2097152 /dev/urandom > "$folder/body"
+for i in 1 2 3 4 5; do
+    expect "large body $i is put" 0 sh -c "$MUSTER put large --raw < $folder/body"
+done
+pids=()
+for i in 1 2 3 4 5; do
+    background "large-$i" "$MUSTER" get large --raw
+    pids+=("$pid")
+done
+wait "${pids[@]}"
+same "and all are got at once, by as many consumers" 1 \
+    "$(md5sum "$folder"/large-*.out "$folder/body" | cut -d ' ' -f 1 | sort -u | wc -l)"
+end
+
 data=$folder/stream
 start --segment-size 256K
 "$MUSTER" put old "never consumed"
