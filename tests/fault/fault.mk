@@ -18,3 +18,26 @@ $(BUILD)/tests/fault/test_allocations: $(BUILD)/tests/fault/test_allocations.o $
     $(BUILD)/tests/fault/broker.o $(BUILD)/tests/fuzz/libhelp.a $(BUILD)/tests/fault/liballocations.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(MST_LDFLAGS) -o $@ $^ $(LIB_CMOCKA) $(LIB_EVENT) $(LIB_CODEC) -lm
+
+SYSTEM_CALLS := $(foreach call,pwrite pread fdatasync fsync ftruncate unlinkat renameat send accept4 openat \
+    read,--redefine-sym $(call)=fault_$(call))
+
+$(BUILD)/tests/fault/libsystem_calls.a: $(INNER)
+	$(call say,SYM,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)objcopy $(SYSTEM_CALLS) $< $@
+
+# The whole broker, for test_system_calls.sh.
+$(BUILD)/tests/fault/musterd: $(BUILD)/broker/main.o $(BUILD)/tests/fault/system_calls.o \
+    $(BUILD)/tests/fault/libsystem_calls.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(MST_LDFLAGS) -o $@ $^ $(LIB_EVENT) $(LIB_CODEC)
+
+tests: $(BUILD)/tests/fault/musterd
+
+.PHONY: faults
+faults:
+	@.ci/deps install build tests
+	+@$(AGAIN) tests
+	@ALLOCATIONS=all SYSTEM_CALLS=all MUSTERD=$(MUSTERD) MUSTER=$(MUSTER) MUSTER_BUILD=$(BUILD) TEST_TIMEOUT=1200 \
+	    tests/run.sh $(BUILD) '' $(FAULT_PROGRAMS) tests/fault/test_system_calls.sh

@@ -173,9 +173,10 @@ static void disk_is_good(struct broker *b)
 int main(int argc, char **argv)
 {
     struct broker b = {.disk = sim_disk_new(), .now_ns = 1000 * SECOND};
-    uint64_t step = argc > 2 ? strtoull(argv[2], NULL, 10) : SHARE;
+    bool all = getenv("ALLOCATIONS") != NULL;
+    uint64_t step = argc > 2 ? strtoull(argv[2], NULL, 10) : all ? 1 : SHARE;
     uint64_t first =
-        argc > 2 ? strtoull(argv[1], NULL, 10) : 1 + (uint64_t)time(NULL) / 86400 % SHARE;
+        argc > 2 ? strtoull(argv[1], NULL, 10) : 1 + (uint64_t)time(NULL) / 86400 % step;
     struct fault_result result;
 
     setenv("CMOCKA_TEST_ABORT", "1", 1);
