@@ -8,7 +8,6 @@
 #include <stdio.h>
 
 #include "broker/options.h"
-#include "protocol/keys.h"
 
 struct reading {
     struct config *config;
@@ -40,7 +39,6 @@ static bool fail(struct reading *reading, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(line + n, CONFIG_ERROR_MAX - (size_t)n, format, arguments);
     va_end(arguments);
-    mst_key_hide(line);
     return false;
 }
 

@@ -6,9 +6,22 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
+#define KEY_LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz234567"
+
 /* ---- lines on stderr ---- */
+
+/* A key or a token that was given where it does not belong is not repeated. */
+static void hide_secrets(char *line)
+{
+    for (char *at = line; (at = strpbrk(at, "mM")) != NULL; at++) {
+        if (strncasecmp(at, "msk1", 4) == 0 || strncasecmp(at, "mtk1", 4) == 0) {
+            memset(at + 4, '*', strspn(at + 4, KEY_LETTERS));
+        }
+    }
+}
 
 /* "muster put jobs: text": one write, so that lines of several threads do not mix. */
 __attribute__((format(printf, 2, 0))) static void tell(const struct cli *cli, const char *format,
@@ -27,6 +40,8 @@ __attribute__((format(printf, 2, 0))) static void tell(const struct cli *cli, co
             line[i] = '?';
         }
     }
+    line[len] = '\0';
+    hide_secrets(line);
     line[len] = '\n';
     (void)!write(STDERR_FILENO, line, len + 1);
 }

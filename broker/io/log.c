@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "protocol/keys.h"
+
 #define TEXT_BYTES_MAX   1024
 #define FIELDS_BYTES_MAX 1024 /* of peer and client */
 /* A byte takes 6 at most, \u0000. */
@@ -197,5 +199,6 @@ void log_line(const struct log *log, enum engine_log_level level, const char *fo
     va_start(arguments, format);
     vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
+    mst_key_hide(text); /* files and arguments get mixed up, and are spoken of */
     log_note(log, &note);
 }

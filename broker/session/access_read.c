@@ -82,7 +82,6 @@ static bool fail(struct reader *reader, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(reader->error + n, ACCESS_ERROR_MAX - (size_t)n, format, arguments);
     va_end(arguments);
-    mst_key_hide(reader->error);
     return false;
 }
 

@@ -56,6 +56,30 @@ watched_broker() # [OPTION]...: with its figures on $port
     port=$(sed -n 's/.*over HTTP on 127.0.0.1://p' "$folder/broker.log")
 }
 
+# ---- a client that takes its time; what came of it is asked at the end ----
+
+# shellcheck disable=SC2317 # background calls it
+say_a_byte_a_second() # and tell after how many the connection was ended
+{
+    local said
+    trap '' PIPE
+    exec 5<> "/dev/tcp/127.0.0.1/$port"
+    printf 'GET /metrics HTTP/1.1\r\nX: ' >&5
+    for said in {0..30}; do
+        timeout 1 cat <&5 > /dev/null
+        [ $? = 124 ] && printf x >&5 && continue
+        echo "$said"
+        return
+    done
+}
+
+"$MUSTERD" --unix "$folder/patient" --http 127.0.0.1:0 > "$folder/patient.log" 2>&1 &
+started+=("$!")
+until_true "a broker for it" grep -q 'over HTTP' "$folder/patient.log"
+port=$(sed -n 's/.*over HTTP on 127.0.0.1://p' "$folder/patient.log")
+background slow say_a_byte_a_second
+slow=$pid
+
 # ---- health ----
 
 watched_broker
@@ -289,4 +313,11 @@ expect "one that is there is fine" 0 "$MUSTERD" --check-config --http 127.0.0.1:
 start_broker --http 0.0.0.0:0
 holds "beyond this machine it warns" "*warning*0.0.0.0:*nobody is asked who they are*names*" \
     "$(cat "$folder/broker.log")"
+
+# ---- and the client that took its time ----
+
+wait "$slow"
+said=$(cat "$folder/slow.out")
+holds "whoever takes more than 10 s is cut off, though it went on talking" "yes *" \
+    "$([ "$said" -ge 5 ] && [ "$said" -le 15 ] && echo yes) $said bytes"
 finish

@@ -104,6 +104,21 @@ expect "a token that others may read" 64 "$MUSTER" --url "$url" \
 holds "it is told what to do about it" "*mode 0640*chmod 600*" "$err"
 chmod 600 "$folder/fleet.token"
 
+# ---- a Unix socket is for the same user, even if its mode were lost ----
+
+if [ "$(id -u)" = 0 ] && command -v setpriv > /dev/null; then
+    same "the socket's mode" 600 "$(stat -c %a "$folder/socket")"
+    chmod 711 "$folder"
+    chmod 666 "$folder/socket"
+    cp "$MUSTER" "$folder/muster"
+    expect "another user" 69 setpriv --reuid 65534 --clear-groups "$folder/muster" ping
+    until_true "the log says who" grep -q "65534" "$folder/broker.log" && ok "the log says who"
+    chmod 600 "$folder/socket"
+    chmod 700 "$folder"
+else
+    echo "# skipped: another user on a Unix socket: it takes root and setpriv"
+fi
+
 # ---- what ----
 
 expect "admin is not for everybody" 77 as mill purge jobs

@@ -57,6 +57,20 @@ said env MUSTER_SERVER_KEY="$(cat "$folder/fleet.token")" "$MUSTER" \
     --url "muster://127.0.0.1:$port" ping
 said "$MUSTER" --url "muster://$(cat "$folder/fleet.token")@" ping
 said env MUSTER_URL="muster://$(cat "$folder/fleet.token")@127.0.0.1:bad" "$MUSTER" ping
+for file in mill.key fleet.token; do # the text where its file is wanted, or anything else
+    text=$(cat "$folder/$file")
+    for option in --key --token-file --url --timeout; do
+        said "$MUSTER" ping "$option" "$text"
+    done
+    said "$MUSTER" "$text"
+    said "$MUSTER" ping "$text"
+    said "$MUSTER" "--$text"
+    for option in --server-key-file --allow-keys --tokens --permissions --config --listen \
+        --max-memory --keys-dir "--$text"; do
+        said "$MUSTERD" --listen 127.0.0.1:0 --check-config "$option" "$text"
+    done
+    said "$MUSTERD" "$text"
+done
 sed 's/.$/9/' "$folder/mill.key" > "$folder/mistyped"
 chmod 600 "$folder/mistyped"
 said "$MUSTER" --url "$url" --key "$folder/mistyped" ping

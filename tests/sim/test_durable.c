@@ -169,6 +169,28 @@ STORY_ON_DISK(what_was_not_durable_never_was)
 }
 
 /* All requests of one turn share a batch, and the next batch waits for that one. */
+/* A client that was welcomed forgets what it gave up; had the broker forgotten it too, it would
+ * take the message for one that was taken. Found by the judge of losses. */
+STORY_ON_DISK(what_was_given_up_stays_given_up_when_the_broker_dies_at_the_welcome)
+{
+    connect_all(w);
+    tell(w, "a get jobs auto");
+    tell(w, "a vanish");
+    tell(w, "b put jobs x"); /* given to a, who does not hear of it */
+    world_sync(w);
+    expect(w, "b put OK 1");
+    tell(w, "a cancel");
+    expect(w, "a get CANCELLED");
+    tell(w, "a back"); /* and gives it up: that is not durable yet */
+    world_restart(w);
+    tell(w, "a back");
+    tell(w, "b back");
+    rest(w);
+    tell(w, "b get jobs timeout=0");
+    rest(w);
+    expect(w, "b get OK 1.2 x");
+}
+
 STORY_ON_DISK(one_batch_is_in_flight_and_the_next_gathers_meanwhile)
 {
     connect_all(w);
@@ -215,6 +237,7 @@ int main(void)
         UNIT(a_barrier_trips_for_its_parties_when_that_is_durable),
         UNIT(replies_about_memory_objects_do_not_wait_behind_durable_ones),
         UNIT(what_was_not_durable_never_was),
+        UNIT(what_was_given_up_stays_given_up_when_the_broker_dies_at_the_welcome),
         UNIT(one_batch_is_in_flight_and_the_next_gathers_meanwhile),
         UNIT(a_put_tells_the_durability_that_it_reached),
     };

@@ -1,7 +1,7 @@
 /* test_mix.c - many programs do anything at all under many seeds; see mix.h for what must hold.
  *
  * SEED=n in the environment runs that one alone, and tells all that happened; SEEDS=n runs so many,
- * from FIRST_SEED on. */
+ * from FIRST_SEED on; PROGRESS names a file for the seed that is run now. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -16,12 +16,25 @@ struct run {
     bool over;
 };
 
+/* So that whoever started us knows where we were, even when the broker ends the process. */
+static void write_progress(uint64_t seed)
+{
+    const char *path = getenv("PROGRESS");
+    FILE *file = path == NULL ? NULL : fopen(path, "w");
+
+    if (file != NULL) {
+        fprintf(file, "%llu\n", (unsigned long long)seed);
+        fclose(file);
+    }
+}
+
 static void run_seed(struct run *run, uint64_t seed, bool aloud)
 {
     struct mix *m = &run->mix;
 
     run->seed = seed;
     run->over = false;
+    write_progress(seed);
     mix_open(m, aloud);
     mix_begin(m, seed);
     for (int i = 0; i < STEPS; i++) {

@@ -165,9 +165,40 @@ static void what_the_broker_did_not_say_is_believed_the_third_time_in_a_row(void
     world_clear(&w);
 }
 
+/* Nor does it when what answers there would have it so. */
+static void who_has_a_server_key_says_nothing_in_the_clear(void **state)
+{
+    struct mst_client_config config = {"test", "here", 1, 10 * S};
+    static const uint8_t key[MST_NOISE_KEY] = {9};
+    struct mst_channel_client keys = {.secret = key, .ephemeral = key};
+    uint8_t server[MST_NOISE_KEY];
+    uint8_t preamble[MST_PREAMBLE_BYTES];
+    struct world w = {.now = 1000 * S};
+
+    (void)state;
+    mst_noise_public(server, key);
+    keys.server_key = server;
+    w.client = mst_client_new(&config);
+    assert_non_null(w.client);
+    assert_true(mst_client_secure(w.client, &keys));
+    mst_client_connected(w.client, w.now);
+    mst_client_pump(w.client, w.now);
+    assert_int_equal(mst_client_output(w.client).len, MST_PREAMBLE_BYTES + 2 + 56);
+    mst_client_sent(w.client, MST_PREAMBLE_BYTES + 2 + 56);
+    mst_preamble_write(preamble, MST_CHANNEL_CLEAR);
+    assert_false(mst_client_receive(w.client, mst_span_of(preamble, sizeof(preamble)), w.now));
+    assert_int_equal(mst_client_output(w.client).len, 0);
+    assert_int_equal(mst_client_refusal(w.client), MST_DENIED);
+    assert_non_null(strstr(mst_client_trouble(w.client), "nothing is sent in the clear"));
+    mst_client_lost(w.client, NULL, w.now);
+    assert_int_equal(mst_client_output(w.client).len, 0);
+    world_clear(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(who_has_a_server_key_says_nothing_in_the_clear),
         cmocka_unit_test(a_denied_resume_ends_every_call),
         cmocka_unit_test(until_it_is_welcome_again_calls_are_denied_at_once),
         cmocka_unit_test(what_was_denied_is_abandoned_when_it_resumes),
