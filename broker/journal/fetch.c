@@ -367,11 +367,18 @@ static void take(struct fetches *fetches)
     }
 }
 
+bool fetch_wants_turn(const struct store *store)
+{
+    const struct fetches *fetches = store->fetches;
+
+    return !fetches->is_working && fetches->waiting.first != NULL && !store->failed;
+}
+
 void fetch_turn(struct store *store)
 {
     struct fetches *fetches = store->fetches;
 
-    if (fetches->is_working || fetches->waiting.first == NULL || store->failed) {
+    if (!fetch_wants_turn(store)) {
         return;
     }
     take(fetches);

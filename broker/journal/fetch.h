@@ -12,6 +12,8 @@
 
 bool fetch_new(struct store *store); /* false: no memory */
 void fetch_free(struct store *store);
+/* Was something asked for since the last turn, which the next one is to read? */
+bool fetch_wants_turn(const struct store *store);
 void fetch_turn(struct store *store); /* once a turn */
 /* Of the table. */
 void fetch_ask(struct journal *journal, struct journal_fetch *fetch);

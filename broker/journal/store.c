@@ -104,6 +104,9 @@ static int64_t store_next_deadline_ns(const struct journal *journal)
     int64_t writer = writer_deadline_ns(store_of_const(journal));
     int64_t compact = compact_deadline_ns(store_of_const(journal));
 
+    if (fetch_wants_turn(store_of_const(journal))) {
+        return 0; /* it was asked for when this turn's fetches had gone */
+    }
     return writer < compact ? writer : compact;
 }
 

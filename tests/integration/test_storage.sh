@@ -147,7 +147,13 @@ data=$folder/deep
 start --max-memory 4M --segment-size 1M
 seq -f "%0.0f $(printf 'x%.0s' {1..4090})" 1 10000 > "$folder/lines"
 expect "ten times the memory limit is put" 0 sh -c "$MUSTER put deep < $folder/lines"
+expect "a backup of many pieces" 0 timeout 30 "$MUSTER" backup -q "$folder/deep.backup"
 same "and is got in order" "$(md5sum < "$folder/lines")" \
+    "$("$MUSTER" get deep --drain | md5sum)"
+end
+data=$folder/deep-again
+start --max-memory 4M --restore "$folder/deep.backup"
+same "also out of the backup" "$(md5sum < "$folder/lines")" \
     "$("$MUSTER" get deep --drain | md5sum)"
 end
 
