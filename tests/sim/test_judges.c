@@ -506,6 +506,33 @@ SPOILED(a_newcomer_who_overtakes)
     caught_by(t, "line");
 }
 
+SPOILED(a_put_that_overtakes)
+{
+    struct tale *t = *state;
+    size_t waits = t->history->calls_count;
+
+    begin(t, "a", HISTORY_PUT, "q");
+    does(t, "a", HISTORY_CLEAR, "go"); /* so the put has arrived */
+    puts_one(t, "b", "q", 7, "x7");
+    history_message(call_of(t, waits), "x8")->id = 8;
+    call_of(t, waits)->taken = 1;
+    end(t, call_of(t, waits));
+    caught_by(t, "line");
+}
+
+SPOILED(a_join_beside_what_was_taken)
+{
+    struct tale *t = *state;
+    struct history_call *call;
+
+    never_made(t, TASK_DONE);
+    call = does(t, "a", HISTORY_JOIN, "q");
+    call_of(t, LAST_5)->automatic = call_of(t, LAST_6)->automatic = true;
+    call->session = call->session_end = 1;
+    does(t, "b", HISTORY_CLEAR, "go");
+    caught_by(t, "join");
+}
+
 /* ---- events and barriers ---- */
 
 SPOILED(a_wait_that_ends_without_a_set)
@@ -542,6 +569,19 @@ SPOILED(an_index_beyond_the_parties)
 {
     call_of(*state, PARTY_1)->index = 2;
     caught_by(*state, "barrier");
+}
+
+SPOILED(a_release_while_a_party_is_away)
+{
+    struct tale *t = *state;
+    struct history_call *a = call_of(t, PARTY_1), *b = call_of(t, PARTY_0);
+    struct history_trouble *trouble = history_trouble(t->history, b->program);
+
+    a->begin = t->history->now++;
+    trouble->away = true;
+    a->end = t->history->now++;
+    b->end = t->history->now++;
+    caught_by(t, "barrier");
 }
 
 SPOILED(a_party_that_came_after_the_release)
@@ -594,6 +634,9 @@ int main(void)
         T(a_get_from_a_paused_queue),
         T(a_put_after_a_shutdown),
         T(a_newcomer_who_overtakes),
+        T(a_put_that_overtakes),
+        T(a_join_beside_what_was_taken),
+        T(a_release_while_a_party_is_away),
         T(a_wait_that_ends_without_a_set),
         T(an_event_that_stays_set),
         T(an_event_that_is_clear_too_early),
