@@ -79,8 +79,8 @@ static bool replica_snapshot(void *replica, const struct snapshot_port *port)
     return port->put(port->user, &piece);
 }
 
-static const struct journal_replica_table replica_table = {replica_open, replica_apply,
-                                                           replica_snapshot, free};
+static const struct journal_replica_table replica_table = {
+    .open = replica_open, .apply = replica_apply, .snapshot = replica_snapshot, .close = free};
 
 static struct store_ports ports_of(struct life *life)
 {
