@@ -99,6 +99,7 @@ help:
 	@echo '                  TESTS=PATTERN runs those whose name matches, as in TESTS="queue|barrier"'
 	@echo 'make deb          Debian packages in $(BUILD)/deb; make deb-test installs, uses and removes them'
 	@echo 'make sim          the simulation under SEEDS=10000 seeds; SEED=n tells one of them'
+	@echo 'make mutants      bugs put into a copy of the broker, one at a time: is each found? MUTANT=WORDS'
 	@echo 'make test-crash   1,000 kills of a broker with a data directory while eight clients work'
 	@echo 'make image-test   build and run the container image, where an engine can run (root, Debian 12)'
 	@echo 'make lint         sizes, include arrows, exported symbols, format'
@@ -218,6 +219,11 @@ SEED  ?=
 .PHONY: sim
 sim: $(BUILD)/tests/sim/test_mix
 	@tests/sim/run.sh $(BUILD)/tests/sim/test_mix $(SEEDS) $(SEED)
+
+# Are the judges awake? Each bug of tests/mutants/table.txt must show under some seed.
+.PHONY: mutants
+mutants:
+	@tests/mutants/run $(SEEDS) '$(MUTANT)'
 
 # 1,000 kills of a broker with a data directory while eight clients work.
 .PHONY: test-crash

@@ -40,7 +40,7 @@ struct core *core_new(const struct core_config *config)
     list_init(&core->dirty);
     heap_init(&core->timers, timer_before);
     mst_blob_shelf_init(&core->shelf);
-    pool_init(&core->message_pool, sizeof(struct message));
+    slab_init(&core->messages);
     pool_init(&core->lease_pool, sizeof(struct lease));
     pool_init(&core->entry_pool, sizeof(struct entry));
     core->next_object = core->next_session = core->next_message = 1;
@@ -104,7 +104,7 @@ void core_free(struct core **owner)
     idmap_clear(&core->objects);
     idmap_clear(&core->sessions);
     heap_clear(&core->timers);
-    pool_clear(&core->message_pool);
+    slab_clear(&core->messages);
     pool_clear(&core->lease_pool);
     pool_clear(&core->entry_pool);
     free(core);

@@ -89,19 +89,19 @@ static struct mst_blob *keep(struct mst_span text)
 static void write_note(struct core *core, struct queue *queue, struct message *message,
                        const struct record *record)
 {
-    struct extra *extra = message_extra(core, queue, message);
+    struct extra *extra = message_extra_ensure(core, queue, message);
     struct dead_note *note = calloc(1, sizeof(*note));
+    const struct lease *lease = message_lease(message);
 
     must(note != NULL);
     stored_message_take(core, queue, message);
     note->cause = keep(record->cause);
     note->queue = keep(object_name(&queue->object));
-    note->holder =
-        message->lease != NULL ? mst_blob_ref(message->lease->holder) : keep(MST_SPAN_NONE);
+    note->holder = lease != NULL ? mst_blob_ref(lease->holder) : keep(MST_SPAN_NONE);
     note->id = message->id;
     note->deliveries = message->deliveries;
     note->died_wall_ns = record->wall_ns;
-    note->put_wall_ns = record->wall_ns - (record->now_ns - message->put_ns);
+    note->put_wall_ns = record->wall_ns - (record->now_ns - extra->put_ns);
     dead_note_free(&extra->dead);
     extra->dead = note;
     stored_message_add(core, queue, message);
@@ -112,8 +112,10 @@ static void write_note(struct core *core, struct queue *queue, struct message *m
 static void move_message(struct core *core, struct queue *from, struct queue *to,
                          struct message *message, const struct record *record)
 {
-    if (message->lease != NULL) {
-        lease_free(core, message->lease);
+    struct lease *lease = message_lease(message);
+
+    if (lease != NULL) {
+        lease_free(core, lease);
         from->leased--;
     } else if (message->state == MST_READY) {
         pile_remove(&from->ready, message);
@@ -123,20 +125,19 @@ static void move_message(struct core *core, struct queue *from, struct queue *to
     idmap_remove(&from->messages, message->id);
     stored_message_take(core, from, message);
     stored_message_add(core, to, message);
-    from->kept_bytes -= message->body->len;
+    from->kept_bytes -= message_body_len(message);
     message->id = record->new_id;
     message->state = MST_READY;
-    message->put_ns = record->now_ns;
     message->deliveries = 0;
     message->counted = 0;
     must(idmap_set(&to->messages, message->id, message));
     to->next_id = message->id + 1;
-    to->kept_bytes += message->body->len;
+    to->kept_bytes += message_body_len(message);
     to->puts++;
     to->counts->puts++;
     queue_begin(to, 1);
-    message_extra(core, to, message);
-    message_arm(core, to, message);
+    message_extra_ensure(core, to, message)->put_ns = record->now_ns;
+    message_arm(core, message);
     pile_arrive(&to->ready, message);
     from->object.version++;
     to->object.version++;
@@ -198,7 +199,7 @@ void decide_redrive(struct step *step, struct session *session, const struct mst
     dead = dead_of(step, object_name(&queue->object));
     while (dead != NULL && numbers[0] < request->count && numbers[0] < MST_MESSAGES_MAX &&
            (message = pile_first(&dead->ready)) != NULL &&
-           queue_has_room(queue, 1, message->body->len)) {
+           queue_has_room(queue, 1, message_body_len(message))) {
         struct record record = record_of(step, RECORD_REDRIVE);
 
         record.message = message->id;

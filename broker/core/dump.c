@@ -80,12 +80,14 @@ static void say_blob(struct dump *dump, const char *name, const struct mst_blob 
 }
 
 /* Of a body that is away no more is known than its length; where it stands is not state. */
-static void say_body(struct dump *dump, const struct mst_blob *body)
+static void say_body(struct dump *dump, const struct message *message)
 {
-    if (mst_blob_is_away(body)) {
-        say(dump, " body=#%u:away", (unsigned)body->len);
+    const struct mst_blob *blob = message_blob(message);
+
+    if (blob != NULL && mst_blob_is_away(blob)) {
+        say(dump, " body=#%u:away", (unsigned)blob->len);
     } else {
-        say_blob(dump, "body", body);
+        say_bytes(dump, "body", message_body(message));
     }
 }
 
@@ -202,7 +204,7 @@ static void say_lease(struct dump *dump, const struct lease *lease)
 
 static void say_extra(struct dump *dump, const struct message *message)
 {
-    const struct extra *extra = message->extra;
+    const struct extra *extra = message_extra(message);
 
     if (extra == NULL) {
         return;
@@ -223,12 +225,12 @@ static void say_message(struct dump *dump, const struct message *message)
     static const char *const states[] = {"ready", "leased", "delayed"};
 
     say(dump, "  message %llu %s priority=%lld put=%lld deliveries=%lu counted=%lu", u(message->id),
-        states[message->state], i(message->priority), i(message->put_ns),
+        states[message->state], i(message_priority(message)), i(message_put_ns(message)),
         (unsigned long)message->deliveries, (unsigned long)message->counted);
-    say_body(dump, message->body);
+    say_body(dump, message);
     say_extra(dump, message);
-    if (message->lease != NULL) {
-        say_lease(dump, message->lease);
+    if (message_lease(message) != NULL) {
+        say_lease(dump, message_lease(message));
     }
     say(dump, "\n");
 }

@@ -72,7 +72,7 @@ static void add_queue(struct core *core, int64_t now_ns, const struct queue *que
                       struct queue_figures *out)
 {
     const struct message *oldest = pile_oldest(&queue->ready);
-    int64_t age_ns = oldest == NULL ? 0 : now_ns - oldest->put_ns;
+    int64_t age_ns = oldest == NULL ? 0 : now_ns - message_put_ns(oldest);
 
     out->ready += queue->ready.count;
     out->leased += queue->leased;

@@ -8,6 +8,8 @@
 struct idmap_page {
     uint64_t number;
     uint32_t used;
+    uint32_t marked;                  /* one bit per value */
+    struct idmap_page *before, *next; /* with marks; meaningless without */
     void *values[IDMAP_PAGE];
 };
 
@@ -104,6 +106,7 @@ static struct idmap_page *make_page(struct idmap *map, uint64_t number)
     }
     map->spare = NULL;
     page->number = number;
+    page->marked = 0;
     insert_page(map, page);
     map->used++;
     map->last = page;
@@ -181,6 +184,81 @@ void *idmap_remove(struct idmap *map, uint64_t key)
     }
     return value;
 }
+
+/* ---- marks ---- */
+
+#define BIT(key) (1u << ((key) % IDMAP_PAGE))
+
+void idmap_mark(struct idmap *map, struct idmap_marks *marks, uint64_t key)
+{
+    struct idmap_page *page = find_page(map, key / IDMAP_PAGE);
+
+    assert(page != NULL && page->values[key % IDMAP_PAGE] != NULL && page->marked < BIT(key));
+    if (page->marked == 0) {
+        assert(marks->last == NULL || marks->last->number < page->number);
+        page->before = marks->last;
+        page->next = NULL;
+        *(marks->last == NULL ? &marks->first : &marks->last->next) = page;
+        marks->last = page;
+    }
+    page->marked |= BIT(key);
+}
+
+void idmap_unmark(struct idmap *map, struct idmap_marks *marks, uint64_t key)
+{
+    struct idmap_page *page = find_page(map, key / IDMAP_PAGE);
+
+    assert(page != NULL && (page->marked & BIT(key)) != 0);
+    page->marked &= ~BIT(key);
+    if (page->marked == 0) {
+        *(page->before == NULL ? &marks->first : &page->before->next) = page->next;
+        *(page->next == NULL ? &marks->last : &page->next->before) = page->before;
+    }
+}
+
+static void *lowest(const struct idmap_page *page, uint32_t marked)
+{
+    return page->values[__builtin_ctz(marked)];
+}
+
+static void *highest(const struct idmap_page *page, uint32_t marked)
+{
+    return page->values[31 - __builtin_clz(marked)];
+}
+
+void *idmap_marked_first(const struct idmap_marks *marks)
+{
+    return marks->first == NULL ? NULL : lowest(marks->first, marks->first->marked);
+}
+
+void *idmap_marked_last(const struct idmap_marks *marks)
+{
+    return marks->last == NULL ? NULL : highest(marks->last, marks->last->marked);
+}
+
+void *idmap_marked_after(struct idmap *map, uint64_t key)
+{
+    const struct idmap_page *page = find_page(map, key / IDMAP_PAGE);
+    uint32_t above = page->marked & ~(BIT(key) | (BIT(key) - 1));
+
+    if (above != 0) {
+        return lowest(page, above);
+    }
+    return page->next == NULL ? NULL : lowest(page->next, page->next->marked);
+}
+
+void *idmap_marked_before(struct idmap *map, uint64_t key)
+{
+    const struct idmap_page *page = find_page(map, key / IDMAP_PAGE);
+    uint32_t below = page->marked & (BIT(key) - 1);
+
+    if (below != 0) {
+        return highest(page, below);
+    }
+    return page->before == NULL ? NULL : highest(page->before, page->before->marked);
+}
+
+/* ---- all of them ---- */
 
 static int compare_pages(const void *a, const void *b)
 {

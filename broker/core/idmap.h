@@ -2,7 +2,10 @@
  *
  * Numbers are grouped in pages of IDMAP_PAGE; a small open-addressed directory finds the page. So
  * consecutive numbers cost one pointer each, a look-up touches two cache lines, and growing moves
- * only the directory. idmap_sorted gives the rising order. */
+ * only the directory. idmap_sorted gives the rising order.
+ *
+ * Numbers can be marked, each above all that are marked already: one bit each, and the pages with
+ * marks stand in order. So a list of them by number costs next to nothing. */
 #ifndef CORE_IDMAP_H
 #define CORE_IDMAP_H
 
@@ -23,12 +26,25 @@ struct idmap {
     struct idmap_page *spare; /* kept so that a window that moves on does not allocate */
 };
 
+struct idmap_marks {
+    struct idmap_page *first, *last; /* pages with marks, by rising number */
+};
+
 void idmap_init(struct idmap *map);
 void idmap_clear(struct idmap *map);
 /* value is not NULL; false: no memory */
 bool idmap_set(struct idmap *map, uint64_t key, void *value);
 void *idmap_get(struct idmap *map, uint64_t key);    /* NULL: not set */
 void *idmap_remove(struct idmap *map, uint64_t key); /* what was there, or NULL */
+
+/* The key is set, and above all that are marked. */
+void idmap_mark(struct idmap *map, struct idmap_marks *marks, uint64_t key);
+void idmap_unmark(struct idmap *map, struct idmap_marks *marks, uint64_t key);
+/* Values of marked keys; NULL: there is none, or none behind (before) that key, which is marked. */
+void *idmap_marked_first(const struct idmap_marks *marks);
+void *idmap_marked_last(const struct idmap_marks *marks);
+void *idmap_marked_after(struct idmap *map, uint64_t key);
+void *idmap_marked_before(struct idmap *map, uint64_t key);
 
 /* The values in rising order of their numbers: an array of map->count pointers that the caller
  * frees; NULL when empty or out of memory. O(n log n): for looking and ending, not for hot paths.

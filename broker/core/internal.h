@@ -210,13 +210,16 @@ void decide_kill(struct step *step, struct session *session, const struct mst_re
 
 /* ---- pile.c: the ready messages of a queue ---- */
 
-void pile_init(struct pile *pile, enum mst_kind kind);
+void pile_init(struct pile *pile, enum mst_kind kind, struct idmap *messages);
 void pile_clear(struct pile *pile);
 void pile_arrive(struct pile *pile, struct message *message); /* the latest id so far */
 void pile_return(struct pile *pile, struct message *message); /* takes its own place */
 void pile_remove(struct pile *pile, struct message *message);
 struct message *pile_first(const struct pile *pile);  /* next to be delivered, or NULL */
 struct message *pile_oldest(const struct pile *pile); /* smallest id, or NULL */
+/* What arrived in order of delivery, without what came back: the first of it, the next; or NULL. */
+struct message *pile_listed(const struct pile *pile);
+struct message *pile_listed_after(const struct pile *pile, const struct message *message);
 int64_t queue_oldest_age(const struct queue *queue, int64_t now_ns); /* of the ready; 0: none */
 /* Up to max messages behind `after` (NULL: from the first) in order of delivery; returns how many.
  */
@@ -230,6 +233,39 @@ void figures_detach(struct core *core, struct queue *queue);
 void figures_begin_anew(struct core *core);
 void figures_step_over(struct core *core, const struct object *object); /* it is being removed */
 
+/* ---- message.c ---- */
+
+struct message_made {
+    uint64_t id;
+    int64_t priority;
+    int64_t put_ns;
+    struct mst_span body; /* of at most MESSAGE_BODY_INSIDE_MAX; or a blob is given */
+};
+/* A message in the queue's map, READY but in no pile yet. A blob's reference is taken over, and the
+ * caller's pointer nulled; NULL: made->body is the body. */
+struct message *message_new(struct core *core, struct queue *queue, const struct message_made *made,
+                            struct mst_blob **blob);
+/* Frees a message that is in no pile and has no lease; core->memory and counts follow. */
+void message_free(struct core *core, struct queue *queue, struct message *message);
+void message_release(struct core *core, struct message *message); /* that is in no queue */
+uint64_t message_charge(const struct message *message);
+/* What a delivery of it takes in a frame, or a little more. */
+uint64_t message_frame_bytes(const struct message *message);
+struct extra *message_extra_ensure(struct core *core, struct queue *queue, struct message *message);
+void message_arm(struct core *core, struct message *message);
+/* The delivery's body, priority, age, ... as a reply shows them. */
+void delivery_fill(struct step *step, const struct message *message, struct mst_delivery *out);
+
+/* ---- put_list.c ---- */
+
+#define MESSAGE_COST 200u /* what a message is reckoned at beyond its body, before it exists */
+
+/* The bodies from .. from+count-1 of a request, and what else it says of them. NULL: out of memory.
+ */
+struct put_list *put_list_new(const struct queue *queue, const struct mst_request *request,
+                              size_t from, size_t count);
+void put_list_free(struct put_list **put);
+
 /* ---- queue.c, queue_put.c, queue_get.c, queue_done.c, queue_admin.c, dead.c, dedup.c ---- */
 
 struct queue *queue_new(struct core *core, enum mst_kind kind, uint64_t first_id);
@@ -238,24 +274,13 @@ void queue_apply_settings(struct queue *queue, enum mst_kind kind);
 void queue_settle(struct step *step, struct queue *queue);
 bool queue_has_room(const struct queue *queue, uint64_t messages, uint64_t bytes);
 bool queue_drained(const struct queue *queue);
-/* Frees a message that is in no pile and has no lease; core->memory and counts follow. */
-void message_free(struct core *core, struct queue *queue, struct message *message);
-uint64_t message_charge(const struct message *message);
-/* What a delivery of it takes in a frame, or a little more. */
-uint64_t message_frame_bytes(const struct message *message);
-struct extra *message_extra(struct core *core, struct queue *queue, struct message *message);
-void message_arm(struct core *core, struct queue *queue, struct message *message);
 void queue_finish(struct core *core, struct queue *queue, enum mst_tally why, uint64_t count);
 void queue_begin(struct queue *queue, uint64_t count); /* unfinished rises */
 bool timeout_valid(int64_t timeout_ns);
 uint64_t queue_discard(struct core *core, struct queue *queue); /* ready and delayed; how many */
 void discard_slice(struct core *core);
-/* The delivery's body, priority, age, ... as a reply shows them. */
-void delivery_fill(struct step *step, const struct message *message, struct mst_delivery *out);
-
 void decide_put(struct step *step, struct session *session, const struct mst_request *request);
 bool put_serve(struct step *step, struct queue *queue); /* blocked puts that now fit; any? */
-void put_list_free(struct core *core, struct put_list **put);
 void apply_put(struct core *core, const struct record *record);
 
 void decide_get(struct step *step, struct session *session, const struct mst_request *request);

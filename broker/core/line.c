@@ -151,7 +151,7 @@ void wait_free(struct core *core, struct wait *wait)
         account->blocked -= wait->put->count;
         account->blocked_bytes -= wait->put->bytes;
         core->memory -= wait->put->charge;
-        put_list_free(core, &wait->put);
+        put_list_free(&wait->put);
         account_drop_if_idle(core, account);
     }
     wait->entry->wait = NULL;

@@ -121,7 +121,7 @@ int64_t queue_oldest_age(const struct queue *queue, int64_t now_ns)
 {
     const struct message *oldest = pile_oldest(&queue->ready);
 
-    return oldest == NULL ? 0 : now_ns - oldest->put_ns;
+    return oldest == NULL ? 0 : now_ns - message_put_ns(oldest);
 }
 
 static struct mst_entry list_row(const struct object *object, int64_t now_ns)

@@ -1,19 +1,20 @@
 /* pile.c - the ready messages of one queue, in order of delivery.
  *
  * fifo takes the smallest id, lifo the largest, priority the smallest (priority, id). Messages of a
- * fifo or lifo arrive in order of id, so a list holds them at O(1); one that comes back out of
- * order, and every message of a priority queue, is in two heaps at O(log n): by order and by age.
- */
+ * fifo or lifo arrive in order of id, so marks in the queue's map list them at O(1); one that comes
+ * back out of order, and every message of a priority queue, is in two heaps at O(log n): by order
+ * and by age. */
 #include "broker/core/internal.h"
 
 static const struct message *by_order_owner(const struct heap_node *node)
 {
-    return OWNER_CONST(node, struct message, by_order);
+    return OWNER_CONST(node, struct message, in.heaps.by_order);
 }
 
 static bool older(const struct heap_node *a, const struct heap_node *b)
 {
-    return OWNER_CONST(a, struct message, by_age)->id < OWNER_CONST(b, struct message, by_age)->id;
+    return OWNER_CONST(a, struct message, in.heaps.by_age)->id <
+           OWNER_CONST(b, struct message, in.heaps.by_age)->id;
 }
 
 static bool before_fifo(const struct heap_node *a, const struct heap_node *b)
@@ -30,20 +31,20 @@ static bool before_priority(const struct heap_node *a, const struct heap_node *b
 {
     const struct message *left = by_order_owner(a);
     const struct message *right = by_order_owner(b);
+    int64_t a_priority = message_priority(left);
+    int64_t b_priority = message_priority(right);
 
-    if (left->priority != right->priority) {
-        return left->priority < right->priority;
-    }
-    return left->id < right->id;
+    return a_priority != b_priority ? a_priority < b_priority : left->id < right->id;
 }
 
-void pile_init(struct pile *pile, enum mst_kind kind)
+void pile_init(struct pile *pile, enum mst_kind kind, struct idmap *messages)
 {
     heap_before *before = kind == MST_KIND_FIFO   ? before_fifo
                           : kind == MST_KIND_LIFO ? before_lifo
                                                   : before_priority;
 
-    list_init(&pile->arrived);
+    pile->messages = messages;
+    pile->arrived = (struct idmap_marks){NULL, NULL};
     heap_init(&pile->by_order, before);
     heap_init(&pile->by_age, older);
     pile->kind = kind;
@@ -55,17 +56,17 @@ void pile_clear(struct pile *pile)
 {
     heap_clear(&pile->by_order);
     heap_clear(&pile->by_age);
-    list_init(&pile->arrived);
+    pile->arrived = (struct idmap_marks){NULL, NULL};
     pile->count = 0;
     pile->bytes = 0;
 }
 
 void pile_return(struct pile *pile, struct message *message)
 {
-    must(heap_push(&pile->by_order, &message->by_order) &&
-         heap_push(&pile->by_age, &message->by_age));
+    must(heap_push(&pile->by_order, &message->in.heaps.by_order) &&
+         heap_push(&pile->by_age, &message->in.heaps.by_age));
     pile->count++;
-    pile->bytes += message->body->len;
+    pile->bytes += message_body_len(message);
 }
 
 void pile_arrive(struct pile *pile, struct message *message)
@@ -74,45 +75,52 @@ void pile_arrive(struct pile *pile, struct message *message)
         pile_return(pile, message);
         return;
     }
-    list_insert(&pile->arrived, &message->in_order);
+    idmap_mark(pile->messages, &pile->arrived, message->id);
+    message->is_listed = 1;
     pile->count++;
-    pile->bytes += message->body->len;
+    pile->bytes += message_body_len(message);
 }
 
 void pile_remove(struct pile *pile, struct message *message)
 {
-    if (list_holds(&message->in_order)) {
-        list_remove(&message->in_order);
+    if (message->is_listed) {
+        idmap_unmark(pile->messages, &pile->arrived, message->id);
+        message->is_listed = 0;
     } else {
-        heap_remove(&pile->by_order, &message->by_order);
-        heap_remove(&pile->by_age, &message->by_age);
+        heap_remove(&pile->by_order, &message->in.heaps.by_order);
+        heap_remove(&pile->by_age, &message->in.heaps.by_age);
     }
     pile->count--;
-    pile->bytes -= message->body->len;
+    pile->bytes -= message_body_len(message);
 }
 
-static struct message *listed(const struct pile *pile, bool last)
+struct message *pile_listed(const struct pile *pile)
 {
-    struct link *link = last ? pile->arrived.prev : pile->arrived.next;
+    return pile->kind == MST_KIND_LIFO ? idmap_marked_last(&pile->arrived)
+                                       : idmap_marked_first(&pile->arrived);
+}
 
-    return link == &pile->arrived ? NULL : OWNER(link, struct message, in_order);
+struct message *pile_listed_after(const struct pile *pile, const struct message *message)
+{
+    return pile->kind == MST_KIND_LIFO ? idmap_marked_before(pile->messages, message->id)
+                                       : idmap_marked_after(pile->messages, message->id);
 }
 
 static struct message *returned(const struct pile *pile)
 {
     struct heap_node *node = heap_first(&pile->by_order);
 
-    return node == NULL ? NULL : OWNER(node, struct message, by_order);
+    return node == NULL ? NULL : OWNER(node, struct message, in.heaps.by_order);
 }
 
 static bool goes_before(const struct pile *pile, const struct message *a, const struct message *b)
 {
-    return pile->by_order.before(&a->by_order, &b->by_order);
+    return pile->by_order.before(&a->in.heaps.by_order, &b->in.heaps.by_order);
 }
 
 struct message *pile_first(const struct pile *pile)
 {
-    struct message *in_list = listed(pile, pile->kind == MST_KIND_LIFO);
+    struct message *in_list = pile_listed(pile);
     struct message *back = returned(pile);
 
     if (in_list == NULL || back == NULL) {
@@ -123,9 +131,9 @@ struct message *pile_first(const struct pile *pile)
 
 struct message *pile_oldest(const struct pile *pile)
 {
-    struct message *in_list = listed(pile, false);
+    struct message *in_list = idmap_marked_first(&pile->arrived);
     struct heap_node *node = heap_first(&pile->by_age);
-    struct message *back = node == NULL ? NULL : OWNER(node, struct message, by_age);
+    struct message *back = node == NULL ? NULL : OWNER(node, struct message, in.heaps.by_age);
 
     if (in_list == NULL || back == NULL) {
         return in_list == NULL ? back : in_list;
@@ -178,7 +186,8 @@ static size_t heap_look(const struct pile *pile, const struct message *after, st
     queue[end++] = 0;
     for (size_t i = 0; i < end && queue[i] < count; i++) {
         uint32_t at = queue[i];
-        struct message *message = OWNER(pile->by_order.items[at], struct message, by_order);
+        struct message *message =
+            OWNER(pile->by_order.items[at], struct message, in.heaps.by_order);
         bool shown = after == NULL || goes_before(pile, after, message);
 
         if (shown && !window_add(pile, &window, message)) {
@@ -193,25 +202,23 @@ static size_t heap_look(const struct pile *pile, const struct message *after, st
 }
 
 /* Where the list goes on behind `after`: right there if it stands in the list itself. */
-static struct link *list_start(const struct pile *pile, const struct message *after, bool lifo)
+static struct message *list_start(const struct pile *pile, const struct message *after)
 {
-    struct link *link = lifo ? pile->arrived.prev : pile->arrived.next;
+    struct message *message = pile_listed(pile);
 
-    if (after != NULL && list_holds(&after->in_order)) {
-        return lifo ? after->in_order.prev : after->in_order.next;
+    if (after != NULL && after->is_listed) {
+        return pile_listed_after(pile, after);
     }
-    while (after != NULL && link != &pile->arrived &&
-           !goes_before(pile, after, OWNER(link, struct message, in_order))) {
-        link = lifo ? link->prev : link->next;
+    while (after != NULL && message != NULL && !goes_before(pile, after, message)) {
+        message = pile_listed_after(pile, message);
     }
-    return link;
+    return message;
 }
 
 size_t pile_look(const struct pile *pile, const struct message *after, struct message **out,
                  size_t max)
 {
-    bool lifo = pile->kind == MST_KIND_LIFO;
-    struct link *link = list_start(pile, after, lifo);
+    struct message *in_list = list_start(pile, after);
     size_t backs_count;
     size_t n = 0;
     size_t b = 0;
@@ -225,16 +232,13 @@ size_t pile_look(const struct pile *pile, const struct message *after, struct me
         return 0;
     }
     backs_count = heap_look(pile, after, backs, max);
-    while (n < max && (b < backs_count || link != &pile->arrived)) {
-        struct message *in_list =
-            link == &pile->arrived ? NULL : OWNER(link, struct message, in_order);
-
+    while (n < max && (b < backs_count || in_list != NULL)) {
         if (in_list == NULL || (b < backs_count && goes_before(pile, backs[b], in_list))) {
             out[n++] = backs[b++];
             continue;
         }
         out[n++] = in_list;
-        link = lifo ? link->prev : link->next;
+        in_list = pile_listed_after(pile, in_list);
     }
     free(backs);
     return n;

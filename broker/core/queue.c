@@ -7,10 +7,7 @@
 
 #include <assert.h>
 
-#define DISCARD_SLICE    1000
-#define MESSAGE_OVERHEAD (sizeof(struct message) + sizeof(struct mst_blob) + 40)
-#define FAR_OVERHEAD     (sizeof(struct mst_blob_far) + 16)
-#define DELIVERY_BYTES   64u /* in a frame, beyond what has a length of its own; a history too */
+#define DISCARD_SLICE 1000
 
 struct queue *queue_new(struct core *core, enum mst_kind kind, uint64_t first_id)
 {
@@ -20,7 +17,7 @@ struct queue *queue_new(struct core *core, enum mst_kind kind, uint64_t first_id
         free(queue);
         return NULL;
     }
-    pile_init(&queue->ready, kind);
+    pile_init(&queue->ready, kind, &queue->messages);
     idmap_init(&queue->messages);
     list_init(&queue->leases);
     list_init(&queue->accounts);
@@ -38,85 +35,8 @@ void queue_apply_settings(struct queue *queue, enum mst_kind kind)
     if (queue->ready.kind != kind) {
         assert(queue->ready.count == 0);
         pile_clear(&queue->ready);
-        pile_init(&queue->ready, kind);
+        pile_init(&queue->ready, kind, &queue->messages);
     }
-}
-
-uint64_t message_charge(const struct message *message)
-{
-    return mst_blob_here(message->body) + MESSAGE_OVERHEAD +
-           (message->body->is_far ? FAR_OVERHEAD : 0) +
-           (message->extra == NULL ? 0 : sizeof(struct extra)) +
-           (message->extra == NULL || message->extra->headers == NULL
-                ? 0
-                : message->extra->headers->len);
-}
-
-uint64_t message_frame_bytes(const struct message *message)
-{
-    const struct extra *extra = message->extra;
-    uint64_t bytes = DELIVERY_BYTES + message->body->len;
-
-    if (extra != NULL && extra->headers != NULL) {
-        bytes += extra->headers->len;
-    }
-    if (extra != NULL && extra->dead != NULL) {
-        bytes += DELIVERY_BYTES + extra->dead->cause->len + extra->dead->queue->len +
-                 extra->dead->holder->len;
-    }
-    return bytes;
-}
-
-static void message_release(struct core *core, struct message *message)
-{
-    core->memory -= message_charge(message);
-    core->messages_count--;
-    if (message->extra != NULL) {
-        timer_cancel(core, &message->extra->ttl);
-        timer_cancel(core, &message->extra->delay);
-        mst_blob_unref(&message->extra->headers);
-        dead_note_free(&message->extra->dead);
-        free(message->extra);
-    }
-    mst_blob_unref(&message->body);
-    pool_give(&core->message_pool, message);
-}
-
-void message_free(struct core *core, struct queue *queue, struct message *message)
-{
-    idmap_remove(&queue->messages, message->id);
-    queue->kept_bytes -= message->body->len;
-    stored_message_take(core, queue, message);
-    message_release(core, message);
-}
-
-struct extra *message_extra(struct core *core, struct queue *queue, struct message *message)
-{
-    if (message->extra == NULL) {
-        message->extra = calloc(1, sizeof(*message->extra));
-        must(message->extra != NULL);
-        core->memory += sizeof(struct extra);
-        stored_extra_add(core, queue, STORED_EXTRA);
-        message->extra->message = message;
-        message->extra->expires_ns = MST_FOREVER;
-        timer_init(&message->extra->ttl, TIMER_TTL);
-        timer_init(&message->extra->delay, TIMER_DELAY);
-    }
-    message->extra->object = queue->object.id;
-    return message->extra;
-}
-
-/* The timers that its state asks for: a leased message neither expires nor becomes ready. */
-void message_arm(struct core *core, struct queue *queue, struct message *message)
-{
-    struct extra *extra = message->extra;
-
-    (void)queue;
-    if (extra == NULL) {
-        return;
-    }
-    timer_set(core, &extra->ttl, message->state == MST_LEASED ? MST_FOREVER : extra->expires_ns);
-    timer_set(core, &extra->delay, message->state == MST_DELAYED ? extra->ready_ns : MST_FOREVER);
 }
 
 void queue_begin(struct queue *queue, uint64_t count)
@@ -156,37 +76,6 @@ bool timeout_valid(int64_t timeout_ns)
     return timeout_ns >= 0 || timeout_ns == MST_DEFAULT_TIMEOUT;
 }
 
-void delivery_fill(struct step *step, const struct message *message, struct mst_delivery *out)
-{
-    const struct extra *extra = message->extra;
-    struct mst_history *history;
-
-    memset(out, 0, sizeof(*out));
-    out->id = message->id;
-    out->number = message->deliveries;
-    out->body = mst_blob_span(message->body);
-    out->place = mst_blob_is_away(message->body) ? mst_blob_place(message->body) : 0;
-    out->priority = message->priority;
-    out->age_ns = step->core->now_ns - message->put_ns;
-    if (extra == NULL) {
-        return;
-    }
-    out->headers = mst_blob_span(extra->headers);
-    if (extra->dead == NULL) {
-        return;
-    }
-    history = mst_arena_take(&step->effects->arena, sizeof(*history));
-    must(history != NULL);
-    *history = (struct mst_history){.cause = mst_blob_span(extra->dead->cause),
-                                    .queue = mst_blob_span(extra->dead->queue),
-                                    .id = extra->dead->id,
-                                    .deliveries = extra->dead->deliveries,
-                                    .put_wall_ns = extra->dead->put_wall_ns,
-                                    .died_wall_ns = extra->dead->died_wall_ns,
-                                    .holder = mst_blob_span(extra->dead->holder)};
-    out->history = history;
-}
-
 /* ---- cutting off many messages at once ---- */
 
 uint64_t queue_discard(struct core *core, struct queue *queue)
@@ -209,7 +98,7 @@ uint64_t queue_discard(struct core *core, struct queue *queue)
 
         idmap_remove(&discarded->messages, message->id);
         must(idmap_set(&queue->messages, message->id, message));
-        queue->kept_bytes += message->body->len;
+        queue->kept_bytes += message_body_len(message);
         stored_message_add(core, queue, message);
     }
     return count;

@@ -20,14 +20,16 @@ void lease_free(struct core *core, struct lease *lease)
     list_remove(&lease->in_queue);
     stored_take(core, &lease->queue->object, STORED_LEASE);
     mst_blob_unref(&lease->holder);
-    lease->message->lease = NULL;
+    lease->message->in.lease = NULL;
     pool_give(&core->lease_pool, lease);
 }
 
 static void lease_to_message(struct core *core, struct queue *queue, struct message *message)
 {
-    if (message->lease != NULL) {
-        lease_free(core, message->lease);
+    struct lease *lease = message_lease(message);
+
+    if (lease != NULL) {
+        lease_free(core, lease);
         queue->leased--;
     }
 }
@@ -74,7 +76,7 @@ static struct named find_delivery(const struct session *session, struct queue *q
                                   uint64_t number)
 {
     struct message *message = idmap_get(&queue->messages, id);
-    struct lease *lease = message == NULL ? NULL : message->lease;
+    struct lease *lease = message == NULL ? NULL : message_lease(message);
     bool given = message == NULL || number <= message->deliveries;
 
     if (lease != NULL && message->deliveries == number && lease->mode == MST_GET_LEASE) {
@@ -290,7 +292,7 @@ void lease_return(struct step *step, struct lease *lease, bool counted, int64_t 
 
     if (queue->shut_now) {
         drop_record(step, queue, message, MST_TALLY_PURGED);
-    } else if (message->extra != NULL && message->extra->expires_ns <= step->core->now_ns) {
+    } else if (message_expired(message, step->core->now_ns)) {
         drop_record(step, queue, message, MST_TALLY_EXPIRED);
     } else if (counted && limit > 0 && !queue->is_dead && message->counted + 1 >= limit) {
         message_bury(step, queue, message,
@@ -317,14 +319,14 @@ void apply_return(struct core *core, const struct record *record)
     message->counted += record->counted != 0;
     queue->returns++;
     if (record->ready_ns > 0) {
-        message_extra(core, queue, message)->ready_ns = record->ready_ns;
+        message_extra_ensure(core, queue, message)->ready_ns = record->ready_ns;
         message->state = MST_DELAYED;
         queue->delayed++;
     } else {
         message->state = MST_READY;
         pile_return(&queue->ready, message);
     }
-    message_arm(core, queue, message);
+    message_arm(core, message);
     queue->object.seq = record->seq;
     queue->object.version++;
     object_mark_dirty(core, &queue->object);
@@ -343,7 +345,7 @@ static struct lease *held(struct step *step, struct session *session, struct que
         refuse(step, session, request, named.status, mst_span_text(delivery_problem(named.status)));
         return NULL;
     }
-    return named.message->lease;
+    return message_lease(named.message);
 }
 
 void decide_nack(struct step *step, struct session *session, const struct mst_request *request)
@@ -402,14 +404,15 @@ void apply_extend(struct core *core, const struct record *record)
 {
     struct queue *queue = (struct queue *)object_find(core, record->object);
     struct message *message = queue == NULL ? NULL : idmap_get(&queue->messages, record->message);
+    struct lease *lease = message == NULL ? NULL : message_lease(message);
 
-    if (message == NULL || message->lease == NULL) {
+    if (lease == NULL) {
         return;
     }
-    message->lease->until_ns = record->until_ns;
-    message->lease->lease_ns =
+    lease->until_ns = record->until_ns;
+    lease->lease_ns =
         record->until_ns == MST_FOREVER ? MST_FOREVER : record->until_ns - record->now_ns;
-    timer_set(core, &message->lease->timer, record->until_ns);
+    timer_set(core, &lease->timer, record->until_ns);
     queue->object.seq = record->seq;
 }
 
@@ -468,7 +471,7 @@ void apply_ready(struct core *core, const struct record *record)
         return;
     }
     message->state = MST_READY;
-    message_arm(core, queue, message);
+    message_arm(core, message);
     queue->delayed--;
     pile_return(&queue->ready, message);
     queue->object.seq = record->seq;

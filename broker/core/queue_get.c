@@ -43,14 +43,14 @@ static void grant_one(struct core *core, struct queue *queue, struct session *se
     pile_remove(&queue->ready, message);
     message->state = MST_LEASED;
     message->deliveries++;
-    message->lease = lease_new(core, queue, session, entry, message, record);
-    message_arm(core, queue, message);
+    message->in.lease = lease_new(core, queue, session, entry, message, record);
+    message_arm(core, message);
     queue->leased++;
     queue->gets++;
     queue->counts->gets++;
     if (message->deliveries == 1) {
         histogram_observe(&queue->counts->waited, histogram_message_ns,
-                          record->now_ns - message->put_ns);
+                          record->now_ns - message_put_ns(message));
     }
     core->stored.bytes -= entry_stored(entry);
     entry->state = ENTRY_ANSWERED;
@@ -89,7 +89,7 @@ bool queue_expire_head(struct step *step, struct queue *queue)
     while ((head = pile_first(&queue->ready)) != NULL) {
         struct record record = record_of(step, RECORD_DROP);
 
-        if (head->extra == NULL || head->extra->expires_ns > step->core->now_ns) {
+        if (!message_expired(head, step->core->now_ns)) {
             return true;
         }
         record.message = head->id;
@@ -126,20 +126,19 @@ static size_t look_ahead(struct step *step, struct queue *queue, uint64_t *ids, 
                          uint64_t *room)
 {
     const struct pile *pile = &queue->ready;
-    bool lifo = pile->kind == MST_KIND_LIFO;
-    struct link *link = lifo ? pile->arrived.prev : pile->arrived.next;
+    const struct message *message;
     size_t n = 0;
 
     if (max == 1) {
-        use_room(room, pile_first(pile));
-        ids[0] = pile_first(pile)->id;
+        message = pile_first(pile);
+        use_room(room, message);
+        ids[0] = message->id;
         return 1;
     }
-    for (; n < max && link != &pile->arrived; link = lifo ? link->prev : link->next) {
-        const struct message *message = OWNER(link, struct message, in_order);
-
+    for (message = pile_listed(pile); n < max && message != NULL;
+         message = pile_listed_after(pile, message)) {
         if ((n > 0 && message_frame_bytes(message) > *room) ||
-            (message->extra != NULL && message->extra->expires_ns <= step->core->now_ns)) {
+            message_expired(message, step->core->now_ns)) {
             break;
         }
         use_room(room, message);

@@ -1,69 +1,7 @@
 /* queue_put.c - putting: at once, in line behind a full queue, or not at all. */
 #include "broker/core/internal.h"
 
-#define MESSAGE_COST 200u /* what a message is reckoned at beyond its body, before it exists */
-
 enum full_policy { FULL_BLOCK, FULL_REJECT, FULL_DROP_OLDEST };
-
-void put_list_free(struct core *core, struct put_list **put)
-{
-    struct put_list *list = *put;
-
-    (void)core;
-    if (list == NULL) {
-        return;
-    }
-    for (size_t i = 0; i < list->count; i++) {
-        mst_blob_unref(&list->bodies[i]);
-    }
-    mst_blob_unref(&list->dedup);
-    mst_blob_unref(&list->headers);
-    free(list);
-    *put = NULL;
-}
-
-static bool copy_blob(struct mst_span span, struct mst_blob **out)
-{
-    *out = span.data == NULL ? NULL : mst_blob_new(span);
-    return span.data == NULL || *out != NULL;
-}
-
-/* One allocation holds the list and its arrays; the bodies are blobs. NULL: out of memory. */
-static struct put_list *put_list_new(struct core *core, const struct queue *queue,
-                                     const struct mst_request *request, size_t from, size_t count)
-{
-    bool is_far = object_is_durable(&queue->object);
-    bool own = request->priorities_count > 0;
-    size_t bodies_size = count * sizeof(struct mst_blob *);
-    struct put_list *put =
-        calloc(1, sizeof(*put) + bodies_size + (own ? count * sizeof(int64_t) : 0));
-    bool ok;
-
-    if (put == NULL) {
-        return NULL;
-    }
-    put->count = count;
-    put->bodies = (struct mst_blob **)(void *)(put + 1);
-    put->priorities = own ? (int64_t *)(void *)(put->bodies + count) : NULL;
-    put->priority = request->priority;
-    put->delay_ns = request->delay_ns;
-    put->ttl_ns = request->ttl_ns;
-    ok = copy_blob(request->dedup, &put->dedup) && copy_blob(request->headers, &put->headers);
-    for (size_t i = 0; i < count && ok; i++) {
-        put->bodies[i] = is_far ? mst_blob_new_far(request->bodies[from + i], 0)
-                                : mst_blob_new(request->bodies[from + i]);
-        ok = put->bodies[i] != NULL;
-        put->bytes += request->bodies[from + i].len;
-        if (own) {
-            put->priorities[i] = request->priorities[from + i];
-        }
-    }
-    put->charge = put->bytes + count * MESSAGE_COST + request->dedup.len + request->headers.len;
-    if (!ok) {
-        put_list_free(core, &put);
-    }
-    return put;
-}
 
 /* ---- applying ---- */
 
@@ -71,22 +9,21 @@ static void add_message(struct core *core, struct queue *queue, const struct rec
                         size_t i)
 {
     struct put_list *put = record->put;
-    struct message *message = pool_take(&core->message_pool);
+    struct message_made made = {.id = record->message + i,
+                                .priority =
+                                    put->priorities != NULL ? put->priorities[i] : put->priority,
+                                .put_ns = record->now_ns};
+    struct message *message;
 
-    must(message != NULL && idmap_set(&queue->messages, record->message + i, message));
-    message->id = record->message + i;
-    message->body = put->bodies[i];
-    put->bodies[i] = NULL;
-    message->priority = put->priorities != NULL ? put->priorities[i] : put->priority;
-    message->put_ns = record->now_ns;
+    if (put->texts != NULL) {
+        made.body = put->texts[i];
+        message = message_new(core, queue, &made, NULL);
+    } else {
+        message = message_new(core, queue, &made, &put->bodies[i]);
+    }
     message->state = put->delay_ns > 0 ? MST_DELAYED : MST_READY;
-    mst_blob_shelve(&core->shelf, message->body); /* in a recovery it stands in the journal */
-    core->memory += message_charge(message);
-    core->messages_count++;
-    queue->kept_bytes += message->body->len;
-    stored_message_add(core, queue, message);
     if (put->delay_ns > 0 || put->ttl_ns != MST_FOREVER || put->headers != NULL) {
-        struct extra *extra = message_extra(core, queue, message);
+        struct extra *extra = message_extra_ensure(core, queue, message);
 
         extra->expires_ns = time_after(record->now_ns, put->ttl_ns);
         extra->ready_ns = time_after(record->now_ns, put->delay_ns);
@@ -95,7 +32,7 @@ static void add_message(struct core *core, struct queue *queue, const struct rec
             core->memory += put->headers->len;
             stored_extra_add(core, queue, put->headers->len);
         }
-        message_arm(core, queue, message);
+        message_arm(core, message);
     }
     if (message->state == MST_DELAYED) {
         queue->delayed++;
@@ -263,7 +200,7 @@ static bool put_now(struct step *step, struct session *session, struct queue *qu
         bytes += request->bodies[from + i].len;
     }
     if (memory_allows(core, bytes + count * (MESSAGE_COST + request->headers.len))) {
-        put = put_list_new(core, queue, request, from, count);
+        put = put_list_new(queue, request, from, count);
     }
     if (put == NULL) {
         refuse_ids(step, session, request, from, ids, MST_NO_MEMORY,
@@ -272,7 +209,7 @@ static bool put_now(struct step *step, struct session *session, struct queue *qu
     }
     make_room(step, queue, count, bytes);
     put_record(step, queue, put);
-    put_list_free(core, &put);
+    put_list_free(&put);
     outcome_record(step, session, &queue->object,
                    request->id + (request->mode == MST_PUT_EACH ? from : 0), ids, request->op,
                    MST_OK, MST_SPAN_NONE, MST_SPAN_NONE, numbers, 4);
@@ -288,13 +225,13 @@ static bool put_wait(struct step *step, struct session *session, struct queue *q
     struct account *account = session_account(core, session, queue);
     uint64_t id = request->id + (request->mode == MST_PUT_EACH ? from : 0);
     enum mst_status refusal = MST_NO_MEMORY;
-    struct put_list *put = put_list_new(core, queue, request, from, count);
+    struct put_list *put = put_list_new(queue, request, from, count);
     struct wait *wait = NULL;
 
     if (put != NULL && account->blocked > 0 &&
         (account->blocked + count > session->put_credit ||
          account->blocked_bytes + put->bytes > session->put_credit_bytes)) {
-        put_list_free(core, &put);
+        put_list_free(&put);
         outcome_volatile(step, session, id, request->op, MST_LIMIT,
                          mst_span_text("more blocked puts than the welcome's put credit"), NULL, 0);
         effects_close(step, session->conn, "more blocked puts than its credit");
@@ -304,7 +241,7 @@ static bool put_wait(struct step *step, struct session *session, struct queue *q
         wait = wait_new(step, session, request, id, WAIT_PUT, request->timeout_ns, &refusal);
     }
     if (wait == NULL) {
-        put_list_free(core, &put);
+        put_list_free(&put);
         account_drop_if_idle(core, account);
         object_mark_dirty(core, &queue->object); /* a smaller one behind it may fit */
         outcome_volatile(step, session, id, request->op, refusal,
@@ -489,7 +426,7 @@ bool put_serve(struct step *step, struct queue *queue)
         } else {
             numbers[0] = numbers[1] = 0;
         }
-        put_list_free(step->core, &put);
+        put_list_free(&put);
         outcome_record(step, session, &queue->object, id, 1, MST_OP_PUT, MST_OK, MST_SPAN_NONE,
                        MST_SPAN_NONE, numbers, 4);
         any = true;

@@ -123,7 +123,7 @@ static void drop_lost_of(struct core *core, struct queue *queue,
 
     must(count == 0 || messages != NULL);
     for (size_t i = 0; i < count; i++) {
-        const struct mst_blob *body = messages[i]->body;
+        const struct mst_blob *body = message_blob(messages[i]);
         struct record record = {.what = RECORD_DROP,
                                 .now_ns = core->now_ns,
                                 .wall_ns = core->wall_ns,
@@ -132,7 +132,8 @@ static void drop_lost_of(struct core *core, struct queue *queue,
                                 .message = messages[i]->id,
                                 .tally = MST_TALLY_LOST};
 
-        if (mst_blob_is_away(body) && is_lost(user, mst_blob_place(body), body->len)) {
+        if (body != NULL && mst_blob_is_away(body) &&
+            is_lost(user, mst_blob_place(body), body->len)) {
             record_apply(core, &record);
         }
     }

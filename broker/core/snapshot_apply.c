@@ -150,7 +150,7 @@ static bool apply_leases_order(struct core *core, struct session *session,
         struct message *message = object == NULL || !kind_is_queue(object->kind)
                                       ? NULL
                                       : idmap_get(&queue->messages, record->list[i + 1]);
-        struct lease *lease = message == NULL ? NULL : message->lease;
+        struct lease *lease = message == NULL ? NULL : message_lease(message);
 
         if (lease == NULL || lease->session != session) {
             return false;

@@ -36,30 +36,37 @@ static void note_body(struct snapshot *snapshot, size_t offset, uint64_t from)
     snapshot->bodies[snapshot->bodies_count++] = (struct core_snapshot_body){offset, from};
 }
 
+static uint64_t body_place(const struct message *message)
+{
+    const struct mst_blob *blob = message_blob(message);
+
+    return blob == NULL ? 0 : mst_blob_place(blob);
+}
+
 /* Whether the body stays where it is; else bytes are what is to be written. */
-static bool stays(const struct snapshot *snapshot, const struct mst_blob *body,
+static bool stays(const struct snapshot *snapshot, const struct message *message,
                   struct mst_span *bytes)
 {
     const struct core_snapshot_port *port = snapshot->port;
-    uint64_t place = mst_blob_place(body);
+    uint64_t place = body_place(message);
 
-    *bytes = mst_blob_span(body);
-    return body->len > 0 && place != 0 && !port->moves(port->user, place, body->len, bytes);
+    *bytes = message_body(message);
+    return bytes->len > 0 && place != 0 && !port->moves(port->user, place, bytes->len, bytes);
 }
 
-static void write_body(struct snapshot *snapshot, const struct mst_blob *body,
+static void write_body(struct snapshot *snapshot, const struct message *message,
                        struct mst_span bytes, bool is_elsewhere)
 {
-    uint64_t place = mst_blob_place(body);
+    uint64_t place = body_place(message);
     size_t hash_at;
 
     if (is_elsewhere) {
-        u(snapshot, body->len);
+        u(snapshot, message_body_len(message));
         u(snapshot, place);
         return;
     }
     snapshot->ok = snapshot->ok && encode_body(&snapshot->state, bytes, &hash_at);
-    if (snapshot->ok && place != 0 && body->len > 0) {
+    if (snapshot->ok && place != 0 && message_body_len(message) > 0) {
         note_body(snapshot, hash_at, place);
     }
 }
@@ -98,7 +105,7 @@ static void write_lease(struct snapshot *snapshot, const struct lease *lease)
         u(snapshot, lease->entry->id);
     }
     i(snapshot, lease->lease_ns);
-    i(snapshot, difference(lease->since_ns, lease->message->put_ns));
+    i(snapshot, difference(lease->since_ns, message_put_ns(lease->message)));
     i(snapshot, lease->until_ns);
     u(snapshot, timer_place(&lease->timer));
     if (lease->session == NULL) {
@@ -108,17 +115,18 @@ static void write_lease(struct snapshot *snapshot, const struct lease *lease)
 
 static bool came_back(const struct message *message)
 {
-    return message->state == MST_READY && !list_holds(&message->in_order);
+    return message->state == MST_READY && !message->is_listed;
 }
 
 static unsigned flags_of(const struct message *message, bool is_elsewhere)
 {
-    const struct extra *extra = message->extra;
+    const struct extra *extra = message_extra(message);
 
-    return (message->priority != 0 ? MESSAGE_PRIORITY : 0u) |
+    return (message->has_priority ? MESSAGE_PRIORITY : 0u) |
            (message->deliveries > 0 || message->counted > 0 ? MESSAGE_DELIVERED : 0u) |
            (message->state == MST_DELAYED ? MESSAGE_DELAYED : 0u) |
-           (message->lease != NULL ? MESSAGE_LEASED : 0u) | (extra != NULL ? MESSAGE_EXTRA : 0u) |
+           (message_lease(message) != NULL ? MESSAGE_LEASED : 0u) |
+           (extra != NULL ? MESSAGE_EXTRA : 0u) |
            (extra != NULL && extra->headers != NULL ? MESSAGE_HEADERS : 0u) |
            (is_elsewhere ? MESSAGE_ELSEWHERE : 0u) |
            (extra != NULL && extra->dead != NULL ? MESSAGE_DEAD : 0u);
@@ -128,27 +136,27 @@ static void write_message(struct snapshot *snapshot, const struct message *messa
                           struct before *before)
 {
     struct mst_span bytes;
-    bool is_elsewhere = stays(snapshot, message->body, &bytes);
+    bool is_elsewhere = stays(snapshot, message, &bytes);
     unsigned flags =
         flags_of(message, is_elsewhere) | (is_list && came_back(message) ? MESSAGE_RETURNED : 0u);
 
     u(snapshot, flags);
     i(snapshot, (int64_t)(message->id - before->id));
-    i(snapshot, difference(message->put_ns, before->at_ns));
-    *before = (struct before){message->id, message->put_ns};
-    write_body(snapshot, message->body, bytes, is_elsewhere);
+    i(snapshot, difference(message_put_ns(message), before->at_ns));
+    *before = (struct before){message->id, message_put_ns(message)};
+    write_body(snapshot, message, bytes, is_elsewhere);
     if ((flags & MESSAGE_PRIORITY) != 0) {
-        i(snapshot, message->priority);
+        i(snapshot, message_priority(message));
     }
     if ((flags & MESSAGE_DELIVERED) != 0) {
         u(snapshot, message->deliveries);
         u(snapshot, message->counted);
     }
-    if (message->extra != NULL) {
-        write_extra(snapshot, message->extra);
+    if (message_extra(message) != NULL) {
+        write_extra(snapshot, message_extra(message));
     }
-    if (message->lease != NULL) {
-        write_lease(snapshot, message->lease);
+    if (message_lease(message) != NULL) {
+        write_lease(snapshot, message_lease(message));
     }
 }
 
@@ -173,7 +181,7 @@ void snapshot_messages(struct snapshot *snapshot, const struct queue *queue)
 
     snapshot->ok = snapshot->ok && (count == 0 || messages != NULL);
     for (size_t n = 0; snapshot->ok && n < count; n++) {
-        if (messages[n]->lease == NULL) {
+        if (message_lease(messages[n]) == NULL) {
             write_message(snapshot, messages[n], is_list, &before);
             end_record(snapshot, queue, RECORD_STATE_MESSAGES, RECORD_BYTES, &before);
         }

@@ -119,11 +119,10 @@ static void read_message(struct decoder *in, struct message_read *read, struct b
 /* The ready messages of a fifo or lifo come by rising ids. */
 static bool is_next(const struct queue *queue, const struct message_read *read)
 {
-    const struct link *last = queue->ready.arrived.prev;
+    const struct message *last = idmap_marked_last(&queue->ready.arrived);
 
     return (read->flags & (MESSAGE_DELAYED | MESSAGE_LEASED | MESSAGE_RETURNED)) != 0 ||
-           last == &queue->ready.arrived ||
-           OWNER_CONST(last, struct message, in_order)->id < read->id;
+           last == NULL || last->id < read->id;
 }
 
 /* On the way it belongs to a session and to its answered request; taken, to a session or nobody. */
@@ -165,7 +164,7 @@ static bool fits(struct core *core, struct queue *queue, const struct message_re
 static void restore_extra(struct core *core, struct queue *queue, struct message *message,
                           struct message_read *read)
 {
-    struct extra *extra = message_extra(core, queue, message);
+    struct extra *extra = message_extra_ensure(core, queue, message);
 
     extra->expires_ns = read->expires_ns;
     extra->ready_ns = read->ready_ns;
@@ -216,28 +215,18 @@ static void restore_lease(struct core *core, struct queue *queue, struct message
     }
     list_insert(&queue->leases, &lease->in_queue);
     stored_add(core, &queue->object, STORED_LEASE);
-    message->lease = lease;
+    message->in.lease = lease;
     queue->leased++;
 }
 
 static void restore_message(struct core *core, struct queue *queue, struct message_read *read)
 {
-    struct message *message = pool_take(&core->message_pool);
+    struct message_made made = {.id = read->id, .priority = read->priority, .put_ns = read->put_ns};
+    struct message *message = message_new(core, queue, &made, &read->body);
 
-    must(message != NULL && idmap_set(&queue->messages, read->id, message));
-    message->id = read->id;
-    message->body = read->body;
-    mst_blob_shelve(&core->shelf, message->body);
-    read->body = NULL;
-    message->priority = read->priority;
-    message->put_ns = read->put_ns;
     message->state = MST_READY;
     message->deliveries = (uint32_t)read->deliveries;
     message->counted = (uint32_t)read->counted;
-    core->memory += message_charge(message);
-    core->messages_count++;
-    queue->kept_bytes += message->body->len;
-    stored_message_add(core, queue, message);
     if ((read->flags & MESSAGE_EXTRA) != 0) {
         restore_extra(core, queue, message, read);
     }

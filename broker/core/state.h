@@ -18,7 +18,9 @@
 #include "broker/core/heap.h"
 #include "broker/core/idmap.h"
 #include "broker/core/list.h"
+#include "broker/core/message.h"
 #include "broker/core/pool.h"
+#include "broker/core/slab.h"
 #include "broker/core/strmap.h"
 #include "protocol/blob.h"
 
@@ -98,10 +100,11 @@ struct wait {
 /* Messages to be put as one: a blocked put, or one record. */
 struct put_list {
     size_t count;
-    uint64_t bytes;  /* of the bodies */
-    uint64_t charge; /* against the memory limit while it waits */
-    struct mst_blob **bodies;
-    int64_t *priorities; /* one per body, or NULL: `priority` for all */
+    uint64_t bytes;           /* of the bodies */
+    uint64_t charge;          /* against the memory limit while it waits */
+    struct mst_blob **bodies; /* or NULL: */
+    struct mst_span *texts;   /* bodies that messages will have inside; within this list */
+    int64_t *priorities;      /* one per body, or NULL: `priority` for all */
     int64_t priority;
     int64_t delay_ns;
     int64_t ttl_ns;
@@ -232,25 +235,11 @@ struct object {
 
 /* ---- queues ---- */
 
-/* A message in its queue. It is READY (in the pile), LEASED (message->lease) or DELAYED. */
-struct message {
-    uint64_t id; /* its sequence in the queue as well */
-    struct mst_blob *body;
-    int64_t priority;
-    int64_t put_ns;
-    struct link in_order;      /* pile: arrived in order */
-    struct heap_node by_order; /* pile: came back, or is in a priority queue */
-    struct heap_node by_age;
-    uint32_t deliveries; /* given out so often: the number of the last delivery */
-    uint32_t counted;    /* of these, those that count towards max-deliveries */
-    enum mst_message_state state;
-    struct lease *lease;
-    struct extra *extra; /* what few messages have; or NULL */
-};
-
+/* What few messages have. */
 struct extra {
     uint64_t object; /* the queue by number: it may be gone before a discarded message is */
     struct message *message;
+    int64_t put_ns; /* of the message: where it stood in that is a pointer to here */
     struct timer ttl;
     struct timer delay;
     int64_t expires_ns; /* MST_FOREVER: never */
@@ -289,10 +278,12 @@ struct lease {
     uint64_t session_id;
 };
 
-/* Ready messages. fifo and lifo keep what arrives in a list by id; what comes back out of order,
- * and all of a priority queue, is in two heaps: by order of delivery and by age. */
+/* Ready messages. fifo and lifo keep what arrives in a list by id, which is no more than marks in
+ * the map of messages; what comes back out of order, and all of a priority queue, is in two heaps:
+ * by order of delivery and by age. */
 struct pile {
-    struct link arrived;
+    struct idmap *messages; /* the queue's */
+    struct idmap_marks arrived;
     struct heap by_order;
     struct heap by_age;
     enum mst_kind kind;
@@ -335,6 +326,16 @@ struct queue {
     struct link dedup_order;
     struct queue_counts *counts; /* its own, or core->rest */
 };
+
+static inline int64_t message_put_ns(const struct message *message)
+{
+    return message->has_extra ? message->more.extra->put_ns : message->more.put_ns;
+}
+
+static inline bool message_expired(const struct message *message, int64_t now_ns)
+{
+    return message->has_extra && message->more.extra->expires_ns <= now_ns;
+}
 
 static inline uint64_t queue_kept(const struct queue *queue)
 {
@@ -400,7 +401,7 @@ struct core {
     struct link dirty;  /* objects that changed in this step and are to be settled */
     struct heap timers;
     struct mst_blob_shelf shelf; /* bodies that can be sent away */
-    struct pool message_pool;
+    struct slab messages;        /* all of them */
     struct pool lease_pool;
     struct pool entry_pool;
     struct discarded *discarded;

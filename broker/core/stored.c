@@ -39,8 +39,8 @@ uint64_t entry_stored(const struct entry *entry)
 
 static uint64_t message_stored(const struct message *message)
 {
-    const struct extra *extra = message->extra;
-    uint64_t bytes = STORED_MESSAGE + message->body->len;
+    const struct extra *extra = message_extra(message);
+    uint64_t bytes = STORED_MESSAGE + message_body_len(message);
 
     if (extra != NULL) {
         bytes += STORED_EXTRA + length_of(extra->headers);

@@ -188,8 +188,9 @@ void helpers_submit(void *user, struct job *job)
     helpers->under_way++;
     pthread_mutex_lock(&lane->queue.lock);
     queue_add(&lane->queue, job);
-    pthread_cond_signal(&lane->filled);
     pthread_mutex_unlock(&lane->queue.lock);
+    /* Not under the lock, for who wakes up takes it. */
+    pthread_cond_signal(&lane->filled);
 }
 
 int helpers_fd(const struct helpers *helpers)

@@ -19,12 +19,8 @@
 
 #define PAGE_TYPE "text/plain; version=0.0.4; charset=utf-8"
 
-enum phase {
-    FREE,
-    ACCEPTED, /* evhttp is about to have it */
-    READING,  /* it has not asked yet */
-    ASKED
-};
+/* ACCEPTED: evhttp is about to have it. READING: it has not asked yet. */
+enum phase { FREE, ACCEPTED, READING, ASKED };
 
 struct client {
     struct http *http;
@@ -96,12 +92,10 @@ static struct client *free_place(struct http *http)
 
 static void set_accepting(struct http *http, bool accept)
 {
+    int (*set)(struct evconnlistener *) = accept ? evconnlistener_enable : evconnlistener_disable;
+
     for (size_t i = 0; i < http->acceptors_count; i++) {
-        if (accept) {
-            evconnlistener_enable(http->acceptors[i]);
-        } else {
-            evconnlistener_disable(http->acceptors[i]);
-        }
+        set(http->acceptors[i]);
     }
 }
 
@@ -235,16 +229,6 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
 
 /* ---- the page of metrics ---- */
 
-static bool somebody_waits(const struct http *http)
-{
-    for (size_t i = 0; i < HTTP_CLIENTS_MAX; i++) {
-        if (http->clients[i].waiting != NULL) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Half a page must not look like a whole one: the connection is cut. false: it was, no memory. */
 static bool send_bytes(struct client *client, const uint8_t *data, size_t len)
 {
@@ -295,6 +279,7 @@ static void on_work(evutil_socket_t fd, short what, void *arg)
     struct http *http = arg;
     bool more = metrics_page_go_on(http->page);
     struct mst_span text = metrics_page_text(http->page);
+    bool somebody_waits = false;
 
     (void)fd;
     (void)what;
@@ -304,10 +289,11 @@ static void on_work(evutil_socket_t fd, short what, void *arg)
         if (client->waiting != NULL && client->sent < text.len) {
             send_bytes(client, text.data + client->sent, text.len - client->sent);
         }
+        somebody_waits = somebody_waits || client->waiting != NULL;
     }
     if (!more) {
         finish_page(http);
-    } else if (somebody_waits(http)) {
+    } else if (somebody_waits) {
         event_add(&http->work, &at_once);
     } else {
         metrics_page_free(&http->page);
@@ -361,9 +347,7 @@ static void on_metrics(struct evhttp_request *request, void *arg)
     }
     if (metrics_recovering(http->engine)) {
         answer_line(request, HTTP_SERVUNAVAIL, metrics_unready(http->engine));
-        return;
-    }
-    if (evhttp_request_get_command(request) == EVHTTP_REQ_HEAD) {
+    } else if (evhttp_request_get_command(request) == EVHTTP_REQ_HEAD) {
         add_headers(request, PAGE_TYPE);
         evhttp_send_reply(request, HTTP_OK, NULL, NULL);
     } else {
@@ -380,10 +364,9 @@ static void on_healthz(struct evhttp_request *request, void *arg)
 
 static void on_readyz(struct evhttp_request *request, void *arg)
 {
-    struct http *http = arg;
-    const char *unready = metrics_unready(http->engine);
+    const char *unready = metrics_unready(((struct http *)arg)->engine);
 
-    if (asking(http, request) != NULL) {
+    if (asking(arg, request) != NULL) {
         answer_line(request, unready == NULL ? HTTP_OK : HTTP_SERVUNAVAIL,
                     unready == NULL ? "ready" : unready);
     }

@@ -1,5 +1,5 @@
-/* broker.h - a whole broker on a simulated disk, and clients who speak to it frame by frame; only what
- * the broker itself allocates is counted by allocations.h.
+/* broker.h - a whole broker on a simulated disk, and clients who speak to it frame by frame; only
+ * what the broker itself allocates is counted by allocations.h.
  *
  * Clients do not mind what they are answered: the same script goes on whatever was refused. */
 #ifndef FAULT_BROKER_H

@@ -1,5 +1,5 @@
 /* system_calls.c - the broker's own system calls, one of which fails when the environment says so:
- * MUSTER_FAULT="CALL NTH ERRNO" as in "fdatasync 2 5". Of read only those of sockets are counted. */
+ * MUSTER_FAULT="CALL NTH ERRNO" as in "fdatasync 2 5". Of read only that of sockets counts. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>

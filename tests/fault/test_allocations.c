@@ -1,7 +1,7 @@
-/* test_allocations.c - a script through all objects and operations, in the clear and encrypted, with
- * a journal on a simulated disk and a restart: with any one allocation refused the broker goes on or
- * gives up before half a step; nothing leaks, the core stays sound, and what is on the disk can be
- * recovered.
+/* test_allocations.c - a script through all objects and operations, in the clear and encrypted,
+ * with a journal on a simulated disk and a restart: with any one allocation refused the broker goes
+ * on or gives up before half a step; nothing leaks, the core stays sound, and what is on the disk
+ * can be recovered.
  *
  *   test_allocations [FIRST STEP]    every STEPth allocation from the FIRST on; without: a share */
 #include <stdio.h>

@@ -1,6 +1,6 @@
-/* fuzz_journal.c - a data directory that somebody has damaged, or made up: looking at it, recovering
- * from it and salvaging it end with a status; what a start accepts, the next start accepts too; what
- * was salvaged can be started from.
+/* fuzz_journal.c - a data directory that somebody has damaged, or made up: looking at it,
+ * recovering from it and salvaging it end with a status; what a start accepts, the next start
+ * accepts too; what was salvaged can be started from.
  *
  * It begins with a real journal (two checkpoints long, with a segment that was used again) or with
  * nothing. The bytes say what happens to its files; checksums may be made right again, for a fuzzer
@@ -79,8 +79,8 @@ static bool replica_snapshot(void *replica, const struct snapshot_port *port)
     return port->put(port->user, &piece);
 }
 
-static const struct journal_replica_table replica_table = {replica_open, replica_apply,
-                                                           replica_snapshot, free};
+static const struct journal_replica_table replica_table = {
+    .open = replica_open, .apply = replica_apply, .snapshot = replica_snapshot, .close = free};
 
 static struct store_ports ports_of(struct life *life)
 {

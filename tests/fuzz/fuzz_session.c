@@ -1,7 +1,7 @@
 /* fuzz_session.c - clients behind a valid handshake who may say anything, to a whole engine with a
- * journal in memory: operations with fields by the tables, sensible ids and foolish ones, raw bytes,
- * splits, lost connections, resumes, passing time, restarts. After each step the core is sound, and
- * whatever the broker sends can be decoded. */
+ * journal in memory: operations with fields by the tables, sensible ids and foolish ones, raw
+ * bytes, splits, lost connections, resumes, passing time, restarts. After each step the core is
+ * sound, and whatever the broker sends can be decoded. */
 #include <stdlib.h>
 
 #include "protocol/frame.h"

@@ -112,12 +112,15 @@ struct history_message *history_message(struct history_call *call, const char *b
     return message;
 }
 
-void history_trouble(struct history *history, size_t program)
+struct history_trouble *history_trouble(struct history *history, size_t program)
 {
+    struct history_trouble *trouble;
+
     history->troubles =
         grown(history->troubles, history->troubles_count, sizeof(*history->troubles));
-    history->troubles[history->troubles_count++] =
-        (struct history_trouble){program, history->now++};
+    trouble = &history->troubles[history->troubles_count++];
+    *trouble = (struct history_trouble){.program = program, .where = history->now++};
+    return trouble;
 }
 
 void history_program_ends(struct history *history, size_t program)

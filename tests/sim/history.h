@@ -115,6 +115,8 @@ struct history_program {
 struct history_trouble {
     size_t program;
     uint64_t where;
+    bool away; /* the broker knows from here on that it is not connected */
+    bool back; /* it may be connected again from here on */
 };
 
 struct history {
@@ -143,7 +145,7 @@ struct history_call *history_begin(struct history *history, enum history_op op, 
                                    int64_t now_ns);
 void history_end(struct history *history, struct history_call *call, int64_t now_ns);
 struct history_message *history_message(struct history_call *call, const char *body);
-void history_trouble(struct history *history, size_t program);
+struct history_trouble *history_trouble(struct history *history, size_t program);
 void history_program_ends(struct history *history, size_t program);
 void history_rests(struct history *history);
 

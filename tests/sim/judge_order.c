@@ -220,6 +220,37 @@ static uint64_t kept_during(const struct history *history, const struct deliveri
     return count;
 }
 
+/* Taken in auto mode before the call by sessions that lived on, and not declared done by its end. */
+static bool was_taken(const struct history *history, const struct deliveries *all,
+                      const struct history_call *call)
+{
+    for (size_t i = 0; i < all->count; i++) {
+        const struct delivery *d = &all->items[i];
+        uint64_t session = d->get->session_end;
+        int64_t open = 0;
+
+        if (!d->get->automatic || !before(d->get, call) || d->message->object != call->objects[0]) {
+            continue;
+        }
+        for (size_t k = 0; k < all->count; k++) {
+            open += all->items[k].get->automatic && before(all->items[k].get, call) &&
+                    all->items[k].get->session_end == session &&
+                    all->items[k].message->object == call->objects[0];
+        }
+        for (size_t k = 0; k < history->calls_count; k++) {
+            const struct history_call *done = &history->calls[k];
+
+            open -= done->op == HISTORY_TASK_DONE && done->begin < call->end &&
+                    done->program == d->get->program && is_about(done, call->objects[0]) &&
+                    may_have_been(done);
+        }
+        if (open > 0 && session_lived_at(history, session, call->end)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void judge_join(const struct history *history, struct verdict *verdict)
 {
     struct deliveries all = deliveries_of(history);
@@ -228,7 +259,8 @@ void judge_join(const struct history *history, struct verdict *verdict)
         const struct history_call *call = &history->calls[i];
 
         if (call->op == HISTORY_JOIN && went_well(call) &&
-            !was_removed(history, call->objects[0]) && kept_during(history, &all, call) > 0) {
+            !was_removed(history, call->objects[0]) &&
+            (kept_during(history, &all, call) > 0 || was_taken(history, &all, call))) {
             guilty(verdict, "%s joined %s while something was unfinished", name_of(history, call),
                    history->objects[call->objects[0]]);
         }

@@ -107,8 +107,38 @@ static void judge_overtaking(const struct history *history, const struct history
     }
 }
 
+/* Ids are given when a message goes in: they tell who went first. */
+static void judge_put_overtaking(const struct history *history, const struct history_call *waits,
+                                 const struct history_call *newcomer, struct verdict *verdict)
+{
+    if (newcomer->op == HISTORY_PUT && went_well(newcomer) && newcomer->duplicate_of == 0 &&
+        newcomer->taken > 0 && newcomer->objects[0] == waits->objects[0] &&
+        newcomer->begin > waits->begin && newcomer->messages[0].id < waits->messages[0].id &&
+        had_arrived(history, waits, newcomer->begin) &&
+        !was_troubled(history, waits->program, waits->begin, newcomer->end)) {
+        guilty(verdict, "%s, who came later, put %llu into %s before %s put %llu",
+               name_of(history, newcomer), (unsigned long long)newcomer->messages[0].id,
+               history->objects[waits->objects[0]], name_of(history, waits),
+               (unsigned long long)waits->messages[0].id);
+    }
+}
+
+static void judge_putters(const struct history *history, struct verdict *verdict)
+{
+    for (size_t i = 0; i < history->calls_count; i++) {
+        const struct history_call *waits = &history->calls[i];
+        bool good = waits->op == HISTORY_PUT && went_well(waits) && waits->duplicate_of == 0 &&
+                    waits->taken > 0 && !waits->cut_off && waits->session == waits->session_end;
+
+        for (size_t k = 0; k < history->calls_count && good; k++) {
+            judge_put_overtaking(history, waits, &history->calls[k], verdict);
+        }
+    }
+}
+
 void judge_line(const struct history *history, struct verdict *verdict)
 {
+    judge_putters(history, verdict);
     for (size_t i = 0; i < history->calls_count; i++) {
         const struct history_call *waits = &history->calls[i];
 

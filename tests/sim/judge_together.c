@@ -127,6 +127,24 @@ static uint64_t parties_of(const struct history *history, size_t object)
     return 0;
 }
 
+/* While a came and went through, b was away all the time. */
+static bool was_away(const struct history *history, const struct history_call *a,
+                     const struct history_call *b)
+{
+    bool away = false;
+
+    for (size_t i = 0; i < history->troubles_count; i++) {
+        const struct history_trouble *trouble = &history->troubles[i];
+
+        if (trouble->program == b->program && trouble->where < a->begin) {
+            away = trouble->away || (away && !trouble->back);
+        } else if (trouble->program == b->program && trouble->where < a->end && trouble->back) {
+            return false;
+        }
+    }
+    return away && b->begin < a->begin && b->end > a->end;
+}
+
 /* Two parties of one generation: each arrived before the other was released. */
 static void judge_two_parties(const struct history *history, const struct history_call *a,
                               const struct history_call *b, struct verdict *verdict)
@@ -135,6 +153,9 @@ static void judge_two_parties(const struct history *history, const struct histor
         guilty(verdict, "%s and %s both have index %llu in generation %llu of %s",
                name_of(history, a), name_of(history, b), (unsigned long long)a->index,
                (unsigned long long)a->generation, history->objects[a->objects[0]]);
+    } else if (was_away(history, a, b)) {
+        guilty(verdict, "%s was released from %s while %s was away", name_of(history, a),
+               history->objects[a->objects[0]], name_of(history, b));
     } else if (before(a, b)) {
         guilty(verdict, "%s was released from %s before %s of the same generation came",
                name_of(history, a), history->objects[a->objects[0]], name_of(history, b));

@@ -124,14 +124,35 @@ static void do_administer(struct mix *m, const char *who)
     }
 }
 
+/* As many as it takes, one of whom may be away for a while. */
+static void meet(struct mix *m, const char *who)
+{
+    size_t first = below(m, MIX_PROGRAMS);
+
+    mix_do(m, "%s reset gate", who);
+    for (size_t i = 0; i < 3; i++) {
+        const char *party = m->programs[(first + i) % MIX_PROGRAMS];
+
+        mix_do(m, "! back %s", party);
+        mix_do(m, "! pass %lld", (long long)(300 * MS));
+        mix_do(m, "%s barrier gate timeout=9s", party);
+        if (m->failures && one_in(m, 4)) {
+            mix_do(m, "! pass %lld", (long long)(200 * MS));
+            mix_do(m, "%s cut", party);
+        }
+    }
+}
+
 static void do_together(struct mix *m, const char *who)
 {
-    switch (below(m, 7)) {
+    switch (below(m, 8)) {
     case 0: mix_do(m, "%s set go", who); break;
     case 1: mix_do(m, "%s clear go", who); break;
     case 2: mix_do(m, "%s wait go %s", who, any_timeout(m)); break;
     case 3: mix_do(m, "%s reset gate", who); break;
     case 4: mix_do(m, "%s report gate", who); break;
+    case 5: mix_do(m, "%s is_set go", who); break;
+    case 6: meet(m, who); break;
     default: mix_do(m, "%s barrier gate %s", who, any_timeout(m)); break;
     }
 }

@@ -18,6 +18,8 @@
 #ifndef SIM_MIX_H
 #define SIM_MIX_H
 
+#include <stdio.h>
+
 #include "tests/sim/history.h"
 #include "tests/sim/world.h"
 
@@ -50,6 +52,7 @@ struct mix {
     bool rough;    /* messages are purged, deleted, queues removed and shut down */
     bool aloud;
     struct mst_buf script; /* a line for each thing that happened */
+    FILE *script_file;     /* NULL, or where each line is written before it is carried out */
     struct history *history;
     char programs[MIX_PROGRAMS][PROGRAM_NAME];
     struct mix_delivery held[MIX_HELD]; /* the latest deliveries that somebody may finish */

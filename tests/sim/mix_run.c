@@ -29,9 +29,9 @@ static void ends(struct world *w, const struct program *program, const struct er
     mix_watch(w, program, errand);
 }
 
-static void trouble(struct mix *m, const char *name)
+static struct history_trouble *trouble(struct mix *m, const char *name)
 {
-    history_trouble(m->history, history_program(m->history, name));
+    return history_trouble(m->history, history_program(m->history, name));
 }
 
 static void lost(struct world *w, const struct program *program)
@@ -97,7 +97,7 @@ static bool befall(struct mix *m, const char *what, const char *who, int64_t num
     if (p == NULL || who[0] == '\0') {
         return p == NULL && who[0] == 'p';
     }
-    trouble(m, who);
+    trouble(m, who)->back = strcmp(what, "back") == 0;
     if (strcmp(what, "back") == 0) {
         come_back(m, p);
     } else if (strcmp(what, "hear-nothing") == 0) {
@@ -203,6 +203,9 @@ static void run_command(struct mix *m, const char *line)
         return;
     }
     tell(m->world, line);
+    if (strcmp(rest, "cut") == 0) {
+        trouble(m, who)->away = true;
+    }
 }
 
 void mix_run(struct mix *m, const char *line)
@@ -242,6 +245,10 @@ void mix_do(struct mix *m, const char *format, ...)
     va_end(arguments);
     assert_true(n < (int)sizeof(line));
     assert_true(mst_buf_append(&m->script, line, (size_t)n) && mst_buf_append(&m->script, "\n", 1));
+    if (m->script_file != NULL) {
+        fprintf(m->script_file, "%s\n", line);
+        fflush(m->script_file);
+    }
     mix_run(m, line);
 }
 

@@ -1,7 +1,9 @@
 /* test_mix.c - many programs do anything at all under many seeds; see mix.h for what must hold.
  *
  * SEED=n in the environment runs that one alone, and tells all that happened; SEEDS=n runs so many,
- * from FIRST_SEED on; PROGRESS names a file for the seed that is run now. */
+ * from FIRST_SEED on; PROGRESS names a file for the seed that is run now; SCRIPT one for all that
+ * happens under SEED; REPLAY a script to be run alone. */
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -9,6 +11,7 @@
 
 #define SEEDS_DEFAULT 300
 #define STEPS         120
+#define REGRESSIONS   "tests/sim/regressions"
 
 struct run {
     struct mix mix;
@@ -36,6 +39,7 @@ static void run_seed(struct run *run, uint64_t seed, bool aloud)
     run->over = false;
     write_progress(seed);
     mix_open(m, aloud);
+    m->script_file = aloud && getenv("SCRIPT") != NULL ? fopen(getenv("SCRIPT"), "w") : NULL;
     mix_begin(m, seed);
     for (int i = 0; i < STEPS; i++) {
         mix_step(m);
@@ -44,6 +48,27 @@ static void run_seed(struct run *run, uint64_t seed, bool aloud)
         }
     }
     mix_do(m, "! leave");
+    if (m->script_file != NULL) {
+        fclose(m->script_file);
+    }
+    run->over = true;
+}
+
+static void replay(struct run *run, const char *path, bool aloud)
+{
+    FILE *file = fopen(path, "r");
+    char line[1024];
+
+    assert_non_null(file);
+    run->seed = 0;
+    run->over = false;
+    mix_open(&run->mix, aloud);
+    while (fgets(line, sizeof(line), file) != NULL) {
+        line[strcspn(line, "\n")] = '\0';
+        mix_run(&run->mix, line);
+    }
+    fclose(file);
+    mix_close(&run->mix);
     run->over = true;
 }
 
@@ -62,6 +87,10 @@ static void the_promises_hold_under_every_seed(void **state)
     uint64_t first = from_environment("FIRST_SEED", 1);
     uint64_t crashes = 0;
 
+    if (getenv("REPLAY") != NULL) {
+        replay(run, getenv("REPLAY"), getenv("ALOUD") != NULL);
+        return;
+    }
     if (chosen != NULL) {
         run_seed(run, strtoull(chosen, NULL, 10), true);
         mix_close(&run->mix);
@@ -82,7 +111,7 @@ static void the_same_seed_gives_the_same_story(void **state)
 {
     struct run *run = *state;
 
-    for (uint64_t seed = 1; seed <= 6; seed++) {
+    for (uint64_t seed = 1; seed <= 6 && getenv("REPLAY") == NULL; seed++) {
         char *first;
 
         run_seed(run, seed, false);
@@ -95,6 +124,26 @@ static void the_same_seed_gives_the_same_story(void **state)
     }
 }
 
+/* Scripts that failed once, made as short as they could be (tests/sim/minimise). */
+static void what_failed_once_does_not_fail_again(void **state)
+{
+    DIR *dir = opendir(REGRESSIONS);
+    const struct dirent *entry;
+    char path[512];
+    size_t count = 0;
+
+    assert_non_null(dir);
+    while ((entry = readdir(dir)) != NULL && getenv("REPLAY") == NULL) {
+        if (strstr(entry->d_name, ".mix") != NULL) {
+            snprintf(path, sizeof(path), REGRESSIONS "/%s", entry->d_name);
+            replay(*state, path, false);
+            count++;
+        }
+    }
+    closedir(dir);
+    assert_true(count > 0 || getenv("REPLAY") != NULL);
+}
+
 static int begin(void **state)
 {
     *state = calloc(1, sizeof(struct run));
@@ -105,7 +154,7 @@ static int end(void **state)
 {
     struct run *run = *state;
 
-    if (!run->over) {
+    if (!run->over && run->mix.world != NULL) {
         const char *told = transcript(run->mix.world);
         size_t len = strlen(told);
 
@@ -121,6 +170,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_promises_hold_under_every_seed, begin, end),
         cmocka_unit_test_setup_teardown(the_same_seed_gives_the_same_story, begin, end),
+        cmocka_unit_test_setup_teardown(what_failed_once_does_not_fail_again, begin, end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

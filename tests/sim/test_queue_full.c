@@ -220,7 +220,7 @@ STORY(the_credit_counts_bytes_but_one_put_alone_may_be_larger)
 
 STORY(a_memory_limit_refuses_puts_and_lets_consumers_go_on)
 {
-    w->config.memory_max = 20000;
+    w->config.memory_max = 8000;
     world_configure(w);
     w->quiet = true;
     for (int i = 0; i < 200; i++) {

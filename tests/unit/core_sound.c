@@ -30,10 +30,12 @@ static uint64_t length(const struct link *list)
 
 static void check_message(struct queue *queue, const struct message *message, uint64_t *counts)
 {
-    assert_int_equal(message->state == MST_LEASED, message->lease != NULL);
-    if (message->lease != NULL) {
-        assert_ptr_equal(message->lease->message, message);
-        assert_ptr_equal(message->lease->queue, queue);
+    const struct lease *lease = message_lease(message);
+
+    assert_int_equal(message->state == MST_LEASED, lease != NULL);
+    if (lease != NULL) {
+        assert_ptr_equal(lease->message, message);
+        assert_ptr_equal(lease->queue, queue);
     }
     assert_in_range(message->id, queue->first_id, queue->next_id - 1);
     counts[message->state]++;
@@ -48,7 +50,7 @@ static void check_messages(struct queue *queue, struct sums *sums)
 
     for (size_t i = 0; i < count; i++) {
         check_message(queue, messages[i], counts);
-        bytes += messages[i]->body->len;
+        bytes += message_body_len(messages[i]);
         sums->memory += message_charge(messages[i]);
     }
     free(messages);

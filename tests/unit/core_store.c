@@ -109,13 +109,15 @@ static void for_each_message(struct core *core,
 
 static void fetch_one(const void *user, struct core *core, struct message *message)
 {
-    struct mst_blob *away = message->body;
-    uint64_t place = mst_blob_place(away);
+    struct mst_blob *away = message_blob(message);
 
-    if (mst_blob_is_away(away)) {
-        message->body = mst_blob_new_far(store_body(user, place, away->len), place);
-        assert_non_null(message->body);
-        core->memory += mst_blob_here(message->body);
+    if (away != NULL && mst_blob_is_away(away)) {
+        uint64_t place = mst_blob_place(away);
+        struct mst_blob *here = mst_blob_new_far(store_body(user, place, away->len), place);
+
+        assert_non_null(here);
+        memcpy(message->bytes + message_body_at(message), &here, sizeof(here));
+        core->memory += mst_blob_here(here);
         mst_blob_unref(&away);
     }
 }
@@ -129,8 +131,8 @@ static void send_one(const void *user, struct core *core, struct message *messag
 {
     struct store *store = (struct store *)(uintptr_t)user;
 
-    if (draw(store, 2) == 0) {
-        core->memory -= mst_blob_send_away(message->body);
+    if (draw(store, 2) == 0 && message->has_blob) {
+        core->memory -= mst_blob_send_away(message_blob(message));
     }
 }
 

@@ -1,4 +1,5 @@
-/* secure_peer.h - clients of an engine behind the encrypted channel, known by keys of one letter. */
+/* secure_peer.h - clients of an engine behind the encrypted channel; each has a key, and a letter
+ * for its name. */
 #ifndef TESTS_UNIT_SECURE_PEER_H
 #define TESTS_UNIT_SECURE_PEER_H
 

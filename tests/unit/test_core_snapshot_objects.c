@@ -276,7 +276,7 @@ static void bodies_beyond_the_limit_stay_in_the_journal_and_are_given_all_the_sa
     (void)state;
     open_world(&w);
     put_many(&w);
-    w.bodies_max = MANY * 200;
+    w.bodies_max = MANY * 150;
     restart(&w);
     assert_in_range(core_figures(w.core).memory, w.bodies_max, core_figures(w.twin).memory - 1);
     for (int i = 0; i < 20; i++) { /* the world reads what the reply only has a place of */

@@ -1,0 +1,108 @@
+/* put_list.c - messages to be put as one: copied from a request, until they are in a queue.
+ *
+ * Small bodies of a queue in memory are copied into the list itself, for they will be inside their
+ * messages; others are blobs, which the messages take over. */
+#include "broker/core/internal.h"
+
+void put_list_free(struct put_list **put)
+{
+    struct put_list *list = *put;
+
+    if (list == NULL) {
+        return;
+    }
+    for (size_t i = 0; list->bodies != NULL && i < list->count; i++) {
+        mst_blob_unref(&list->bodies[i]);
+    }
+    mst_blob_unref(&list->dedup);
+    mst_blob_unref(&list->headers);
+    free(list);
+    *put = NULL;
+}
+
+static bool copy_blob(struct mst_span span, struct mst_blob **out)
+{
+    *out = span.data == NULL ? NULL : mst_blob_new(span);
+    return span.data == NULL || *out != NULL;
+}
+
+/* Bytes of those bodies; *small_out: each can be inside its message. */
+static size_t bodies_bytes(const struct mst_span *bodies, size_t count, bool *small_out)
+{
+    size_t bytes = 0;
+
+    *small_out = true;
+    for (size_t i = 0; i < count; i++) {
+        bytes += bodies[i].len;
+        *small_out = *small_out && bodies[i].len <= MESSAGE_BODY_INSIDE_MAX;
+    }
+    return bytes;
+}
+
+/* Behind the arrays of a list of small bodies. */
+static void copy_texts(struct put_list *put, const struct mst_span *bodies, uint8_t *to)
+{
+    for (size_t i = 0; i < put->count; i++) {
+        if (bodies[i].len > 0) {
+            memcpy(to, bodies[i].data, bodies[i].len);
+        }
+        put->texts[i] = mst_span_of(to, bodies[i].len);
+        to += bodies[i].len;
+    }
+}
+
+static bool copy_bodies(struct put_list *put, const struct mst_span *bodies, bool is_far)
+{
+    bool ok = true;
+
+    for (size_t i = 0; i < put->count; i++) {
+        put->bodies[i] = !ok      ? NULL
+                         : is_far ? mst_blob_new_far(bodies[i], 0)
+                                  : mst_blob_new(bodies[i]);
+        ok = put->bodies[i] != NULL;
+    }
+    return ok;
+}
+
+/* One allocation holds the list, its arrays, and bodies that will be inside their messages; others
+ * are blobs. NULL: out of memory. */
+struct put_list *put_list_new(const struct queue *queue, const struct mst_request *request,
+                              size_t from, size_t count)
+{
+    const struct mst_span *bodies = request->bodies + from;
+    bool is_far = object_is_durable(&queue->object);
+    bool own = request->priorities_count > 0;
+    bool small;
+    size_t bytes = bodies_bytes(bodies, count, &small);
+    bool inside = small && !is_far;
+    size_t own_size = own ? count * sizeof(int64_t) : 0;
+    size_t each = inside ? sizeof(struct mst_span) : sizeof(struct mst_blob *);
+    struct put_list *put = malloc(sizeof(*put) + own_size + count * each + (inside ? bytes : 0));
+    uint8_t *behind = (uint8_t *)(put + 1) + own_size;
+    bool ok;
+
+    if (put == NULL) {
+        return NULL;
+    }
+    *put = (struct put_list){.count = count, .bytes = bytes};
+    put->priority = request->priority;
+    put->delay_ns = request->delay_ns;
+    put->ttl_ns = request->ttl_ns;
+    if (own) {
+        put->priorities = (int64_t *)(void *)(put + 1);
+        memcpy(put->priorities, request->priorities + from, own_size);
+    }
+    if (inside) {
+        put->texts = (struct mst_span *)(void *)behind;
+        copy_texts(put, bodies, behind + count * each);
+    } else {
+        put->bodies = (struct mst_blob **)(void *)behind;
+    }
+    ok = (inside || copy_bodies(put, bodies, is_far)) && copy_blob(request->dedup, &put->dedup) &&
+         copy_blob(request->headers, &put->headers);
+    put->charge = bytes + count * MESSAGE_COST + request->dedup.len + request->headers.len;
+    if (!ok) {
+        put_list_free(&put);
+    }
+    return put;
+}
