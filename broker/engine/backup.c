@@ -1,8 +1,9 @@
 /* backup.c - a backup of the journal on its way to a client, a piece for each request.
  *
  * The core has only said that the client may. One backup at a time belongs to one connection: its
- * request for offset 0 begins it and waits until the journal has written it down, the reply that
- * reaches the end, or the end of the connection, ends it. Must not know: what is in it. */
+ * request for offset 0 begins it and waits until the journal is free for it and has written it
+ * down; the reply that reaches the end, or the end of the connection, ends it. Must not know: what
+ * is in it. */
 #include "broker/engine/internal.h"
 
 #include <stdlib.h>
@@ -23,7 +24,9 @@ static void end(struct engine *engine)
 {
     struct backup *backup = &engine->backup;
 
-    engine->journal->table->backup_end(engine->journal);
+    if (backup->has_begun) {
+        engine->journal->table->backup_end(engine->journal);
+    }
     free(backup->piece);
     *backup = (struct backup){0};
 }
@@ -43,9 +46,6 @@ void backup_ask(struct engine *engine, struct member *member, const struct mst_r
     } else if (backup->member == 0 && !is_first) {
         refuse(engine, member, request->id, MST_GONE,
                "the backup was given up when its connection broke; begin again");
-    } else if (is_first && !engine->journal->table->backup_begin(engine->journal)) {
-        refuse(engine, member, request->id, MST_CONFLICT,
-               "the last backup is still being removed; try again in a moment");
     } else {
         backup->member = member->number;
         backup->waits = true;
@@ -101,18 +101,23 @@ bool backup_takes(struct engine *engine, struct journal_fetch *read)
 void backup_turn(struct engine *engine)
 {
     struct backup *backup = &engine->backup;
+    struct member *member = member_find(engine, backup->member);
     uint64_t size;
 
     if (backup->member == 0 || backup->is_reading) {
         return;
     }
-    size = engine->journal->table->backup_size(engine->journal);
-    if (member_find(engine, backup->member) == NULL) {
-        if (size > 0 || !backup->waits) {
+    /* Not while the one before is removed, or a compaction begins: both end in a turn. */
+    if (!backup->has_begun && member != NULL) {
+        backup->has_begun = engine->journal->table->backup_begin(engine->journal);
+    }
+    size = backup->has_begun ? engine->journal->table->backup_size(engine->journal) : 0;
+    if (member == NULL) {
+        if (size > 0 || !backup->waits || !backup->has_begun) {
             end(engine);
         }
     } else if (backup->waits && size == JOURNAL_BACKUP_FAILED) {
-        refuse(engine, member_find(engine, backup->member), backup->id, MST_UNAVAILABLE,
+        refuse(engine, member, backup->id, MST_UNAVAILABLE,
                "the backup could not be written; the broker's log says why");
         end(engine);
     } else if (backup->waits && size > 0) {

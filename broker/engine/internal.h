@@ -65,7 +65,8 @@ struct bodies {
 /* A backup that a client fetches; member 0: none. */
 struct backup {
     uint64_t member;
-    bool waits; /* a request does */
+    bool has_begun; /* in the journal, which may be busy at first */
+    bool waits;     /* a request does */
     bool is_reading;
     uint64_t id, offset, count; /* of the request */
     uint8_t *piece;

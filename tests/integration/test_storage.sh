@@ -86,6 +86,9 @@ start
 seq 1 5000 | "$MUSTER" put work
 expect "backup" 0 "$MUSTER" backup -q "$folder/backup"
 same "the backup is for its owner alone" 600 "$(stat -c %a "$folder/backup")"
+for i in 1 2 3 4 5; do
+    expect "backup $i right after another" 0 "$MUSTER" backup -q "$folder/backup.$i"
+done
 "$MUSTER" put work later
 expect "to stdout" 0 sh -c "$MUSTER backup - > $folder/backup.2"
 expect "into a folder that is not there" 74 "$MUSTER" backup "$folder/none/backup"
