@@ -1,9 +1,10 @@
 # coverage.mk - how much of the broker's promises the tests walk through; included by the Makefile.
 #
-# clang's own instrumentation in a build of its own: unit tests, simulations, replayed corpora.
+# clang's own instrumentation in a build of its own: unit tests, simulations, replayed corpora, and
+# every failing allocation.
 
 COVERAGE_BUILD := $(BUILD)-coverage
-COVERAGE_TESTS ?= ^[^ ]*/tests/(unit|sim|fuzz)/
+COVERAGE_TESTS ?= /tests/(unit/|sim/|fuzz/|fault/test_)
 COVERED ?= broker/core broker/session broker/journal
 
 .PHONY: coverage

@@ -16,7 +16,7 @@ rm -rf "$out"
 mkdir -p "$out/raw"
 
 mapfile -t programs < <(find "$build/tests" -maxdepth 2 -type f -executable | grep -E "$pattern" | sort)
-LLVM_PROFILE_FILE=$out/raw/%p-%m.profraw tests/run.sh "$build" '' "${programs[@]}" | tail -n 1
+ALLOCATIONS=all LLVM_PROFILE_FILE=$out/raw/%p-%m.profraw tests/run.sh "$build" '' "${programs[@]}" | tail -n 1
 "$tool/llvm-profdata" merge -sparse -o "$out/all.profdata" "$out"/raw/*.profraw || exit 1
 
 objects=()

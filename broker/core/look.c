@@ -223,7 +223,10 @@ void decide_list(struct step *step, struct session *session, const struct mst_re
     struct mst_reply *reply;
 
     names.items = mst_arena_take(arena, (names.max + 1) * sizeof(struct object *));
-    must(names.items != NULL);
+    if (names.items == NULL) {
+        refuse(step, session, request, MST_NO_MEMORY, MST_SPAN_NONE);
+        return;
+    }
     for (const struct link *l = core->objects_order.next; l != &core->objects_order; l = l->next) {
         const struct object *object = OWNER_CONST(l, struct object, in_core);
 

@@ -272,15 +272,22 @@ void decide_stat(struct step *step, struct session *session, const struct mst_re
         handle_object(step, session, request, request->handle, ANY_KIND, MST_KIND_NONE);
     struct mst_arena *arena = &step->effects->arena;
     struct stat stat = {.step = step};
+    struct mst_fact *facts;
+    struct mst_party *who;
 
     if (object == NULL) {
         return;
     }
+    facts = mst_arena_take(arena, FACTS_MAX * sizeof(*facts));
+    who = mst_arena_take(arena, WHO_MAX * sizeof(*who));
+    if (facts == NULL || who == NULL) {
+        refuse(step, session, request, MST_NO_MEMORY, MST_SPAN_NONE);
+        return;
+    }
     stat.reply = answer_read(step, session, step->object, request);
     stat.reply->kind = (uint64_t)object->kind;
-    stat.reply->facts = mst_arena_take(arena, FACTS_MAX * sizeof(*stat.reply->facts));
-    stat.reply->who = mst_arena_take(arena, WHO_MAX * sizeof(*stat.reply->who));
-    must(stat.reply->facts != NULL && stat.reply->who != NULL);
+    stat.reply->facts = facts;
+    stat.reply->who = who;
     add_settings(&stat, object);
     if (kind_is_queue(object->kind)) {
         const struct queue *queue = (const struct queue *)object;

@@ -70,7 +70,11 @@ void decide_open(struct step *step, struct session *session, const struct mst_re
         handle_drop(core, old);
     }
     handle = calloc(1, sizeof(*handle));
-    must(handle != NULL && idmap_set(&session->handles, request->handle, handle));
+    if (handle == NULL || !idmap_set(&session->handles, request->handle, handle)) {
+        free(handle);
+        effects_close(step, session->conn, "out of memory for a handle");
+        return;
+    }
     if (!mst_name_valid(request->name)) {
         handle->refusal = MST_VALUE;
         return;
@@ -85,14 +89,15 @@ void decide_open(struct step *step, struct session *session, const struct mst_re
 
 void handles_clear(struct core *core, struct session *session)
 {
-    size_t n = session->handles.count;
-    struct handle **all = (struct handle **)idmap_sorted(&session->handles);
+    void *page[IDMAP_PAGE];
+    size_t at = 0;
+    size_t n;
 
-    must(n == 0 || all != NULL);
-    for (size_t i = 0; i < n; i++) {
-        handle_drop(core, all[i]);
+    while ((n = idmap_take_page(&session->handles, &at, page)) > 0) {
+        for (size_t i = 0; i < n; i++) {
+            handle_drop(core, page[i]);
+        }
     }
-    free(all);
     idmap_clear(&session->handles);
 }
 

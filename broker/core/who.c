@@ -9,7 +9,10 @@ void decide_sessions(struct step *step, struct session *session, const struct ms
     struct mst_reply *reply;
     uint64_t max = request->count < MST_LIST_MAX ? request->count : MST_LIST_MAX;
 
-    must(all != NULL);
+    if (all == NULL) {
+        refuse(step, session, request, MST_NO_MEMORY, MST_SPAN_NONE);
+        return;
+    }
     if (!permitted(step, session, request, MST_VERB_STAT, MST_SPAN_NONE)) {
         free(all);
         return;
