@@ -18,7 +18,8 @@
 
 #define COPY_BYTES  (1u << 20)
 #define WATCHERS_NS 10000000 /* in a recovery, so often is HTTP served */
-#define BACKUP_NAME "restored-backup"
+#define BACKUP_NAME "restored-backup" /* while it is restored */
+#define LOST_FOUND  "lost+found"      /* in the root of a file system; never ours */
 
 struct storage {
     struct disk *disk;
@@ -90,13 +91,21 @@ static int store_code(enum store_status status)
 
 /* ---- a backup becomes the data directory ---- */
 
+struct restoring {
+    bool has_begun; /* a restore that did not come to its end left its copy */
+    bool has_others;
+};
+
 static bool note_name(void *user, const char *name)
 {
-    bool *found = user;
+    struct restoring *found = user;
 
-    (void)name;
-    *found = true;
-    return false;
+    if (strcmp(name, BACKUP_NAME) == 0) {
+        found->has_begun = true;
+    } else if (strcmp(name, LOST_FOUND) != 0) {
+        found->has_others = true;
+    }
+    return true;
 }
 
 /* The file may be anywhere; the journal's own copy is in its directory. A negative errno. */
@@ -128,12 +137,12 @@ static int restore(const struct io *io, struct disk *disk)
     const char *path = io->config->restore;
     char error[STORE_ERROR_MAX];
     enum store_status status;
-    bool found = false;
+    struct restoring found = {0};
     int from;
     int failed;
 
     disk->table->list(disk, note_name, &found);
-    if (found) {
+    if (found.has_others) {
         log_line(&io->log, ENGINE_ERROR,
                  "cannot restore '%s': data directory '%s' is not empty; name a new one", path,
                  io->config->data_dir);
@@ -143,6 +152,9 @@ static int restore(const struct io *io, struct disk *disk)
     if (from < 0) {
         log_line(&io->log, ENGINE_ERROR, "cannot read backup '%s': %s", path, strerror(errno));
         return CONFIG_EXIT_USAGE;
+    }
+    if (found.has_begun) {
+        disk->table->remove(disk, BACKUP_NAME);
     }
     failed = copy_in(disk, from);
     close(from);
@@ -160,6 +172,22 @@ static int restore(const struct io *io, struct disk *disk)
         log_line(&io->log, ENGINE_INFO, "restored '%s' into '%s'", path, io->config->data_dir);
     }
     return store_code(status);
+}
+
+/* Otherwise a broker with nothing in it would run, as if all were well. */
+static int refuse_half_restored(const struct io *io, struct disk *disk)
+{
+    struct restoring found = {0};
+
+    disk->table->list(disk, note_name, &found);
+    if (!found.has_begun) {
+        return 0;
+    }
+    log_line(&io->log, ENGINE_ERROR,
+             "data directory '%s' was being restored and that did not come to its end; empty it, "
+             "and start with --restore again",
+             io->config->data_dir);
+    return CONFIG_EXIT_IN_USE;
 }
 
 /* ---- opened ---- */
@@ -228,11 +256,10 @@ int storage_open(struct io *io)
         log_line(&io->log, ENGINE_ERROR, "%s", error);
         return code;
     }
-    if (io->config->restore != NULL) {
-        code = restore(io, storage->disk);
-        if (code != 0) {
-            return code;
-        }
+    code = io->config->restore != NULL ? restore(io, storage->disk)
+                                       : refuse_half_restored(io, storage->disk);
+    if (code != 0) {
+        return code;
     }
     storage->helpers = helpers_new();
     if (storage->helpers == NULL) {

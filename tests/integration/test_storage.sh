@@ -99,6 +99,14 @@ same "a restored broker has what was there" "$(seq 1 5000)" "$("$MUSTER" get wor
 end
 refuses "a restore over something" 73 "*'$folder/backup'*not empty*" \
     --data-dir "$data" --restore "$folder/backup"
+mkdir -p "$folder/root/lost+found"
+head -c 5000 "$folder/backup" > "$folder/root/restored-backup"
+refuses "a restore that was killed" 73 "*did not come to its end*--restore again*" \
+    --data-dir "$folder/root"
+data=$folder/root
+start --restore "$folder/backup"
+same "it is begun again, also where a file system has its lost+found" 5000 "$(fact work ready)"
+end
 head -c 5000 "$folder/backup" > "$folder/cut"
 refuses "a backup that was cut" 65 "*'$folder/cut'*" --data-dir "$folder/new" \
     --restore "$folder/cut"
