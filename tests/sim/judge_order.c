@@ -220,7 +220,7 @@ static uint64_t kept_during(const struct history *history, const struct deliveri
     return count;
 }
 
-/* Taken in auto mode before the call by sessions that lived on, and not declared done by its end. */
+/* Taken in auto mode before the call by sessions that lived on, not declared done by its end. */
 static bool was_taken(const struct history *history, const struct deliveries *all,
                       const struct history_call *call)
 {

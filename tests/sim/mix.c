@@ -1,4 +1,6 @@
-/* mix.c - what happens in a mix, by chance: the same for the same seed. See mix.h. */
+/* mix.c - what happens in a mix, by chance: the same for the same seed. See mix.h.
+ *
+ * No two throws of the dice in one list of arguments: compilers differ in which comes first. */
 #include "tests/sim/mix.h"
 
 #include <stdio.h>
@@ -71,8 +73,11 @@ static void do_get(struct mix *m, const char *who)
     static const char *const modes[] = {"auto", "", "", "lease=3s", "lease=20s detached"};
     static const char *const from[] = {"q0", "q1", "q2", "q0,q1", "q2,q0,q1"};
 
-    mix_do(m, "%s get %s %s %s max=%d", who, from[below(m, 5)], modes[below(m, 5)], any_timeout(m),
-           one_in(m, 4) ? 3 : 1);
+    const char *source = from[below(m, 5)];
+    const char *mode = modes[below(m, 5)];
+    const char *timeout = any_timeout(m);
+
+    mix_do(m, "%s get %s %s %s max=%d", who, source, mode, timeout, one_in(m, 4) ? 3 : 1);
 }
 
 /* Something with a delivery that was given lately, mostly by the one who got it. */
@@ -160,6 +165,7 @@ static void do_together(struct mix *m, const char *who)
 static void do_something(struct mix *m, const char *who)
 {
     struct program *p = program_of(m->world, who);
+    const char *timeout;
 
     switch (below(m, 16)) {
     case 0:
@@ -174,7 +180,10 @@ static void do_something(struct mix *m, const char *who)
     case 9:
     case 10: do_finish(m, who); break;
     case 11: mix_do(m, "%s task_done q%d", who, (int)below(m, MIX_QUEUES)); break;
-    case 12: mix_do(m, "%s join q%d %s", who, (int)below(m, MIX_QUEUES), any_timeout(m)); break;
+    case 12:
+        timeout = any_timeout(m);
+        mix_do(m, "%s join q%d %s", who, (int)below(m, MIX_QUEUES), timeout);
+        break;
     case 13: do_administer(m, who); break;
     case 14: do_together(m, who); break;
     default:
@@ -214,14 +223,19 @@ static void declare(struct mix *m)
 {
     static const char *const kinds[] = {"fifo", "lifo", "priority"};
     static const char *const full[] = {"block", "reject", "drop-oldest"};
+    int parties;
 
     for (int i = 0; i < MIX_QUEUES; i++) {
+        int maxsize = (int)below(m, 6);
+        int max_deliveries = (int)below(m, 4);
+        const char *when_full = full[below(m, 5) % 3];
+
         mix_do(m, "z declare q%d %s maxsize=%d max-deliveries=%d full=%s dedup-window=%ds", i,
-               kinds[i], (int)below(m, 6), (int)below(m, 4), full[below(m, 5) % 3],
-               5 + 5 * (int)below(m, 4));
+               kinds[i], maxsize, max_deliveries, when_full, 5 + 5 * (int)below(m, 4));
     }
     mix_do(m, "z set go");
-    mix_do(m, "z declare gate barrier parties=%d action=%d action-timeout=5s", 2 + (int)below(m, 2),
+    parties = 2 + (int)below(m, 2);
+    mix_do(m, "z declare gate barrier parties=%d action=%d action-timeout=5s", parties,
            (int)below(m, 2));
 }
 

@@ -1,5 +1,5 @@
-/* test_judges.c - who checks the checker: a good history passes, and each way of spoiling what became
- * of its messages is noticed by the judge whose business it is. */
+/* test_judges.c - who checks the checker: a good history passes, and each way of spoiling what
+ * became of its messages is noticed by the judge whose business it is. */
 #include "tests/sim/tale.h"
 
 SPOILED(a_good_history_passes)
