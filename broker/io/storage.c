@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #define COPY_BYTES  (1u << 20)
-#define WATCHERS_NS 10000000 /* in a recovery, so often is HTTP served */
+#define WATCHERS_NS 10000000          /* in a recovery, so often is HTTP served */
 #define BACKUP_NAME "restored-backup" /* while it is restored */
 #define LOST_FOUND  "lost+found"      /* in the root of a file system; never ours */
 

@@ -1,8 +1,8 @@
 /* test_crash.c - the broker is killed again and again while eight clients work.
  *
  * Every put that was acknowledged is finished by exactly one of them, or is left in the queue at
- * the end, exactly once; no call fails. CRASH_RUNS says how many kills; the seed is printed, and SEED
- * repeats the moments as far as they can be. */
+ * the end, exactly once; no call fails. CRASH_RUNS says how many kills; the seed is printed, and
+ * SEED repeats the moments as far as they can be. */
 #include "tests/lib/calls.h"
 
 #include <pthread.h>
