@@ -21,6 +21,12 @@ struct run {
     bool over;
 };
 
+/* Only the seeds, or the script, that somebody asked for. */
+static bool is_alone(void)
+{
+    return getenv("REPLAY") != NULL || getenv("PROGRESS") != NULL;
+}
+
 /* So that whoever started us knows where we were, even when the broker ends the process. */
 static void write_progress(uint64_t seed)
 {
@@ -113,7 +119,7 @@ static void the_same_seed_gives_the_same_story(void **state)
 {
     struct run *run = *state;
 
-    for (uint64_t seed = 1; seed <= 6 && getenv("REPLAY") == NULL; seed++) {
+    for (uint64_t seed = 1; seed <= 6 && !is_alone(); seed++) {
         char *first;
 
         run_seed(run, seed, false);
@@ -146,7 +152,7 @@ static void the_same_seed_gives_the_same_story_everywhere(void **state)
     unsigned long long expected;
 
     assert_non_null(file);
-    for (uint64_t seed = 1; seed <= HASHED && getenv("REPLAY") == NULL; seed++) {
+    for (uint64_t seed = 1; seed <= HASHED && !is_alone(); seed++) {
         unsigned long long hash;
 
         run_seed(run, seed, false);
@@ -172,7 +178,7 @@ static void what_failed_once_does_not_fail_again(void **state)
     size_t count = 0;
 
     assert_non_null(dir);
-    while ((entry = readdir(dir)) != NULL && getenv("REPLAY") == NULL) {
+    while ((entry = readdir(dir)) != NULL && !is_alone()) {
         if (strstr(entry->d_name, ".mix") != NULL) {
             snprintf(path, sizeof(path), REGRESSIONS "/%s", entry->d_name);
             replay(*state, path, false);
@@ -180,7 +186,7 @@ static void what_failed_once_does_not_fail_again(void **state)
         }
     }
     closedir(dir);
-    assert_true(count > 0 || getenv("REPLAY") != NULL);
+    assert_true(count > 0 || is_alone());
 }
 
 static int begin(void **state)
