@@ -1,5 +1,5 @@
 /* replica.c - a core without clients, for the journal: it recovers records and writes down what
- * they make. See broker/journal/store.h. Used by one thread at a time, beside the running engine. */
+ * they make. See broker/journal/store.h. Used by one thread at a time beside the running engine. */
 #include "broker/engine/engine.h"
 
 #include <stdlib.h>
