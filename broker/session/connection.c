@@ -242,7 +242,7 @@ static void read_preamble(struct connection *connection, struct mst_span *in)
     }
     if (verdict == MST_PREAMBLE_OK && channel == MST_CHANNEL_NOISE &&
         connection->offer.secret != NULL) {
-        mst_buf_reset(&connection->input);
+        mst_buf_clear(&connection->input); /* few ever need it again */
         secure_begin(connection);
         return;
     }
@@ -255,7 +255,7 @@ static void read_preamble(struct connection *connection, struct mst_span *in)
     } else if (connection->offer.clear_refused) {
         connection_close(connection, "it speaks clear text, which is refused here", true);
     } else if (connection->phase == CONNECTION_PREAMBLE) {
-        mst_buf_reset(&connection->input);
+        mst_buf_clear(&connection->input);
         connection->phase = CONNECTION_GREETING;
     }
 }
