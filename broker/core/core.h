@@ -131,8 +131,8 @@ int64_t core_next_deadline_ns(const struct core *core);
  * MST_OK; or MST_PROTOCOL, at the first that is no record or makes no sense here: those before it
  * are applied, and the core can be used. */
 enum mst_status core_recover(struct core *core, struct mst_span records, uint64_t place);
-/* Salvage: messages whose body is away, and lost at its place, leave their queues under the tally of
- * the lost. */
+/* Salvage: messages whose body is away, and lost at its place, leave their queues under the tally
+ * of the lost. */
 void core_drop_lost(struct core *core, bool (*is_lost)(void *user, uint64_t place, size_t len),
                     void *user);
 /* Where the time of the last record left off; core_step takes nothing earlier. */
