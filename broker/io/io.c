@@ -296,8 +296,10 @@ int io_run(struct config *config)
     code = run(&io);
     http_close(&io.http);
     engine_free(&io.engine);
-    storage_close(&io);
     listeners_close(&io.listeners);
+    if (!storage_close(&io)) {
+        _exit(code);
+    }
     if (io.base != NULL) {
         event_base_free(io.base);
     }

@@ -292,24 +292,25 @@ bool storage_watch(struct io *io)
     return storage->watched;
 }
 
-void storage_close(struct io *io)
+bool storage_close(struct io *io)
 {
     struct storage *storage = io->storage;
 
     if (storage == NULL) {
-        return;
+        return true;
     }
     if (storage->watched) {
         event_del(&storage->finished);
     }
     if (storage->helpers != NULL && !helpers_idle(storage->helpers)) {
-        return; /* the process ends, and with it a job that may take minutes; nothing needs it */
+        return false;
     }
     helpers_free(&storage->helpers);
     journal_free(&storage->journal);
     io_disk_close(&storage->disk);
     free(storage);
     io->storage = NULL;
+    return true;
 }
 
 /* ---- commands ---- */

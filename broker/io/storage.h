@@ -11,8 +11,9 @@
 int storage_open(struct io *io);
 /* Jobs that end wake the loop from now on. false: out of memory. */
 bool storage_watch(struct io *io);
-/* After the engine is freed. What is still being compacted is given up with the process. */
-void storage_close(struct io *io);
+/* After the engine is freed. false: a job is under way that may take minutes, as a compaction; the
+ * process is to end at once, which harms nothing. */
+bool storage_close(struct io *io);
 
 /* --verify-data and --salvage: the whole of a process that does nothing else. The exit code. */
 bool storage_is_command(const struct config *config);

@@ -49,10 +49,11 @@ static void killed_worker_gives_back(void **state)
 {
     struct world *world = *state;
     struct broker *broker = broker_start(world, &quick);
+    /* Forked before this process has threads of its own. */
+    struct child *worker = child_fork(world, hold_a_message, (char *)(uintptr_t)broker_url(broker));
     muster_client *client = client_open(world, broker_url(broker), LONG_TTL);
     muster_queue *jobs = queue_open(world, client, "jobs");
     expect_put(jobs, "important");
-    struct child *worker = child_fork(world, hold_a_message, (char *)(uintptr_t)broker_url(broker));
     child_expect(worker, "taken OK");
     child_signal(worker, SIGKILL);
     assert_true(WIFSIGNALED(child_wait(worker)));
@@ -64,10 +65,11 @@ static void stopped_worker_loses_its_lease(void **state)
 {
     struct world *world = *state;
     struct broker *broker = broker_start(world, &quick);
+    /* Forked before this process has threads of its own. */
+    struct child *worker = child_fork(world, hold_a_message, (char *)(uintptr_t)broker_url(broker));
     muster_client *client = client_open(world, broker_url(broker), LONG_TTL);
     muster_queue *jobs = queue_open(world, client, "jobs");
     expect_put(jobs, "important");
-    struct child *worker = child_fork(world, hold_a_message, (char *)(uintptr_t)broker_url(broker));
     child_expect(worker, "taken OK");
     child_signal(worker, SIGSTOP);
     expect_get(jobs, "important", 2);
