@@ -97,7 +97,8 @@ expect "a wrong server key" 77 "$MUSTER" --url "muster://$wrong@127.0.0.1:$port"
 holds "the server key is to be looked at" "*look at the server key*" "$err"
 expect "clear text where it is refused" 77 "$MUSTER" --url "muster://127.0.0.1:$port" ping
 holds "it is told what to do" "*give its server key*" "$err"
-expect "a mistyped key" 64 "$MUSTER" --url "muster://${key%?}7@127.0.0.1:$port" ping
+other=$(tr a-z2-7 b-z2-7a <<< "${key: -1}") # another character than the one that is there
+expect "a mistyped key" 64 "$MUSTER" --url "muster://${key%?}$other@127.0.0.1:$port" ping
 chmod 640 "$folder/fleet.token"
 expect "a token that others may read" 64 "$MUSTER" --url "$url" \
     --token-file "$folder/fleet.token" ping
