@@ -281,8 +281,8 @@ static void make_batch(struct disk *disk, struct input *in, const char *name)
     sim_disk_settle(disk);
 }
 
-/* Returns whether it forged a header or a batch with the right checksum, which no decay can do: a start may take
- * it for what it is not, and the next one find out. */
+/* Returns whether it forged a header or a batch with the right checksum, which no decay can do: a
+ * start may take it for what it is not, and the next one find out. */
 static bool damage(struct disk *disk, struct input *in)
 {
     struct names names;
