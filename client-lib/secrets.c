@@ -32,15 +32,6 @@ static bool fail(char why[MST_SECRETS_WHY], const char *format, ...)
 
 /* ---- files ---- */
 
-/* A secret is for its owner alone; or it is root's, and we, who are not root, read it through a
- * group: so do secrets come that an orchestrator mounts. */
-static bool is_kept_secret(const struct stat *file)
-{
-    bool is_mounted = file->st_uid == 0 && geteuid() != 0;
-
-    return (file->st_mode & (is_mounted ? 037u : 077u)) == 0;
-}
-
 static bool read_text(int fd, const char *path, char *text, size_t *len_out,
                       char why[MST_SECRETS_WHY])
 {
@@ -50,7 +41,7 @@ static bool read_text(int fd, const char *path, char *text, size_t *len_out,
     if (fstat(fd, &file) != 0 || !S_ISREG(file.st_mode)) {
         return fail(why, "%.200s is no regular file", path);
     }
-    if (!is_kept_secret(&file)) {
+    if (!mst_key_mode_is_tight(file.st_mode & 07777u, file.st_uid == 0, geteuid() == 0)) {
         return fail(why, "%.200s holds a secret and others may use it (mode %04o); chmod 600 it",
                     path, (unsigned)file.st_mode & 07777);
     }

@@ -159,6 +159,11 @@ const char *mst_key_read(struct mst_span text, enum mst_key_kind kind,
     return why;
 }
 
+bool mst_key_mode_is_tight(unsigned mode, bool is_roots, bool reads_root)
+{
+    return (mode & (is_roots && !reads_root ? 037u : 077u)) == 0;
+}
+
 bool mst_key_hide(char *text)
 {
     bool any = false;

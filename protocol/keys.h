@@ -26,6 +26,11 @@ void mst_key_write(char out[MST_KEY_TEXT + 1], enum mst_key_kind kind,
 const char *mst_key_read(struct mst_span text, enum mst_key_kind kind,
                          uint8_t key_out[MST_NOISE_KEY]);
 
+/* May the file of a secret have these permission bits? It is for its owner alone; or it is root's,
+ * and who reads it is not root and does so through a group: so do secrets come that an orchestrator
+ * mounts. */
+bool mst_key_mode_is_tight(unsigned mode, bool is_roots, bool reads_root);
+
 /* Puts stars over every secret key and token in a line for people, for files and arguments get
  * mixed up. Also over a part of one. true: there was one. */
 bool mst_key_hide(char *text);

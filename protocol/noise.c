@@ -230,9 +230,13 @@ static bool take_pair(struct mst_span secret, struct mst_span public, uint8_t se
     return true;
 }
 
+#define DH_STACK_BYTES                                                                             \
+    4096 /* more than the primitive takes, which leaves copies of secrets there */
+
 void mst_noise_public(uint8_t out[MST_NOISE_KEY], const uint8_t secret[MST_NOISE_KEY])
 {
     crypto_scalarmult_base(out, secret);
+    sodium_stackzero(DH_STACK_BYTES);
 }
 
 static bool premessage(struct mst_noise *noise, bool of_initiator)
@@ -312,6 +316,7 @@ static bool mix_dh(struct mst_noise *noise, const uint8_t *secret, bool has_secr
     if (!has_secret || !has_public || crypto_scalarmult(shared, secret, public) != 0) {
         return false;
     }
+    sodium_stackzero(DH_STACK_BYTES);
     mix_key(noise, shared);
     sodium_memzero(shared, sizeof(shared));
     return true;

@@ -1,6 +1,8 @@
 /* file.c - small files, read as a whole or not at all. See file.h. */
 #include "broker/io/file.h"
 
+#include "protocol/keys.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -45,15 +47,6 @@ static bool read_all(int fd, const struct file_wish *wish, size_t size, struct m
     return fail(error, "%.300s grew while it was read; try again", wish->path);
 }
 
-/* A secret is for its owner alone; or it is root's, and we, who are not root, read it through a
- * group: so do secrets come that an orchestrator mounts. */
-static bool is_kept_secret(const struct stat *file)
-{
-    bool is_mounted = file->st_uid == 0 && geteuid() != 0;
-
-    return (file->st_mode & (is_mounted ? 037u : 077u)) == 0;
-}
-
 bool file_read(const struct file_wish *wish, struct mst_buf *out, bool *there_out,
                char error[FILE_ERROR_MAX])
 {
@@ -73,7 +66,8 @@ bool file_read(const struct file_wish *wish, struct mst_buf *out, bool *there_ou
         return ok;
     }
     mode = (unsigned)file.st_mode & 07777;
-    if (wish->secret && !is_kept_secret(&file)) {
+    if (wish->secret &&
+        !mst_key_mode_is_tight(file.st_mode & 07777u, file.st_uid == 0, geteuid() == 0)) {
         ok = fail(error, "%.300s holds a secret and others may use it (mode %04o); chmod 600 it",
                   wish->path, mode);
     } else if ((mode & 022) != 0) {
