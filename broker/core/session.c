@@ -119,7 +119,6 @@ static struct mst_blob *make_name(const struct record *record)
     struct mst_span identity = record->identity;
     struct mst_span name = record->name;
     size_t room = MST_CLIENT_NAME_MAX - 1;
-    int n;
 
     if (identity.len == 0 || identity.len >= room) {
         return text_blob(identity.len == 0 ? name : mst_span_of(identity.data, room));
@@ -131,9 +130,12 @@ static struct mst_blob *make_name(const struct record *record)
         }
         name.len = room;
     }
-    n = snprintf(text, sizeof(text), "%.*s/%.*s", (int)identity.len, (const char *)identity.data,
-                 (int)name.len, name.len == 0 ? "" : (const char *)name.data);
-    return text_blob(mst_span_of(text, (size_t)n));
+    memcpy(text, identity.data, identity.len);
+    text[identity.len] = '/';
+    if (name.len > 0) {
+        memcpy(text + identity.len + 1, name.data, name.len);
+    }
+    return text_blob(mst_span_of(text, identity.len + 1 + name.len));
 }
 
 static struct mst_blob *make_label(const struct record *record, const struct mst_blob *name)
