@@ -26,7 +26,8 @@ static bool apply_state_queue(struct queue *queue, const struct record *record)
     }
     queue->object.version = record->number;
     queue->next_id = record->list[0];
-    queue->unfinished = record->list[1];
+    /* list[1], how many are unfinished, is for readers: here it follows from what comes, so that no
+     * piece that is missing can leave it wrong. */
     queue->puts = record->list[2];
     queue->gets = record->list[3];
     queue->returns = record->list[4];
@@ -46,21 +47,16 @@ static bool apply_state_queue(struct queue *queue, const struct record *record)
 static bool apply_state_accounts(struct core *core, struct queue *queue,
                                  const struct record *record)
 {
-    uint64_t room = queue->unfinished - queue_kept(queue);
-
-    for (const struct link *l = queue->accounts.next; l != &queue->accounts; l = l->next) {
-        room -= OWNER_CONST(l, struct account, in_queue)->taken;
-    }
     for (size_t i = 0; i + PAIR <= record->list_count; i += PAIR) {
         struct session *session = session_find(core, record->list[i]);
         uint64_t taken = record->list[i + 1];
 
-        if (session == NULL || taken == 0 || taken > room ||
+        if (session == NULL || taken == 0 || taken > UINT64_MAX - queue->unfinished ||
             idmap_get(&session->accounts, queue->object.id) != NULL) {
             return false;
         }
         session_account(core, session, queue)->taken = taken;
-        room -= taken;
+        queue->unfinished += taken;
     }
     return true;
 }

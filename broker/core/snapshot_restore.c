@@ -157,7 +157,7 @@ static bool fits(struct core *core, struct queue *queue, const struct message_re
            read->deliveries <= UINT32_MAX && read->counted <= UINT32_MAX &&
            read->id >= queue->first_id && read->id < queue->next_id &&
            idmap_get(&queue->messages, read->id) == NULL && is_next(queue, read) &&
-           queue_kept(queue) < queue->unfinished && times_fit(read) &&
+           queue->unfinished < UINT64_MAX && times_fit(read) &&
            ((read->flags & MESSAGE_LEASED) == 0 || lease_fits(core, read));
 }
 
@@ -224,6 +224,7 @@ static void restore_message(struct core *core, struct queue *queue, struct messa
     struct message_made made = {.id = read->id, .priority = read->priority, .put_ns = read->put_ns};
     struct message *message = message_new(core, queue, &made, &read->body);
 
+    queue->unfinished++;
     message->state = MST_READY;
     message->deliveries = (uint32_t)read->deliveries;
     message->counted = (uint32_t)read->counted;
