@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <sodium.h>
+#include <stdlib.h>
 
 #include "protocol/frame.h"
 
@@ -35,9 +36,18 @@ void mst_token_id(uint8_t out[MST_TOKEN_ID], const uint8_t token[MST_NOISE_KEY])
     memcpy(out, hash, MST_TOKEN_ID);
 }
 
+static void free_noise(struct mst_secure_channel *channel)
+{
+    if (channel->noise != NULL) {
+        mst_noise_wipe(channel->noise);
+        free(channel->noise);
+        channel->noise = NULL;
+    }
+}
+
 static void wipe_keys(struct mst_secure_channel *channel)
 {
-    mst_noise_wipe(&channel->noise);
+    free_noise(channel);
     mst_noise_cipher_wipe(&channel->send);
     mst_noise_cipher_wipe(&channel->receive);
 }
@@ -62,8 +72,11 @@ static void begin(struct mst_secure_channel *channel, bool initiator,
     mst_buf_init(&channel->input);
     mst_buf_init(&channel->output);
     mst_channel_prologue(prologue);
-    if (!mst_noise_init(&channel->noise, MST_NOISE_PROTOCOL, initiator,
-                        mst_span_of(prologue, sizeof(prologue)), keys)) {
+    channel->noise = malloc(sizeof(*channel->noise));
+    if (channel->noise == NULL) {
+        fail(channel, "out of memory");
+    } else if (!mst_noise_init(channel->noise, MST_NOISE_PROTOCOL, initiator,
+                               mst_span_of(prologue, sizeof(prologue)), keys)) {
         fail(channel, "the keys cannot be used");
     }
 }
@@ -86,11 +99,11 @@ static bool put_header(struct mst_secure_channel *channel, size_t len)
 static bool put_message(struct mst_secure_channel *channel, struct mst_span payload)
 {
     struct mst_buf *out = &channel->output;
-    size_t len = message_bytes[channel->noise.at];
+    size_t len = message_bytes[channel->noise->at];
 
     /* The room comes first: a message that was written cannot be written again. */
     if (!mst_buf_reserve(out, MST_CHANNEL_HEADER + len) || !put_header(channel, len) ||
-        !mst_noise_write(&channel->noise, payload, out)) {
+        !mst_noise_write(channel->noise, payload, out)) {
         fail(channel, "the handshake cannot go on");
         return false;
     }
@@ -191,16 +204,16 @@ bool mst_channel_answer(struct mst_secure_channel *channel, const uint8_t token[
 {
     assert(channel->state == MST_CHANNEL_ASKED);
     channel->state = MST_CHANNEL_WAITS;
-    mst_noise_set_ephemeral(&channel->noise, ephemeral);
-    mst_noise_set_psk(&channel->noise, token);
+    mst_noise_set_ephemeral(channel->noise, ephemeral);
+    mst_noise_set_psk(channel->noise, token);
     return put_message(channel, MST_SPAN_NONE);
 }
 
 static void finish_handshake(struct mst_secure_channel *channel)
 {
-    mst_noise_split(&channel->noise, &channel->send, &channel->receive);
-    memcpy(channel->remote, channel->noise.rs, MST_NOISE_KEY);
-    mst_noise_wipe(&channel->noise);
+    mst_noise_split(channel->noise, &channel->send, &channel->receive);
+    memcpy(channel->remote, channel->noise->rs, MST_NOISE_KEY);
+    free_noise(channel);
     channel->state = MST_CHANNEL_OPEN;
 }
 
@@ -216,12 +229,12 @@ static const char *message_trouble(unsigned at)
 static enum mst_channel_state take_message(struct mst_secure_channel *channel,
                                            struct mst_span message)
 {
-    unsigned at = channel->noise.at;
+    unsigned at = channel->noise->at;
     struct mst_buf payload;
     bool ok;
 
     mst_buf_init(&payload);
-    ok = mst_noise_read(&channel->noise, message, &payload);
+    ok = mst_noise_read(channel->noise, message, &payload);
     if (ok && at == 0) {
         memcpy(channel->token_id, mst_buf_span(&payload).data, MST_TOKEN_ID);
         channel->state = MST_CHANNEL_ASKED;
@@ -233,7 +246,7 @@ static enum mst_channel_state take_message(struct mst_secure_channel *channel,
     if (at == 1 && !put_message(channel, MST_SPAN_NONE)) {
         return MST_CHANNEL_FAILED;
     }
-    if (mst_noise_done(&channel->noise)) {
+    if (mst_noise_done(channel->noise)) {
         finish_handshake(channel);
     }
     return channel->state;
@@ -275,7 +288,7 @@ static size_t declared(struct mst_secure_channel *channel, struct mst_span heade
 {
     size_t len = (size_t)header.data[0] << 8 | header.data[1];
     bool fits = channel->state == MST_CHANNEL_OPEN ? len >= MST_NOISE_TAG
-                                                   : len == message_bytes[channel->noise.at];
+                                                   : len == message_bytes[channel->noise->at];
 
     if (!fits) {
         fail(channel, "it does not speak the encrypted channel, or its bytes were changed");

@@ -15,7 +15,8 @@
  * Invariants
  *   1. Nothing that is not authentic is delivered, and after a failure nothing more is: all keys
  *      are wiped, and every later call fails.
- *   2. Until OPEN no more than one message of the handshake is kept, whose length is fixed.
+ *   2. Until OPEN no more than one message of the handshake is kept, whose length is fixed; from
+ *      then on nothing of the handshake but who the peer is.
  *   3. Both directions change their keys after MST_CHANNEL_REKEY records each.
  * Bytes in, bytes out; keys and randomness are handed in. Must not know: sockets, frames, which
  * keys and tokens are welcome. */
@@ -42,9 +43,9 @@ enum mst_channel_state {
 
 struct mst_secure_channel {
     enum mst_channel_state state;
-    bool finished;          /* the own end record is sealed */
-    bool heard;             /* a record of the peer came */
-    struct mst_noise noise; /* until OPEN */
+    bool finished;           /* the own end record is sealed */
+    bool heard;              /* a record of the peer came */
+    struct mst_noise *noise; /* until OPEN; then it is wiped and given back */
     struct mst_noise_cipher send, receive;
     uint8_t remote[MST_NOISE_KEY];
     uint8_t token_id[MST_TOKEN_ID];
@@ -65,6 +66,7 @@ struct mst_channel_client {
 void mst_channel_prologue(uint8_t out[MST_CHANNEL_PROLOGUE]);
 /* The first message is in the output then. false: out of memory, or no usable server key. */
 bool mst_channel_open(struct mst_secure_channel *channel, const struct mst_channel_client *client);
+/* Out of memory: the state is FAILED. */
 void mst_channel_accept(struct mst_secure_channel *channel, const uint8_t secret[MST_NOISE_KEY],
                         const uint8_t public_key[MST_NOISE_KEY]);
 void mst_channel_clear(struct mst_secure_channel *channel); /* wipes, frees */

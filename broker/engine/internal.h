@@ -24,23 +24,22 @@ struct member {
     struct connection connection;
     struct engine *engine;
     uint64_t number;
-    uint64_t session;    /* the core's number; 0: none, or the core knows that it was lost */
-    struct link timed;   /* in engine->greeting, heard or closing */
-    int64_t timed_ns;    /* since when; heard: when it was last heard */
-    struct link beat;    /* in engine->beat once its session is there */
-    int64_t sent_ns;     /* when it was last sent something */
-    struct link dirty;   /* in engine->dirty: the turn has something to do for it */
-    struct link holding; /* in engine->holding: replies wait for the journal */
-    struct link leaving; /* in engine->leaving: closing, and the core is to be told */
-    bool blocked;        /* the system takes no more until engine_writable */
-    bool ends;           /* its connection is closing, and that was logged */
-    bool is_new;         /* no session was there yet: it counts among the unauthenticated */
-    uint64_t source;     /* of engine_peer */
-    bool is_secured;     /* who is what its channel proved */
-    struct access_who who;
-    struct grant *grants; /* what it may do, by name, as far as it was asked; or NULL */
-    char *client;         /* "NAME@HOST:PID" since its session is there, for notes; or NULL */
-    char peer[ENGINE_PEER_TEXT_MAX];
+    uint64_t session;       /* the core's number; 0: none, or the core knows that it was lost */
+    struct link timed;      /* in engine->greeting, heard or closing */
+    int64_t timed_ns;       /* since when; heard: when it was last heard */
+    struct link beat;       /* in engine->beat once its session is there */
+    int64_t sent_ns;        /* when it was last sent something */
+    struct link dirty;      /* in engine->dirty: the turn has something to do for it */
+    struct link holding;    /* in engine->holding: replies wait for the journal */
+    struct link leaving;    /* in engine->leaving: closing, and the core is to be told */
+    bool blocked;           /* the system takes no more until engine_writable */
+    bool ends;              /* its connection is closing, and that was logged */
+    bool is_new;            /* no session was there yet: it counts among the unauthenticated */
+    uint64_t source;        /* of engine_peer */
+    struct access_who *who; /* what its channel proved; NULL: it has proved nothing */
+    struct grant **grants;  /* what it may do, by name, as far as it was asked; or NULL */
+    char *client;           /* "NAME@HOST:PID" since its session is there, for notes; or NULL */
+    char peer[];
 };
 
 struct place {             /* a slot of the table of members */
@@ -159,6 +158,8 @@ void member_reply(struct engine *engine, struct member *member, const struct mst
 /* ---- secure.c: who a member is, and what it may do ---- */
 
 void member_offer(struct engine *engine, struct member *member, bool clear_refused);
+void member_forget_rights(struct member *member);
+struct mst_span member_identity(const struct member *member); /* empty: it has proved none */
 /* Does it want a step of a handshake? */
 bool member_is_securing(const struct member *member);
 void member_answer(struct engine *engine, struct member *member);

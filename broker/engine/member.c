@@ -5,7 +5,6 @@
 #include "broker/engine/internal.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 enum { PLACES_FIRST = 64 };
@@ -84,7 +83,8 @@ struct member *member_new(struct engine *engine, const struct engine_peer *peer)
 {
     struct connection_limits limits = {(size_t)engine->config.frame_bytes_max,
                                        (size_t)engine->config.output_bytes_max};
-    struct member *member = calloc(1, sizeof(*member));
+    size_t peer_size = strlen(peer->address) + 1;
+    struct member *member = calloc(1, sizeof(*member) + peer_size);
     uint32_t slot;
 
     if (member == NULL || (engine->free_place == engine->places_count && !places_grow(engine)) ||
@@ -102,7 +102,7 @@ struct member *member_new(struct engine *engine, const struct engine_peer *peer)
     member->number = (uint64_t)engine->places[slot].generation << 32 | slot;
     member->timed_ns = member->sent_ns = engine->now_ns;
     list_insert(&engine->greeting, &member->timed);
-    snprintf(member->peer, sizeof(member->peer), "%s", peer->address);
+    memcpy(member->peer, peer->address, peer_size);
     return member;
 }
 
@@ -135,7 +135,7 @@ void member_finish(struct engine *engine, struct member *member)
     leave(&member->holding);
     leave(&member->leaving);
     connection_clear(&member->connection);
-    free(member->grants);
+    member_forget_rights(member);
     free(member->client);
     engine->places[slot].member = NULL;
     engine->places[slot].next_free = engine->free_place;

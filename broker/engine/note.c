@@ -29,7 +29,7 @@ static const char *client_of(const struct member *member)
     if (member->client != NULL) {
         return member->client;
     }
-    return member->is_secured && !member->connection.stranger ? member->who.name : NULL;
+    return member->who != NULL && !member->connection.stranger ? member->who->name : NULL;
 }
 
 void engine_tell(struct engine *engine, enum engine_log_level level, const struct topic *topic,

@@ -16,7 +16,7 @@ struct grant {
     uint64_t access_number; /* of the texts it was made from; 0: none */
     unsigned verbs;
     size_t len;
-    uint8_t name[MST_NAME_BYTES_MAX];
+    uint8_t name[];
 };
 
 /* ---- who ---- */
@@ -28,7 +28,28 @@ void member_offer(struct engine *engine, struct member *member, bool clear_refus
                                      .clear_refused = clear_refused};
 
     connection_offer(&member->connection, &offer);
-    access_local(&member->who);
+}
+
+void member_forget_rights(struct member *member)
+{
+    for (size_t i = 0; member->grants != NULL && i < GRANTS; i++) {
+        free(member->grants[i]);
+    }
+    free((void *)member->grants);
+    free(member->who);
+}
+
+struct mst_span member_identity(const struct member *member)
+{
+    return mst_span_text(member->who == NULL ? "" : member->who->name);
+}
+
+/* Clear text is local, whoever it is. */
+static const struct access_who *who_of(const struct member *member)
+{
+    static const struct access_who local = {ACCESS_IS_LOCAL, ACCESS_LOCAL};
+
+    return member->who == NULL ? &local : member->who;
 }
 
 bool member_is_securing(const struct member *member)
@@ -69,9 +90,14 @@ static bool identify(const struct engine *engine, const struct member *member,
 
 void member_identify(struct engine *engine, struct member *member)
 {
-    bool welcome = identify(engine, member, &member->who);
+    bool welcome;
 
-    member->is_secured = true;
+    member->who = calloc(1, sizeof(*member->who));
+    if (member->who == NULL) {
+        connection_drop(&member->connection, "out of memory", false);
+        return;
+    }
+    welcome = identify(engine, member, member->who);
     connection_identified(&member->connection, !welcome);
     if (welcome) {
         engine_tell(engine, ENGINE_DEBUG, &(struct topic){.member = member},
@@ -108,37 +134,54 @@ void member_refuse(struct engine *engine, struct member *member, const struct ms
 
 /* ---- what ---- */
 
-static bool may(const void *of, enum mst_verb verb, struct mst_span name)
+/* NULL: out of memory, which costs time only. */
+static struct grant *grant_for(const struct member *member, const struct access_who *who,
+                               struct mst_span name)
 {
-    const struct member *member = of;
-    const struct access *access = member->engine->access;
     size_t at = name.len == 0 ? 0 : (name.len + name.data[name.len - 1]) % GRANTS;
-    struct grant *grant = member->grants == NULL ? NULL : &member->grants[at];
+    struct grant *grant = member->grants[at];
+    bool right = grant != NULL && mst_span_equal(mst_span_of(grant->name, grant->len), name);
 
-    if (grant == NULL || name.len > sizeof(grant->name)) {
-        return access_permits(access, &member->who, verb, name);
-    }
-    if (grant->access_number != member->engine->access_number || grant->len != name.len ||
-        (name.len > 0 && memcmp(grant->name, name.data, name.len) != 0)) {
-        grant->access_number = member->engine->access_number;
-        grant->verbs = access_verbs(access, &member->who, name);
-        grant->len = name.len;
+    if (!right) {
+        free(grant);
+        grant = member->grants[at] = malloc(sizeof(*grant) + name.len);
+        if (grant == NULL) {
+            return NULL;
+        }
+        *grant = (struct grant){.len = name.len};
         if (name.len > 0) {
             memcpy(grant->name, name.data, name.len);
         }
     }
-    return (grant->verbs >> verb & 1) != 0;
+    if (grant->access_number != member->engine->access_number) {
+        grant->access_number = member->engine->access_number;
+        grant->verbs = access_verbs(member->engine->access, who, name);
+    }
+    return grant;
+}
+
+static bool may(const void *of, enum mst_verb verb, struct mst_span name)
+{
+    const struct member *member = of;
+    const struct access_who *who = who_of(member);
+    const struct grant *grant = NULL;
+
+    if (member->grants != NULL && name.len <= MST_NAME_BYTES_MAX) {
+        grant = grant_for(member, who, name);
+    }
+    return grant == NULL ? access_permits(member->engine->access, who, verb, name)
+                         : (grant->verbs >> verb & 1) != 0;
 }
 
 struct core_permit member_permit(struct member *member)
 {
     const struct access *access = member->engine->access;
 
-    if (access == NULL || access_is_open(access, &member->who)) {
+    if (access == NULL || access_is_open(access, who_of(member))) {
         return (struct core_permit){NULL, NULL};
     }
     if (member->grants == NULL && access_has_permissions(access)) {
-        member->grants = calloc(GRANTS, sizeof(*member->grants)); /* without it: slower */
+        member->grants = (struct grant **)calloc(GRANTS, sizeof(struct grant *));
     }
     return (struct core_permit){may, member};
 }
@@ -149,10 +192,10 @@ static void look_again(struct engine *engine, struct member *member)
 {
     struct access_who who = {0};
 
-    if (!member->is_secured || member->connection.phase == CONNECTION_CLOSING) {
+    if (member->who == NULL || member->connection.phase == CONNECTION_CLOSING) {
         return;
     }
-    if (!identify(engine, member, &who) || strcmp(who.name, member->who.name) != 0 ||
+    if (!identify(engine, member, &who) || strcmp(who.name, member->who->name) != 0 ||
         member->connection.stranger) {
         connection_close(&member->connection, "its key or token was removed or renamed", false);
         member_settle(engine, member);

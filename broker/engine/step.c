@@ -77,7 +77,7 @@ void step_request(struct engine *engine, struct member *member, const struct mst
                           .conn = member->number,
                           .session = member->session,
                           .request = request,
-                          .identity = mst_span_text(member->is_secured ? member->who.name : ""),
+                          .identity = member_identity(member),
                           .permit = member_permit(member)};
 
     if (member->connection.stranger) {

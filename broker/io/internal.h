@@ -24,7 +24,7 @@ struct wire {
     int fd;
     uint64_t conn;
     struct event readable;
-    struct event writable; /* pending only while the system's buffer is full */
+    struct event *writable; /* pending while the system's buffer is full; NULL: it never was */
 };
 
 struct acceptor {

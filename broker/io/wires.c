@@ -61,6 +61,24 @@ static void port_log(void *user, const struct engine_note *note)
     log_note(&io->log, note);
 }
 
+static void on_writable(evutil_socket_t fd, short what, void *arg)
+{
+    struct wire *wire = arg;
+
+    (void)fd;
+    (void)what;
+    engine_writable(wire->io->engine, wire->conn);
+}
+
+/* The second event is half of a wire, and few ever wait for room. */
+static bool await_room(struct wire *wire)
+{
+    if (wire->writable == NULL) {
+        wire->writable = event_new(wire->io->base, wire->fd, EV_WRITE, on_writable, wire);
+    }
+    return wire->writable != NULL && event_add(wire->writable, NULL) == 0;
+}
+
 static ptrdiff_t port_send(void *user, uint64_t conn, struct mst_span bytes)
 {
     struct io *io = user;
@@ -71,7 +89,7 @@ static ptrdiff_t port_send(void *user, uint64_t conn, struct mst_span bytes)
         return -1;
     }
     n = n < 0 ? 0 : n;
-    if ((size_t)n < bytes.len && event_add(&wire->writable, NULL) != 0) {
+    if ((size_t)n < bytes.len && !await_room(wire)) {
         return -1;
     }
     return n;
@@ -96,7 +114,9 @@ static void port_close(void *user, uint64_t conn)
 
     io->wires[engine_slot(conn)] = NULL;
     event_del(&wire->readable);
-    event_del(&wire->writable);
+    if (wire->writable != NULL) {
+        event_free(wire->writable);
+    }
     close(wire->fd);
     free(wire);
     resume_accepting(io);
@@ -131,15 +151,6 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
     } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
         engine_closed(io->engine, wire->conn);
     }
-}
-
-static void on_writable(evutil_socket_t fd, short what, void *arg)
-{
-    struct wire *wire = arg;
-
-    (void)fd;
-    (void)what;
-    engine_writable(wire->io->engine, wire->conn);
 }
 
 /* ---- accepting ---- */
@@ -228,7 +239,6 @@ static bool admit(struct io *io, int fd, const struct engine_peer *peer)
     wire->conn = conn;
     io->wires[engine_slot(conn)] = wire;
     event_assign(&wire->readable, io->base, fd, EV_READ | EV_PERSIST, on_readable, wire);
-    event_assign(&wire->writable, io->base, fd, EV_WRITE, on_writable, wire);
     if (event_add(&wire->readable, NULL) != 0) {
         engine_closed(io->engine, conn);
     }

@@ -18,7 +18,8 @@ void secure_begin(struct connection *connection)
     connection->phase = CONNECTION_SECURING;
     mst_channel_accept(connection->channel, offer->secret, offer->public_key);
     mst_preamble_write(preamble, MST_CHANNEL_NOISE);
-    if (!mst_buf_append(&connection->channel->output, preamble, sizeof(preamble))) {
+    if (connection->channel->state == MST_CHANNEL_FAILED ||
+        !mst_buf_append(&connection->channel->output, preamble, sizeof(preamble))) {
         connection_close(connection, "out of memory", false);
     }
 }

@@ -319,7 +319,7 @@ static void a_wrong_token_fails_at_the_third_message(void **state)
         begin(&pair);
         carry(&pair, true, SIZE_MAX);
         if (kind == 1) {
-            memset(pair.broker.noise.psks[0], 7, MST_NOISE_KEY);
+            memset(pair.broker.noise->psks[0], 7, MST_NOISE_KEY);
         }
         carry(&pair, false, SIZE_MAX);
         assert_int_equal(pair.client.state, MST_CHANNEL_OPEN);
