@@ -1,14 +1,17 @@
 #!/bin/bash
-# run.sh - runs fuzz targets side by side, each for so many seconds on top of its corpus.
+# run.sh - runs fuzz targets side by side, on top of their corpora.
 #
-#   tests/fuzz/run.sh FOLDER-OF-PROGRAMS SECONDS TARGET...
+#   tests/fuzz/run.sh FOLDER-OF-PROGRAMS SECONDS TARGET...   each for so long, from a seed of its own
+#   tests/fuzz/run.sh FOLDER-OF-PROGRAMS same TARGET...      the same inputs each time: a fixed seed,
+#                                                            and as many runs as same-runs says
 #
-# What is new goes into FOLDER/corpus/TARGET and is used by the next run; an input that breaks
-# something into FOLDER/TARGET-crash-..., and its log is shown. The last line is "N passed, N failed".
+# In the first way, what is new goes into FOLDER/corpus/TARGET and is used by the next run. An input
+# that breaks something goes into FOLDER/TARGET-crash-..., and its log is shown. The last line is
+# "N passed, N failed".
 set -u
 
 folder=$1
-seconds=$2
+how=$2
 shift 2
 here=$(dirname "$0")
 passed=0
@@ -18,12 +21,29 @@ export ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1:${ASAN_OPTIONS-}
 export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 export CMOCKA_TEST_ABORT=1 # a helper's assertion is a crash, with a stack
 
+# libFuzzer learns from addresses that are compared: they stand still where the machine allows it.
+still=()
+if [ "$how" = same ] && setarch -R true 2>/dev/null; then
+    still=(setarch -R)
+fi
+
+options=(-timeout=10 -rss_limit_mb=1024 -malloc_limit_mb=64 -print_final_stats=1 -verbosity=0
+    -entropic=0)
+
 fuzz() # TARGET
 {
-    mkdir -p "$folder/corpus/$1"
-    timeout -k 5 $((seconds + 60)) "$folder/$1" -max_total_time="$seconds" -timeout=10 \
-        -rss_limit_mb=1024 -malloc_limit_mb=64 -print_final_stats=1 -verbosity=0 -entropic=0 \
-        -artifact_prefix="$folder/$1-" "$folder/corpus/$1" "$here/corpus/$1" \
+    local limit runs seeds
+    if [ "$how" = same ]; then
+        runs=$(sed -n "s/^$1 //p" "$here/same-runs")
+        seeds=$(find "$here/corpus/$1" -type f | LC_ALL=C sort | paste -sd,)
+        limit=300
+        set -- "$1" -seed=1 -runs="${runs:-10000}" -seed_inputs="$seeds"
+    else
+        mkdir -p "$folder/corpus/$1"
+        limit=$((how + 60))
+        set -- "$1" -max_total_time="$how" "$folder/corpus/$1" "$here/corpus/$1"
+    fi
+    timeout -k 5 "$limit" "${still[@]}" "$folder/$1" "${options[@]}" -artifact_prefix="$folder/$1-" "${@:2}" \
         >"$folder/$1.log" 2>&1 </dev/null
 }
 
