@@ -88,7 +88,7 @@ struct history_call *history_begin(struct history *history, enum history_op op, 
     call->begin = history->now++;
     call->begin_ns = now_ns;
     call->end = HISTORY_NEVER;
-    call->end_ns = INT64_MAX;
+    call->end_ns = call->taken_ns = INT64_MAX;
     call->ttl_ns = call->lease_ns = call->timeout_ns = MUSTER_FOREVER;
     call->kind = HISTORY_NO_QUEUE;
     call->maxsize = call->max_deliveries = call->full = call->dedup_window_ns = -1;
@@ -98,7 +98,7 @@ struct history_call *history_begin(struct history *history, enum history_op op, 
 void history_end(struct history *history, struct history_call *call, int64_t now_ns)
 {
     call->end = history->now++;
-    call->end_ns = now_ns;
+    call->end_ns = call->taken_ns = now_ns;
 }
 
 struct history_message *history_message(struct history_call *call, const char *body)

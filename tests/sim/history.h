@@ -69,6 +69,7 @@ struct history_call {
     uint64_t end; /* HISTORY_NEVER: its outcome was not seen */
     int64_t begin_ns;
     int64_t end_ns;
+    int64_t taken_ns; /* not before this did it take what it got: its leases began later */
 
     /* what was asked */
     int64_t timeout_ns;
@@ -117,6 +118,7 @@ struct history_trouble {
     uint64_t where;
     bool away; /* the broker knows from here on that it is not connected */
     bool back; /* it may be connected again from here on */
+    bool all;  /* the broker ended: everybody lost the connection, and the lines begin anew */
 };
 
 struct history {

@@ -136,7 +136,7 @@ static int64_t lease_end_ns(const struct history *history, const struct delivery
     int64_t end_ns = INT64_MAX;
 
     if (d->get->lease_ns != MUSTER_FOREVER && !d->get->automatic) {
-        end_ns = d->get->end_ns + d->get->lease_ns;
+        end_ns = d->get->taken_ns + d->get->lease_ns;
     }
     for (size_t i = 0; i < history->calls_count; i++) {
         const struct history_call *call = &history->calls[i];
