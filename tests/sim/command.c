@@ -7,6 +7,7 @@
  *   o object   O objects, by commas   b bodies (all words left)   d delivery ID.N
  *   D deliveries (all words left)     m message id   n a number   k kind   s side   p pattern
  *   P program, for its session        S settings (all words left)
+ * A body x*5000 is x*5000 and a filling, 5,000 bytes in all (world_body).
  * A '?' after a letter: may be left out. Then options, by name. Times are in words: 5s, 250ms,
  * forever, default, or bare nanoseconds. `as=` names the call in the transcript, else its command
  * does; `times=` makes it so often. */
@@ -27,6 +28,8 @@ struct command {
     struct program *program;
     struct mst_request request;
     struct mst_span bodies[WORDS_MAX];
+    uint8_t *filled[WORDS_MAX]; /* the long ones of them */
+    size_t filled_count;
     int64_t priorities[WORDS_MAX];
     struct mst_run runs[WORDS_MAX];
     uint64_t handles[MST_GET_QUEUES_MAX];
@@ -96,13 +99,33 @@ static void read_deliveries(struct command *c)
     }
 }
 
+void world_body(uint8_t *bytes, size_t len, struct mst_span word)
+{
+    for (size_t i = 0; i < len; i++) {
+        bytes[i] = i < word.len ? word.data[i] : (uint8_t)(i == word.len ? '.' : 'a' + i * 7 % 26);
+    }
+}
+
+static struct mst_span body_of(struct command *c, const char *word)
+{
+    const char *star = strchr(word, '*');
+    size_t len = star == NULL ? 0 : (size_t)strtoull(star + 1, NULL, 10);
+    uint8_t *bytes;
+
+    if (len <= strlen(word)) {
+        return mst_span_text(strcmp(word, "''") == 0 ? "" : word);
+    }
+    bytes = c->filled[c->filled_count++] = malloc(len);
+    assert_non_null(bytes);
+    world_body(bytes, len, mst_span_text(word));
+    return mst_span_of(bytes, len);
+}
+
 static void read_bodies(struct command *c)
 {
     c->request.bodies = c->bodies;
     for (; c->next < c->words_count && strchr(c->words[c->next], '=') == NULL; c->next++) {
-        const char *word = c->words[c->next];
-
-        c->bodies[c->request.bodies_count++] = mst_span_text(strcmp(word, "''") == 0 ? "" : word);
+        c->bodies[c->request.bodies_count++] = body_of(c, c->words[c->next]);
     }
 }
 
@@ -426,6 +449,9 @@ bool command_run(struct program *p, char *line, const char **problem_out)
     read_command(&c, row);
     for (long i = 0; i < c.times && c.problem == NULL; i++) {
         submit(&c);
+    }
+    while (c.filled_count > 0) {
+        free(c.filled[--c.filled_count]);
     }
     *problem_out = c.problem;
     return c.problem == NULL;

@@ -80,7 +80,20 @@ bool was_troubled(const struct history *history, size_t program, uint64_t from, 
     for (size_t i = 0; i < history->troubles_count; i++) {
         const struct history_trouble *trouble = &history->troubles[i];
 
-        if (trouble->program == program && trouble->where >= from && trouble->where <= to) {
+        if ((trouble->program == program || trouble->all) && trouble->where >= from &&
+            trouble->where <= to) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool was_restarted(const struct history *history, uint64_t from, uint64_t to)
+{
+    for (size_t i = 0; i < history->troubles_count; i++) {
+        const struct history_trouble *trouble = &history->troubles[i];
+
+        if (trouble->all && trouble->where >= from && trouble->where <= to) {
             return true;
         }
     }

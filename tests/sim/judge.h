@@ -78,6 +78,8 @@ bool was_removed(const struct history *history, size_t object); /* or may have b
 bool was_declared(const struct history *history,
                   size_t object); /* as a queue: its settings are known */
 bool was_troubled(const struct history *history, size_t program, uint64_t from, uint64_t to);
+/* The broker ended, and came back. */
+bool was_restarted(const struct history *history, uint64_t from, uint64_t to);
 /* The session was at its end only after this call began. */
 bool session_lived_at(const struct history *history, uint64_t session, uint64_t where);
 /* The put of this body; NULL: none. */

@@ -74,6 +74,23 @@ static bool had_arrived(const struct history *history, const struct history_call
     return false;
 }
 
+/* It is not on its way, nor away: from before `from` until `to` its program was told what it asked,
+ * and nothing befell it. */
+static bool was_there(const struct history *history, const struct history_call *call, uint64_t from,
+                      uint64_t to)
+{
+    for (size_t i = 0; i < history->calls_count; i++) {
+        const struct history_call *later = &history->calls[i];
+
+        if (later->program == call->program && later->begin > call->begin && later->end < from &&
+            later->session == call->session && later->session_end == call->session &&
+            later->status == MUSTER_OK && !was_troubled(history, call->program, later->begin, to)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* What it brought was put after `where`: it still waited then. */
 static bool waited_at(const struct history *history, const struct history_call *call,
                       uint64_t where)
@@ -91,6 +108,8 @@ static bool waited_at(const struct history *history, const struct history_call *
 static void judge_overtaking(const struct history *history, const struct history_call *waits,
                              const struct history_call *newcomer, struct verdict *verdict)
 {
+    const struct history_message *message = NULL;
+    const struct history_call *put;
     size_t object;
 
     if (!went_well(newcomer) || newcomer->messages_count == 0 || newcomer == waits ||
@@ -98,9 +117,12 @@ static void judge_overtaking(const struct history *history, const struct history
         return;
     }
     object = newcomer->messages[0].object;
+    put = put_of(history, newcomer->messages[0].body, &message);
     if (is_about(waits, object) && had_arrived(history, waits, newcomer->begin) &&
         waited_at(history, waits, newcomer->end) &&
-        !was_troubled(history, waits->program, waits->begin, newcomer->end)) {
+        !was_restarted(history, waits->begin, newcomer->end) &&
+        (!was_troubled(history, waits->program, waits->begin, newcomer->end) ||
+         (put != NULL && was_there(history, waits, put->begin, newcomer->end)))) {
         guilty(verdict, "%s waits at %s, and %s, who came later, got %llu", name_of(history, waits),
                history->objects[object], name_of(history, newcomer),
                (unsigned long long)newcomer->messages[0].id);
@@ -115,7 +137,7 @@ static void judge_put_overtaking(const struct history *history, const struct his
         newcomer->taken > 0 && newcomer->objects[0] == waits->objects[0] &&
         newcomer->begin > waits->begin && newcomer->messages[0].id < waits->messages[0].id &&
         had_arrived(history, waits, newcomer->begin) &&
-        !was_troubled(history, waits->program, waits->begin, newcomer->end)) {
+        !was_restarted(history, waits->begin, newcomer->end)) {
         guilty(verdict, "%s, who came later, put %llu into %s before %s put %llu",
                name_of(history, newcomer), (unsigned long long)newcomer->messages[0].id,
                history->objects[waits->objects[0]], name_of(history, waits),
@@ -123,12 +145,28 @@ static void judge_put_overtaking(const struct history *history, const struct his
     }
 }
 
+/* The library holds puts back while so many of its program's are unanswered in this queue. */
+static bool was_sent_at_once(const struct history *history, const struct history_call *put)
+{
+    for (size_t i = 0; i < history->calls_count; i++) {
+        const struct history_call *other = &history->calls[i];
+
+        if (other->op == HISTORY_PUT && other->program == put->program &&
+            other->objects[0] == put->objects[0] && other->begin < put->begin &&
+            other->end > put->begin) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void judge_putters(const struct history *history, struct verdict *verdict)
 {
     for (size_t i = 0; i < history->calls_count; i++) {
         const struct history_call *waits = &history->calls[i];
         bool good = waits->op == HISTORY_PUT && went_well(waits) && waits->duplicate_of == 0 &&
-                    waits->taken > 0 && !waits->cut_off && waits->session == waits->session_end;
+                    waits->taken > 0 && !waits->cut_off && waits->session == waits->session_end &&
+                    was_sent_at_once(history, waits);
 
         for (size_t k = 0; k < history->calls_count && good; k++) {
             judge_put_overtaking(history, waits, &history->calls[k], verdict);

@@ -52,7 +52,12 @@ static void do_put(struct mix *m, const char *who)
     size_t len = 0;
 
     for (size_t i = 0; i < count; i++) {
-        len += (size_t)snprintf(bodies + len, sizeof(bodies) - len, "b%u ", m->next_body++);
+        len += (size_t)snprintf(bodies + len, sizeof(bodies) - len, "b%u", m->next_body++);
+        if (m->body_max > 0 && !one_in(m, 3)) {
+            len += (size_t)snprintf(bodies + len, sizeof(bodies) - len, "*%d",
+                                    (int)below(m, m->body_max));
+        }
+        len += (size_t)snprintf(bodies + len, sizeof(bodies) - len, " ");
     }
     if (count > 1) {
         strcat(more, one_in(m, 2) ? " mode=all" : " mode=fit");
@@ -129,6 +134,73 @@ static void do_administer(struct mix *m, const char *who)
     }
 }
 
+/* Says what is answered at once: whatever it asked before has arrived. */
+static void say_something(struct mix *m, const char *who)
+{
+    mix_do(m, "%s ping", who);
+    mix_do(m, "! pass %lld", (long long)(300 * MS));
+}
+
+/* Several wait in one line, go away, and come back in turn, while others wait behind them. */
+static void line_up(struct mix *m)
+{
+    size_t first = below(m, MIX_PROGRAMS);
+    int queue = (int)below(m, MIX_QUEUES);
+    size_t turn = below(m, 3);
+
+    for (size_t i = 0; i < 4; i++) {
+        const char *who = m->programs[(first + i) % MIX_PROGRAMS];
+
+        mix_do(m, "! back %s", who);
+        mix_do(m, "! pass %lld", (long long)(300 * MS));
+        mix_do(m, "%s get q%d auto timeout=60s", who, queue);
+        say_something(m, who);
+    }
+    for (size_t i = 0; i < 3 && m->failures; i++) {
+        mix_do(m, "%s cut", m->programs[(first + i) % MIX_PROGRAMS]);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        const char *who = m->programs[(first + (turn + i) % 3) % MIX_PROGRAMS];
+
+        mix_do(m, "! back %s", who);
+        mix_do(m, "! pass %lld", (long long)(300 * MS));
+        say_something(m, who);
+        if (one_in(m, 2)) {
+            mix_do(m, "%s put q%d b%u timeout=0", m->programs[(first + 4) % MIX_PROGRAMS], queue,
+                   m->next_body++);
+        }
+    }
+}
+
+/* A put too large for the room that is left stands at the head of the line, and smaller ones that
+ * would fit come later. */
+static void pile_up(struct mix *m)
+{
+    size_t first = below(m, MIX_PROGRAMS);
+    int queue = (int)below(m, MIX_QUEUES);
+    const char *large = m->programs[first];
+    const char *small = m->programs[(first + 1) % MIX_PROGRAMS];
+    unsigned body = m->next_body;
+
+    m->next_body += 6;
+    mix_do(m, "! back %s", large);
+    mix_do(m, "! back %s", small);
+    mix_do(m, "%s update q%d maxsize=%d full=0", small, queue, 3 + (int)below(m, 2));
+    mix_do(m, "%s put q%d b%u timeout=0", small, queue, body);
+    say_something(m, small);
+    mix_do(m, "%s put q%d b%u b%u b%u mode=all timeout=40s", large, queue, body + 1, body + 2,
+           body + 3);
+    say_something(m, large);
+    if (m->failures && one_in(m, 3)) {
+        mix_do(m, "%s cut", large);
+    }
+    mix_do(m, "%s put q%d b%u timeout=%ds", small, queue, body + 4, one_in(m, 2) ? 0 : 30);
+    say_something(m, small);
+    mix_do(m, "%s get q%d timeout=0 auto", small, queue);
+    say_something(m, small);
+    mix_do(m, "%s put q%d b%u timeout=30s", small, queue, body + 5);
+}
+
 /* As many as it takes, one of whom may be away for a while. */
 static void meet(struct mix *m, const char *who)
 {
@@ -167,7 +239,7 @@ static void do_something(struct mix *m, const char *who)
     struct program *p = program_of(m->world, who);
     const char *timeout;
 
-    switch (below(m, 16)) {
+    switch (m->hoards && one_in(m, 2) ? 0 : below(m, 16)) {
     case 0:
     case 1:
     case 2:
@@ -186,6 +258,12 @@ static void do_something(struct mix *m, const char *who)
         break;
     case 13: do_administer(m, who); break;
     case 14: do_together(m, who); break;
+    case 15:
+        if (one_in(m, 3)) {
+            one_in(m, 2) ? line_up(m) : pile_up(m);
+            break;
+        }
+        /* fallthrough */
     default:
         if (program_find(p, NULL) != NULL) {
             mix_do(m, "%s cancel", who);
@@ -230,8 +308,13 @@ static void declare(struct mix *m)
         int max_deliveries = (int)below(m, 4);
         const char *when_full = full[below(m, 5) % 3];
 
-        mix_do(m, "z declare q%d %s maxsize=%d max-deliveries=%d full=%s dedup-window=%ds", i,
-               kinds[i], maxsize, max_deliveries, when_full, 5 + 5 * (int)below(m, 4));
+        int max_bytes = m->body_max == 0 || m->hoards ? 0 : (int)m->body_max * 2;
+
+        mix_do(m,
+               "z declare q%d %s maxsize=%d max-bytes=%d max-deliveries=%d full=%s "
+               "dedup-window=%ds",
+               i, kinds[i], m->hoards ? 0 : maxsize, max_bytes, max_deliveries, when_full,
+               5 + 5 * (int)below(m, 4));
     }
     mix_do(m, "z set go");
     parties = 2 + (int)below(m, 2);
@@ -239,9 +322,28 @@ static void declare(struct mix *m)
            (int)below(m, 2));
 }
 
+/* Its disk is full for a while, or fails once: then the broker ends and comes back. */
+static void fail_the_disk(struct mix *m)
+{
+    static const char *const calls[] = {"write", "sync", "sync", "sync-dir", "rename", "create"};
+    const char *call = calls[below(m, 6)];
+
+    if (m->world->storage != WORLD_DISK) {
+        return;
+    }
+    if (one_in(m, 2)) {
+        mix_do(m, "! fail-%s %d", call, 1 + (int)below(m, 4));
+    } else {
+        mix_do(m, "! room %d", one_in(m, 3) ? -1 : (int)below(m, 300000));
+    }
+    for (int i = 0; i < 4; i++) {
+        do_something(m, any_program(m));
+    }
+}
+
 static void fail_the_broker(struct mix *m)
 {
-    switch (below(m, 4)) {
+    switch (below(m, 5)) {
     case 0:
         mix_do(m, "! restart");
         if (m->world->storage == WORLD_MEMORY) { /* with the broker all is gone */
@@ -251,6 +353,7 @@ static void fail_the_broker(struct mix *m)
         break;
     case 1: mix_do(m, "! wall %lld", (long long)(((int64_t)below(m, 7) - 3) * 20 * SECOND)); break;
     case 2: mix_do(m, "! still"); break;
+    case 3: fail_the_disk(m); break;
     default:
         if (m->world->storage != WORLD_DISK) {
             break;
@@ -269,6 +372,8 @@ void mix_step(struct mix *m)
 
     if (m->world->broker_stands_still && one_in(m, 4)) {
         mix_do(m, "! moves");
+    } else if (m->failures && one_in(m, 60)) {
+        mix_do(m, "! nonsense %d", (int)below(m, 1000));
     } else if (m->failures && one_in(m, 12)) {
         suffer(m);
     } else if (one_in(m, 5)) {
@@ -289,15 +394,26 @@ void mix_step(struct mix *m)
 
 void mix_begin(struct mix *m, uint64_t seed)
 {
+    static const int memories[] = {0, 0, 0, 20000};
     int storage = (int)(seed % 4);
-    int piece;
+    int piece, memory, credit;
 
     m->random = seed * 0x9e3779b97f4a7c15u + 1;
     m->failures = seed % 5 != 0;
     m->rough = seed % 3 == 0;
     piece = seed % 5 < 2 ? 0 : (int)below(m, 9);
-    mix_do(m, "! world %d encrypted=%d killed=%d piece=%d random=%llu", storage, seed % 3 == 1,
-           seed % 2 == 0, piece, (unsigned long long)m->random);
+    memory = memories[below(m, 4)];
+    credit = one_in(m, 4) ? 2 : 0;
+    m->body_max = one_in(m, 4) ? 400 : 0;
+    m->hoards = storage == WORLD_DISK && one_in(m, 3);
+    if (m->hoards) {
+        m->body_max = 30000;
+        memory = 150000;
+        piece = 0;
+    }
+    mix_do(m, "! world %d encrypted=%d killed=%d piece=%d memory=%d credit=%d bytes=%d random=%llu",
+           storage, seed % 3 == 1, seed % 2 == 0, piece, memory, credit, credit * 300,
+           (unsigned long long)m->random);
     declare(m);
     for (int i = 0; i < 4 && storage == WORLD_SLOW_DISK; i++) {
         mix_do(m, "! pass %lld", (long long)(4 * SECOND));

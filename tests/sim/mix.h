@@ -48,8 +48,10 @@ struct mix {
     uint64_t random;
     unsigned next_program;
     unsigned next_body;
-    bool failures; /* connections break, programs die, the broker restarts */
-    bool rough;    /* messages are purged, deleted, queues removed and shut down */
+    bool failures;     /* connections break, programs die, the broker restarts */
+    bool rough;        /* messages are purged, deleted, queues removed and shut down */
+    bool hoards;       /* much is put and little taken, so that the journal has to move it about */
+    uint64_t body_max; /* bytes; 0: bodies are as short as their names */
     bool aloud;
     struct mst_buf script; /* a line for each thing that happened */
     FILE *script_file;     /* NULL, or where each line is written before it is carried out */

@@ -4,10 +4,12 @@
  * is not there is passed over, so that any part of a script is a script. */
 #include "tests/sim/mix.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "broker/core/core.h"
+#include "tests/sim/nonsense.h"
 #include "tests/sim/witness.h"
 
 /* ---- who writes the history ---- */
@@ -32,6 +34,13 @@ static void ends(struct world *w, const struct program *program, const struct er
 static struct history_trouble *trouble(struct mix *m, const char *name)
 {
     return history_trouble(m->history, history_program(m->history, name));
+}
+
+static void stopped(struct world *w)
+{
+    struct mix *m = w->watcher;
+
+    history_trouble(m->history, 0)->all = true;
 }
 
 static void lost(struct world *w, const struct program *program)
@@ -127,6 +136,11 @@ static uint64_t value_of(const char *line, const char *name)
     return at == NULL ? 0 : strtoull(at + strlen(name), NULL, 10);
 }
 
+static uint64_t number_or(uint64_t number, uint64_t otherwise)
+{
+    return number == 0 ? otherwise : number;
+}
+
 static void make_world(struct mix *m, const char *line)
 {
     struct world *w = world_open((enum world_storage)value_of(line, "world "));
@@ -140,10 +154,55 @@ static void make_world(struct mix *m, const char *line)
     w->piece_max = value_of(line, "piece=");
     w->random = value_of(line, "random=");
     w->unchecked = true; /* but in mix_check */
+    w->config.memory_max = number_or(value_of(line, "memory="), w->config.memory_max);
+    w->config.put_credit = number_or(value_of(line, "credit="), w->config.put_credit);
+    w->config.put_credit_bytes = number_or(value_of(line, "bytes="), w->config.put_credit_bytes);
+    world_configure(w);
     w->watch = ends;
     w->watch_begin = begins;
     w->watch_lost = lost;
+    w->watch_stop = stopped;
     w->watcher = m;
+}
+
+/* The disk fails, once: at the nth call of its kind from now on. */
+static bool fail_disk(struct world *w, const char *what, uint64_t nth)
+{
+    static const struct {
+        const char *what;
+        enum sim_disk_call call;
+    } faults[] = {{"fail-write", SIM_DISK_WRITE},   {"fail-sync", SIM_DISK_SYNC},
+                  {"fail-rename", SIM_DISK_RENAME}, {"fail-sync-dir", SIM_DISK_SYNC_DIR},
+                  {"fail-create", SIM_DISK_CREATE}, {"fail-read", SIM_DISK_READ}};
+
+    for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+        if (strcmp(what, faults[i].what) == 0) {
+            if (w->storage == WORLD_DISK) {
+                sim_disk_fail(w->disk, faults[i].call, nth, EIO);
+            }
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Somebody else's files leave so many bytes of the disk; -1: they are gone. */
+static void fill_disk(struct world *w, int64_t room)
+{
+    if (w->storage == WORLD_DISK) {
+        sim_disk_set_capacity(w->disk,
+                              room < 0 ? UINT64_MAX : sim_disk_bytes(w->disk) + (uint64_t)room);
+    }
+}
+
+/* From now on it works, whatever was to befall it. */
+static void heal_disk(struct world *w)
+{
+    fill_disk(w, -1);
+    world_stop_disk(w, 0);
+    for (int call = 0; call < SIM_DISK_CALLS; call++) {
+        sim_disk_fail(w->disk, (enum sim_disk_call)call, 0, 0);
+    }
 }
 
 static void leave(struct mix *m);
@@ -174,12 +233,16 @@ static bool happen(struct mix *m, const char *what, int64_t number)
         m->history->wall_jumped = m->history->wall_jumped || w->storage != WORLD_MEMORY;
     } else if (strcmp(what, "still") == 0 || strcmp(what, "moves") == 0) {
         w->broker_stands_still = what[0] == 's';
+    } else if (strcmp(what, "room") == 0) {
+        fill_disk(w, number);
+    } else if (strcmp(what, "nonsense") == 0) {
+        nonsense(w, (uint64_t)number);
     } else if (strcmp(what, "check") == 0) {
         mix_check(m);
     } else if (strcmp(what, "leave") == 0) {
         leave(m);
     } else {
-        return false;
+        return fail_disk(w, what, (uint64_t)number);
     }
     return true;
 }
@@ -328,7 +391,7 @@ static void leave(struct mix *m)
 
     w->broker_stands_still = false;
     if (w->storage == WORLD_DISK) {
-        world_stop_disk(w, 0);
+        heal_disk(w);
     }
     everybody_leaves(m);
     mix_check(m);

@@ -145,6 +145,10 @@ const struct mst_reply *ask(struct world *w, const char *command)
     for (int i = 0; i < 4 && w->asked == NULL && w->storage == WORLD_SLOW_DISK; i++) {
         world_sync(w);
     }
+    if (w->asked == NULL && onlooker->wire == NULL) { /* its disk failed just now */
+        program_connect(onlooker);
+        world_settle(w);
+    }
     if (w->asked == NULL) {
         print_error("'%s' was not answered\n", command);
         fail();

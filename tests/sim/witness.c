@@ -46,8 +46,12 @@ static enum history_op op_of(const struct mst_request *request)
 
 static void copy_text(char out[HISTORY_BODY], struct mst_span text)
 {
-    snprintf(out, HISTORY_BODY, "%.*s", (int)text.len,
-             text.len == 0 ? "" : (const char *)text.data);
+    size_t len = 0;
+
+    while (len < text.len && text.data[len] != '.') { /* where the filling begins (world_body) */
+        len++;
+    }
+    snprintf(out, HISTORY_BODY, "%.*s", (int)len, len == 0 ? "" : (const char *)text.data);
 }
 
 static void write_settings(struct history_call *call, const struct mst_request *request)

@@ -12,6 +12,7 @@
 
 #define WALL_NS    INT64_C(1700000000000000000)
 #define ROUNDS_MAX 100000
+#define STARTS_MAX 10
 
 /* ---- ports of the engine ---- */
 
@@ -82,8 +83,10 @@ static void start(struct world *w)
     assert_non_null(w->engine);
     sim_keys_load(w);
     if (w->storage == WORLD_DISK) {
-        while (!world_disk_start(w)) { /* power fails again */
+        for (int tries = 0; !world_disk_start(w); tries++) { /* power fails again, or the disk */
+            assert_true(tries < STARTS_MAX);
             engine_free(&w->engine);
+            sim_disk_set_capacity(w->disk, UINT64_MAX);
             world_disk_stop(w, true);
             w->crashes++;
             w->engine = engine_new(&w->config, &ports, NULL);
@@ -107,6 +110,9 @@ void world_start(struct world *w)
 
 static void stop(struct world *w)
 {
+    if (w->watch_stop != NULL) {
+        w->watch_stop(w);
+    }
     for (size_t i = 0; i < w->programs_count; i++) {
         program_vanish(w->programs[i]);
     }
@@ -327,7 +333,12 @@ static bool move_broker(struct world *w)
     if (any || engine_next_deadline_ns(w->engine) <= w->now_ns) {
         engine_turn(w->engine);
         any = true;
-        if (w->restart_after_turns > 0 && --w->restart_after_turns == 0) {
+        if (engine_failure(w->engine) != NULL) { /* it ends, and whoever looks after it acts */
+            w->failures++;
+            sim_disk_set_capacity(w->disk, UINT64_MAX);
+            stop(w);
+            start(w);
+        } else if (w->restart_after_turns > 0 && --w->restart_after_turns == 0) {
             stop(w);
             start(w);
         }

@@ -96,6 +96,7 @@ struct world {
     bool only_killed; /* its processes end, the power never fails */
     struct sim_keys keys;
     uint64_t crashes;
+    uint64_t failures; /* it ended by itself, as its disk failed */
     int64_t now_ns;
     int64_t wall_ahead_ns; /* how far somebody has moved the wall clock */
     uint64_t random;
@@ -120,9 +121,10 @@ struct world {
     bool unchecked; /* no comparison with the follower: for crowds */
     /* Sees every outcome before it is written down. */
     void (*watch)(struct world *w, const struct program *program, const struct errand *errand);
-    /* Sees every call before it is made, and each lost connection. */
+    /* Sees every call before it is made, each lost connection, and each end of the broker. */
     void (*watch_begin)(struct world *w, const struct program *program, struct errand *errand);
     void (*watch_lost)(struct world *w, const struct program *program);
+    void (*watch_stop)(struct world *w);
     void *watcher;           /* for those who watch */
     struct mst_reply *asked; /* what `ask` returned last */
 };
@@ -184,8 +186,13 @@ uint64_t program_handle(struct program *p, const char *object);
 bool world_disk_start(struct world *w);
 void world_disk_stop(struct world *w, bool power_fails);
 bool world_disk_move(struct world *w);
+bool world_disk_is_full(const struct world *w); /* as the journal sees it */
+bool world_disk_waits(const struct world *w);   /* for room: not all is durable, and cannot be */
 
-bool command_run(struct program *p, char *line, const char **problem_out); /* command.c */
+/* command.c */
+bool command_run(struct program *p, char *line, const char **problem_out);
+/* A body of len bytes that begins with a word, a point, and goes on with what follows from len. */
+void world_body(uint8_t *bytes, size_t len, struct mst_span word);
 void outcome_write(struct mst_buf *out, const struct world *w,
                    const struct mst_call *call); /* outcome.c */
 

@@ -23,7 +23,10 @@ static void port_log(void *user, enum store_log_level level, const char *text)
 {
     const struct world *w = user;
 
-    if (w->aloud || (level == STORE_LOG_ERROR && !sim_disk_has_stopped(w->disk))) {
+    bool expected = sim_disk_has_stopped(w->disk) || sim_disk_has_failed(w->disk) ||
+                    w->disk->table->room(w->disk) != INT64_MAX;
+
+    if (w->aloud || (level == STORE_LOG_ERROR && !expected)) {
         print_message("the journal says: %s\n", text);
     }
 }
@@ -56,9 +59,10 @@ static struct journal *open_store(struct world *w, struct disk *disk, struct sim
     struct store_ports ports = ports_of(w, disk, jobs);
     struct journal *journal = NULL;
     char error[STORE_ERROR_MAX] = "";
+    enum store_status status = store_open(&config, &ports, recovery, &journal, error);
 
-    if (store_open(&config, &ports, recovery, &journal, error) != STORE_OK) {
-        if (!sim_disk_has_stopped(disk)) {
+    if (status != STORE_OK) {
+        if (!sim_disk_has_stopped(disk) && !sim_disk_has_failed(disk) && status != STORE_IO) {
             fail_msg("%s", error);
         }
         journal_free(&journal);
@@ -88,6 +92,17 @@ void world_disk_stop(struct world *w, bool power_fails)
     } else {
         sim_disk_kill(w->disk);
     }
+}
+
+bool world_disk_is_full(const struct world *w)
+{
+    return w->storage == WORLD_DISK && w->journal->table->is_full(w->journal);
+}
+
+bool world_disk_waits(const struct world *w)
+{
+    return w->storage == WORLD_DISK &&
+           w->journal->table->durable(w->journal) < core_record_seq(engine_core(w->engine));
 }
 
 bool world_disk_move(struct world *w)
