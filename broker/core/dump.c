@@ -250,19 +250,14 @@ static void say_messages(struct dump *dump, const struct queue *queue)
 /* The order of delivery is state of its own. */
 static void say_order(struct dump *dump, const struct queue *queue)
 {
-    size_t count = queue->ready.count;
-    struct message **messages = calloc(count + 1, sizeof(struct message *));
+    struct pile_walk walk = pile_walk(&queue->ready, NULL);
+    const struct message *message;
 
-    dump->ok = dump->ok && messages != NULL;
-    if (dump->ok) {
-        count = pile_look(&queue->ready, NULL, messages, count);
-        say(dump, "  order");
-        for (size_t n = 0; n < count; n++) {
-            say(dump, " %llu", u(messages[n]->id));
-        }
-        say(dump, "\n");
+    say(dump, "  order");
+    while ((message = pile_next(&queue->ready, &walk)) != NULL) {
+        say(dump, " %llu", u(message->id));
     }
-    free(messages);
+    say(dump, "\n");
 }
 
 static void say_dedup(struct dump *dump, const struct queue *queue)

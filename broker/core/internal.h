@@ -217,14 +217,15 @@ void pile_return(struct pile *pile, struct message *message); /* takes its own p
 void pile_remove(struct pile *pile, struct message *message);
 struct message *pile_first(const struct pile *pile);  /* next to be delivered, or NULL */
 struct message *pile_oldest(const struct pile *pile); /* smallest id, or NULL */
-/* What arrived in order of delivery, without what came back: the first of it, the next; or NULL. */
-struct message *pile_listed(const struct pile *pile);
-struct message *pile_listed_after(const struct pile *pile, const struct message *message);
-int64_t queue_oldest_age(const struct queue *queue, int64_t now_ns); /* of the ready; 0: none */
-/* Up to max messages behind `after` (NULL: from the first) in order of delivery; returns how many.
+/* A walk in order of delivery, behind `after` (NULL: from the first); true until the pile changes.
  */
-size_t pile_look(const struct pile *pile, const struct message *after, struct message **out,
-                 size_t max);
+struct pile_walk {
+    struct message *listed, *back; /* the next of the list, and of what came back */
+    struct sorted_at at;
+};
+struct pile_walk pile_walk(const struct pile *pile, const struct message *after);
+struct message *pile_next(const struct pile *pile, struct pile_walk *walk); /* NULL: the last was */
+int64_t queue_oldest_age(const struct queue *queue, int64_t now_ns); /* of the ready; 0: none */
 
 /* ---- figures.c: what is counted for metrics ---- */
 
@@ -297,7 +298,8 @@ void decide_extend(struct step *step, struct session *session, const struct mst_
 void lease_return(struct step *step, struct lease *lease, bool counted, int64_t delay_ns,
                   enum redelivery why);
 void lease_due(struct step *step, struct lease *lease);
-void lease_free(struct core *core, struct lease *lease); /* unlinks; the message stays leased */
+/* The message is READY again, but in no pile. */
+void lease_free(struct core *core, struct lease *lease);
 void lease_taken(struct core *core, struct lease *lease, const struct record *record);
 void message_due(struct step *step, struct extra *extra, enum timer_kind kind);
 void apply_done(struct core *core, const struct record *record);

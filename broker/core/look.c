@@ -37,14 +37,11 @@ static void peek_add(struct peek *peek, const struct message *message)
 
 static void peek_ready(struct peek *peek, struct queue *queue, const struct message *after)
 {
-    struct message **messages =
-        mst_arena_take(&peek->step->effects->arena, peek->max * sizeof(struct message *));
-    size_t n;
+    struct pile_walk walk = pile_walk(&queue->ready, after);
+    const struct message *message;
 
-    must(messages != NULL);
-    n = pile_look(&queue->ready, after, messages, peek->max);
-    for (size_t i = 0; i < n; i++) {
-        peek_add(peek, messages[i]);
+    while (!peek->full && (message = pile_next(&queue->ready, &walk)) != NULL) {
+        peek_add(peek, message);
     }
 }
 

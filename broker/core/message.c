@@ -5,14 +5,15 @@
 #include "broker/core/internal.h"
 
 #define PLACE_OVERHEAD 12u /* of the queue's map */
+#define ORDER_OVERHEAD 10u /* of the sorted set, which messages with a priority stand in */
 #define BLOB_OVERHEAD  (sizeof(struct mst_blob) + 16)
 #define FAR_OVERHEAD   (sizeof(struct mst_blob_far) + 16)
 #define DELIVERY_BYTES 64u /* in a frame, beyond what has a length of its own; a history too */
 
 /* What follows the head of the message. */
-static size_t inside(bool has_priority, bool has_blob, size_t body_len)
+static size_t inside(bool has_blob, size_t body_len)
 {
-    return (has_priority ? sizeof(int64_t) : 0) + (has_blob ? sizeof(void *) : body_len);
+    return has_blob ? sizeof(void *) : body_len;
 }
 
 static size_t piece_size(size_t inside_len)
@@ -22,7 +23,7 @@ static size_t piece_size(size_t inside_len)
     return size < sizeof(struct message) ? sizeof(struct message) : size;
 }
 
-/* Of what every message has, and its priority; the body is still to come. */
+/* Of what every message has; the body is still to come. */
 static struct message *take_piece(struct core *core, struct queue *queue,
                                   const struct message_made *made, size_t size)
 {
@@ -32,10 +33,7 @@ static struct message *take_piece(struct core *core, struct queue *queue,
     memset(message, 0, sizeof(*message));
     message->id = made->id;
     message->more.put_ns = made->put_ns;
-    if (made->priority != 0) {
-        message->has_priority = 1;
-        memcpy(message->bytes, &made->priority, sizeof(made->priority));
-    }
+    message->in.priority = made->priority;
     return message;
 }
 
@@ -43,18 +41,17 @@ struct message *message_new(struct core *core, struct queue *queue, const struct
                             struct mst_blob **blob)
 {
     bool has_blob = blob != NULL;
-    size_t size = piece_size(inside(made->priority != 0, has_blob, made->body.len));
+    size_t size = piece_size(inside(has_blob, made->body.len));
     struct message *message = take_piece(core, queue, made, size);
-    uint8_t *at = message->bytes + message_body_at(message);
 
     if (has_blob) {
         message->has_blob = 1;
-        memcpy(at, blob, sizeof(*blob));
+        memcpy(message->bytes, blob, sizeof(*blob));
         mst_blob_shelve(&core->shelf, *blob); /* if it stands in the journal */
         *blob = NULL;
     } else if (made->body.len > 0) {
         message->len = made->body.len & MESSAGE_LEN_MASK;
-        memcpy(at, made->body.data, made->body.len);
+        memcpy(message->bytes, made->body.data, made->body.len);
     }
     core->memory += message_charge(message);
     core->messages_count++;
@@ -67,9 +64,11 @@ uint64_t message_charge(const struct message *message)
 {
     const struct mst_blob *blob = message_blob(message);
     const struct extra *extra = message_extra(message);
-    uint64_t bytes =
-        PLACE_OVERHEAD + piece_size(inside(message->has_priority, blob != NULL, message->len));
+    uint64_t bytes = PLACE_OVERHEAD + piece_size(inside(blob != NULL, message->len));
 
+    if (message_priority(message) != 0) {
+        bytes += ORDER_OVERHEAD;
+    }
     if (blob != NULL) {
         bytes += mst_blob_here(blob) + BLOB_OVERHEAD + (blob->is_far ? FAR_OVERHEAD : 0);
     }

@@ -1,15 +1,14 @@
 /* message.h - one message, as small as it can be: millions of them wait.
  *
- * A message is one piece of memory: what every message has, then its priority if that is not 0,
- * then its body. What only some have is elsewhere: `extra` (then the time of the put is there), a
- * lease, a blob. A body is a blob if it is far (protocol/blob.h) or large.
- * What a message has by its state shares its room: READY it has places in the heaps of its pile, or
- * is in the pile's list (and nothing is here); LEASED it has a lease. */
+ * A message is one piece of memory: what every message has, then its body. What only some have is
+ * elsewhere: `extra` (then the time of the put is there), a lease, a blob. A body is a blob if it
+ * is far (protocol/blob.h) or large.
+ * What a message has by its state shares its room: LEASED it has a lease, which keeps its priority
+ * meanwhile. */
 #ifndef CORE_MESSAGE_H
 #define CORE_MESSAGE_H
 
 #include <string.h>
-#include "broker/core/heap.h"
 #include "protocol/blob.h"
 #include "protocol/message.h"
 
@@ -17,7 +16,7 @@ struct lease;
 struct extra;
 
 #define MESSAGE_BODY_INSIDE_MAX 512u
-#define MESSAGE_LEN_MASK        0x3ffffffu /* what `len` can hold */
+#define MESSAGE_LEN_MASK        0x7ffffffu /* what `len` can hold */
 
 struct message {
     uint64_t id; /* its sequence in the queue as well */
@@ -26,37 +25,18 @@ struct message {
         struct extra *extra; /* if has_extra */
     } more;
     union {
-        struct {
-            struct heap_node by_order; /* came back, or is in a priority queue */
-            struct heap_node by_age;
-        } heaps;
-        struct lease *lease; /* LEASED; NULL while it comes or goes */
+        int64_t priority;    /* not LEASED */
+        struct lease *lease; /* LEASED */
     } in;
-    uint32_t deliveries;       /* given out so often: the number of the last delivery */
-    uint32_t counted;          /* of these, those that count towards max-deliveries */
-    uint32_t state : 2;        /* enum mst_message_state */
-    uint32_t is_listed : 1;    /* READY and in the pile's list */
-    uint32_t has_extra : 1;    /* which of more there is */
-    uint32_t has_priority : 1; /* the first 8 of bytes */
-    uint32_t has_blob : 1;     /* bytes hold a pointer to it, not the body */
-    uint32_t len : 26;         /* of the body, if it is here */
+    uint32_t deliveries;    /* given out so often: the number of the last delivery */
+    uint32_t counted;       /* of these, those that count towards max-deliveries */
+    uint32_t state : 2;     /* enum mst_message_state */
+    uint32_t is_listed : 1; /* READY, and in the pile's list of what arrived */
+    uint32_t has_extra : 1; /* which of more there is */
+    uint32_t has_blob : 1;  /* bytes hold a pointer to it, not the body */
+    uint32_t len : 27;      /* of the body, if it is here */
     uint8_t bytes[];
 };
-
-static inline size_t message_body_at(const struct message *message)
-{
-    return message->has_priority ? sizeof(int64_t) : 0;
-}
-
-static inline int64_t message_priority(const struct message *message)
-{
-    int64_t priority = 0;
-
-    if (message->has_priority) {
-        memcpy(&priority, message->bytes, sizeof(priority));
-    }
-    return priority;
-}
 
 /* NULL: the body is in the message itself. */
 static inline struct mst_blob *message_blob(const struct message *message)
@@ -64,7 +44,7 @@ static inline struct mst_blob *message_blob(const struct message *message)
     struct mst_blob *blob = NULL;
 
     if (message->has_blob) {
-        memcpy(&blob, message->bytes + message_body_at(message), sizeof(blob));
+        memcpy(&blob, message->bytes, sizeof(blob));
     }
     return blob;
 }
@@ -72,7 +52,7 @@ static inline struct mst_blob *message_blob(const struct message *message)
 static inline struct mst_span message_body(const struct message *message)
 {
     return message->has_blob ? mst_blob_span(message_blob(message))
-                             : mst_span_of(message->bytes + message_body_at(message), message->len);
+                             : mst_span_of(message->bytes, message->len);
 }
 
 static inline size_t message_body_len(const struct message *message)

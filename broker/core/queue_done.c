@@ -20,7 +20,8 @@ void lease_free(struct core *core, struct lease *lease)
     list_remove(&lease->in_queue);
     stored_take(core, &lease->queue->object, STORED_LEASE);
     mst_blob_unref(&lease->holder);
-    lease->message->in.lease = NULL;
+    lease->message->state = MST_READY;
+    lease->message->in.priority = lease->priority;
     pool_give(&core->lease_pool, lease);
 }
 
@@ -171,8 +172,7 @@ static void flush_run(struct step *step, struct session *session, struct queue *
     run->count = 0;
 }
 
-/* The deliveries of a run differ in their messages, so that each can be judged before those in
- * front of it are finished. */
+/* Messages of a run differ, so that each can be judged before those in front are finished. */
 static void done_one(struct step *step, struct session *session, struct queue *queue, uint64_t id,
                      uint64_t number, struct done_run *run)
 {

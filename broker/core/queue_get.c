@@ -13,6 +13,7 @@ static struct lease *lease_new(struct core *core, struct queue *queue, struct se
 
     must(lease != NULL);
     lease->message = message;
+    lease->priority = message->in.priority;
     lease->queue = queue;
     lease->session = session;
     lease->session_id = session->id;
@@ -41,9 +42,9 @@ static void grant_one(struct core *core, struct queue *queue, struct session *se
         return; /* only a journal that is not ours can say so */
     }
     pile_remove(&queue->ready, message);
-    message->state = MST_LEASED;
     message->deliveries++;
     message->in.lease = lease_new(core, queue, session, entry, message, record);
+    message->state = MST_LEASED;
     message_arm(core, message);
     queue->leased++;
     queue->gets++;
@@ -114,29 +115,23 @@ static void use_room(uint64_t *room, const struct message *message)
     *room -= bytes < *room ? bytes : *room;
 }
 
-/* Only a plain list can be read ahead cheaply: a heap gives one at a time. */
-static uint64_t ahead_max(const struct pile *pile, uint64_t max)
-{
-    return pile->by_order.count > 0 ? 1 : max < pile->count ? max : pile->count;
-}
-
-/* Ids of the first ready messages, the first of them in any case, then as many as max (ahead_max)
- * and the room in the frame allow; the caller's array. */
+/* Ids of the first ready messages, the first of them in any case, then as many as max and the room
+ * in the frame allow; the caller's array. */
 static size_t look_ahead(struct step *step, struct queue *queue, uint64_t *ids, size_t max,
                          uint64_t *room)
 {
-    const struct pile *pile = &queue->ready;
+    struct pile_walk walk;
     const struct message *message;
     size_t n = 0;
 
     if (max == 1) {
-        message = pile_first(pile);
+        message = pile_first(&queue->ready);
         use_room(room, message);
         ids[0] = message->id;
         return 1;
     }
-    for (message = pile_listed(pile); n < max && message != NULL;
-         message = pile_listed_after(pile, message)) {
+    walk = pile_walk(&queue->ready, NULL);
+    while (n < max && (message = pile_next(&queue->ready, &walk)) != NULL) {
         if ((n > 0 && message_frame_bytes(message) > *room) ||
             message_expired(message, step->core->now_ns)) {
             break;
@@ -153,9 +148,10 @@ static size_t grant(struct step *step, struct queue *queue, const struct taker *
                     uint64_t requests, uint64_t max, uint64_t *room)
 {
     struct record record = record_of(step, RECORD_GRANT);
-    uint64_t want = ahead_max(&queue->ready, requests > 1 ? requests : max);
+    uint64_t want = requests > 1 ? requests : max;
     uint64_t *ids;
 
+    want = want < queue->ready.count ? want : queue->ready.count;
     ids = mst_arena_take(&step->effects->arena, want * sizeof(*ids));
     must(ids != NULL);
     record.list_count = look_ahead(step, queue, ids, want, room);

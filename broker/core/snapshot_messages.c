@@ -122,7 +122,7 @@ static unsigned flags_of(const struct message *message, bool is_elsewhere)
 {
     const struct extra *extra = message_extra(message);
 
-    return (message->has_priority ? MESSAGE_PRIORITY : 0u) |
+    return (message_priority(message) != 0 ? MESSAGE_PRIORITY : 0u) |
            (message->deliveries > 0 || message->counted > 0 ? MESSAGE_DELIVERED : 0u) |
            (message->state == MST_DELAYED ? MESSAGE_DELAYED : 0u) |
            (message_lease(message) != NULL ? MESSAGE_LEASED : 0u) |

@@ -116,7 +116,7 @@ static void read_message(struct decoder *in, struct message_read *read, struct b
     }
 }
 
-/* The ready messages of a fifo or lifo come by rising ids. */
+/* Ready messages that did not come back come by rising ids. */
 static bool is_next(const struct queue *queue, const struct message_read *read)
 {
     const struct message *last = idmap_marked_last(&queue->ready.arrived);
@@ -191,6 +191,7 @@ static void restore_lease(struct core *core, struct queue *queue, struct message
 
     must(lease != NULL);
     lease->message = message;
+    lease->priority = message->in.priority;
     lease->queue = queue;
     lease->session_id = read->session;
     lease->session = is_free ? NULL : session_find(core, read->session);
@@ -216,6 +217,7 @@ static void restore_lease(struct core *core, struct queue *queue, struct message
     list_insert(&queue->leases, &lease->in_queue);
     stored_add(core, &queue->object, STORED_LEASE);
     message->in.lease = lease;
+    message->state = MST_LEASED;
     queue->leased++;
 }
 
@@ -232,7 +234,6 @@ static void restore_message(struct core *core, struct queue *queue, struct messa
         restore_extra(core, queue, message, read);
     }
     if ((read->flags & MESSAGE_LEASED) != 0) {
-        message->state = MST_LEASED;
         restore_lease(core, queue, message, read);
     } else if ((read->flags & MESSAGE_DELAYED) != 0) {
         message->state = MST_DELAYED;

@@ -21,6 +21,7 @@
 #include "broker/core/message.h"
 #include "broker/core/pool.h"
 #include "broker/core/slab.h"
+#include "broker/core/sorted.h"
 #include "broker/core/strmap.h"
 #include "protocol/blob.h"
 
@@ -271,6 +272,7 @@ struct lease {
     enum mst_get_mode mode;
     bool detached;
     bool taken;
+    int64_t priority; /* of the message */
     int64_t lease_ns;
     int64_t since_ns;
     int64_t until_ns;
@@ -278,14 +280,13 @@ struct lease {
     uint64_t session_id;
 };
 
-/* Ready messages. fifo and lifo keep what arrives in a list by id, which is no more than marks in
- * the map of messages; what comes back out of order, and all of a priority queue, is in two heaps:
- * by order of delivery and by age. */
+/* Ready messages. What arrives is in a list by id, which is no more than marks in the map of
+ * messages; what comes back out of order, and all of a priority queue, is in a sorted set. */
 struct pile {
     struct idmap *messages; /* the queue's */
     struct idmap_marks arrived;
-    struct heap by_order;
-    struct heap by_age;
+    struct sorted by_order; /* of delivery: what came back, or all of a priority queue */
+    struct sorted by_age;   /* what came back to a priority queue */
     enum mst_kind kind;
     size_t count;
     uint64_t bytes; /* of their bodies */
@@ -330,6 +331,11 @@ struct queue {
 static inline int64_t message_put_ns(const struct message *message)
 {
     return message->has_extra ? message->more.extra->put_ns : message->more.put_ns;
+}
+
+static inline int64_t message_priority(const struct message *message)
+{
+    return message->state == MST_LEASED ? message->in.lease->priority : message->in.priority;
 }
 
 static inline bool message_expired(const struct message *message, int64_t now_ns)
