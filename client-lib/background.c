@@ -78,7 +78,8 @@ static void drive_background(muster_client *client, bool gathering)
     client->driver = client;
     client->background = MST_BACKGROUND_POLLS;
     client->background_soon = gathering;
-    mst_transport_drive(client, client, gathering ? mst_clock_ns() + LOOK_NS : MUSTER_FOREVER);
+    mst_transport_drive(client, client, gathering ? mst_clock_ns() + LOOK_NS : MUSTER_FOREVER,
+                        false);
     client->background = MST_BACKGROUND_BUSY;
     client->background_soon = false;
     if (client->driver == client) {

@@ -109,6 +109,7 @@ static enum muster_status first_connection(muster_client *client, const char *ur
     int64_t until_ns = limit_ns > MUSTER_FOREVER - now_ns ? MUSTER_FOREVER : now_ns + limit_ns;
 
     pthread_mutex_lock(&client->lock);
+    mst_transport_settle(client);
     mst_transport_wait(client, &waiter, timeout_ns == 0 ? is_up_or_failed : is_up_or_hopeless,
                        client, until_ns);
     bool up = mst_client_phase(client->machine) == MST_CLIENT_UP;
@@ -385,7 +386,7 @@ enum muster_status muster_process(muster_client *client)
     }
     if (client->driver == NULL) {
         client->driver = &me;
-        mst_transport_drive(client, &me, 0);
+        mst_transport_drive(client, &me, 0, false);
         client->driver = NULL;
         mst_transport_hand_over(client);
     }

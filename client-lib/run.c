@@ -64,11 +64,9 @@ void mst_adopt_messages(muster_client *client, struct muster_message *messages)
 
 static void run_locked(muster_client *client, struct mst_call *call, struct mst_waiter *waiter)
 {
-    mst_transport_listen(client);
-    mst_transport_submit(client, call);
-    mst_transport_settle(client);
+    mst_transport_send(client, call);
     mst_transport_wait(client, waiter, is_decided, call, MUSTER_FOREVER);
-    mst_transport_take(client, call);
+    mst_client_take(client->machine, call, client->now_ns);
     if (call->op == MST_OP_GET || call->op == MST_OP_PEEK) {
         mst_adopt_messages(client, call->outcome.messages);
     }

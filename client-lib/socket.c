@@ -275,6 +275,15 @@ static void look_after(struct mst_link *link, int64_t now_ns)
     }
 }
 
+/* From now on only mst_link_await waits, and only so long. */
+static void allow_waiting(const struct mst_link *link)
+{
+    struct timeval patience = {.tv_usec = MST_LINK_PATIENCE_NS / 1000};
+
+    setsockopt(link->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+    fcntl(link->fd, F_SETFL, fcntl(link->fd, F_GETFL) & ~O_NONBLOCK);
+}
+
 bool mst_link_wants_addresses(const struct mst_link *link, int64_t now_ns)
 {
     return link->state == MST_LINK_DOWN && now_ns >= link->deadline_ns && link->addresses == NULL;
@@ -302,6 +311,7 @@ bool mst_link_step(struct mst_link *link, int64_t now_ns)
     }
     if (link->state == MST_LINK_UP) {
         free_addresses(link);
+        allow_waiting(link);
         return true;
     }
     return false;
@@ -333,5 +343,15 @@ ssize_t mst_link_read(const struct mst_link *link, void *data, size_t size)
     do {
         n = recv(link->fd, data, size, MSG_DONTWAIT);
     } while (n < 0 && errno == EINTR);
+    return n;
+}
+
+ssize_t mst_link_await(const struct mst_link *link, void *data, size_t size)
+{
+    ssize_t n = recv(link->fd, data, size, 0);
+
+    if (n < 0 && errno == EINTR) {
+        errno = EAGAIN;
+    }
     return n;
 }

@@ -1,5 +1,6 @@
 /* socket.h - one way to one broker: its URL, its addresses, and the socket that is being
- * connected or is. Never blocks, but in mst_link_resolve. Must not know: what flows over it. */
+ * connected or is. Never blocks, but in mst_link_resolve and mst_link_await. Must not know: what
+ * flows over it. */
 #ifndef MST_SOCKET_H
 #define MST_SOCKET_H
 
@@ -49,5 +50,10 @@ void mst_link_drop(struct mst_link *link, int64_t now_ns);
 /* As send and recv, without waiting, without SIGPIPE; 0 from write: not now. */
 ssize_t mst_link_write(const struct mst_link *link, const void *data, size_t size);
 ssize_t mst_link_read(const struct mst_link *link, void *data, size_t size);
+
+/* As recv: waits until something has come, but for MST_LINK_PATIENCE_NS at most (and what the
+ * system's clock is coarser than that); nothing else can end it. */
+#define MST_LINK_PATIENCE_NS 1000000LL
+ssize_t mst_link_await(const struct mst_link *link, void *data, size_t size);
 
 #endif

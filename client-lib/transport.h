@@ -1,7 +1,7 @@
 /* transport.h - who drives the pure machine: threads, the socket, the clock.
  *
  * One mutex per client guards everything in it. At any time at most one thread is the *driver*: it
- * polls the socket, reads, connects. Anyone may write. A thread that blocks in a call drives if
+ * waits for the socket, reads, connects. Anyone may write. A thread that blocks in a call drives if
  * nobody else does, and hands the role on when its own call is over; so a round trip costs no
  * change of thread. The background thread drives when nobody waits; while calls follow each other
  * closely it only looks in every millisecond, so that no call has to wake it.
@@ -53,7 +53,9 @@ struct muster_client {
 
     const void *driver; /* its waiter, or the client itself for the background thread */
     bool resolving;     /* the driver is in the resolver: nobody may take over */
-    bool polling;       /* the driver is in poll, and will look again at planned_ns */
+    int64_t now_ns;     /* when somebody last looked at the clock */
+    bool polling;       /* the driver is in poll, and will look again at planned_ns; in recv it is
+                           not, but looks again in a moment anyway */
     bool polling_write;
     int64_t planned_ns;
     struct mst_waiter *waiters_first;
@@ -102,36 +104,44 @@ void mst_transport_drop_message(muster_client *client, struct muster_message *me
 
 void mst_transport_free(muster_client *client); /* nobody refers to it any more */
 
-/* ---- all with the lock held ---- */
+/* ---- transport.c; all with the lock held ---- */
 
+int64_t mst_transport_look_at_clock(muster_client *client); /* kept in now_ns too */
 /* mst_client_submit and mst_client_take, which need the time only now and then; to ask for it is a
  * good part of what they cost. */
 void mst_transport_submit(muster_client *client, struct mst_call *call);
 void mst_transport_take(muster_client *client, struct mst_call *call);
 /* After any call of the machine: sends, tells who waits, wakes whom it concerns. */
 void mst_transport_settle(muster_client *client);
+void mst_transport_settle_at(muster_client *client, int64_t now_ns); /* for who knows the time */
 /* After asynchronous calls were submitted: they may gather for a moment. */
 void mst_transport_gather(muster_client *client);
-/* Before a call, if nobody is listening: notices a connection that has ended meanwhile, so that the
- * request is not sent into it, and its outcome unknown for nothing. */
-void mst_transport_listen(muster_client *client);
-/* Waits until is_done(of) or the time, driving if nobody else does. */
-void mst_transport_wait(muster_client *client, struct mst_waiter *waiter,
-                        bool (*is_done)(const void *of), const void *of, int64_t until_ns);
-/* One round as driver: poll, read, time, write. Only if client->driver == me. */
-void mst_transport_drive(muster_client *client, const void *me, int64_t until_ns);
-void mst_transport_hand_over(muster_client *client); /* after driver became NULL */
-/* Runs callbacks and notices; the lock is released during each. */
-void mst_transport_run_callbacks(muster_client *client);
 void mst_transport_wake_background(muster_client *client);
 void mst_transport_wake(muster_client *client, struct mst_waiter *waiter); /* to look again */
+int mst_transport_bell(const muster_client *client, const void *driver);   /* what it polls */
 bool mst_transport_must_read(muster_client *client);
 /* A call without a callback failed: muster_flush tells. */
 void mst_transport_note_failure(muster_client *client, const struct mst_call *call);
 bool mst_transport_wants_write(const muster_client *client);
 int64_t mst_transport_next_look_ns(const muster_client *client); /* when time brings something */
 
-/* background.c */
+/* ---- drive.c, the same ---- */
+
+/* A call that somebody will wait for at once: submitted and sent. */
+void mst_transport_send(muster_client *client, struct mst_call *call);
+/* Waits until is_done(of) or the time, driving if nobody else does. Whoever has changed something
+ * before has settled it. */
+void mst_transport_wait(muster_client *client, struct mst_waiter *waiter,
+                        bool (*is_done)(const void *of), const void *of, int64_t until_ns);
+/* One round as driver: wait, read, time, write. Only if client->driver == me. hot: something is
+ * expected at once. True if something came. */
+bool mst_transport_drive(muster_client *client, const void *me, int64_t until_ns, bool hot);
+void mst_transport_hand_over(muster_client *client); /* after driver became NULL */
+
+/* ---- background.c, the same ---- */
+
+/* Runs callbacks and notices; the lock is released during each. */
+void mst_transport_run_callbacks(muster_client *client);
 bool mst_background_start(muster_client *client);
 void mst_background_stop(muster_client *client);
 
