@@ -248,6 +248,7 @@ void mst_client_submit(struct mst_client *client, struct mst_call *call, int64_t
 
         call->has_generation = event->has_generation;
         call->generation = event->generation;
+        call->begun_ns = now_ns;
     }
     if (call->verdict != MST_OK) {
         mst_call_end(client, call, call->verdict);

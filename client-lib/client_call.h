@@ -85,6 +85,7 @@ struct mst_call {
     struct mst_call *live_prev;
     uint64_t position;   /* in the order of arrival, once answered */
     uint64_t generation; /* EVENT_WAIT: the one known when the call began */
+    int64_t begun_ns;    /* EVENT_WAIT */
     bool has_generation;
     bool counted;            /* in client->asynchronous */
     bool sent_before;        /* if only on an earlier connection, or in an earlier session */

@@ -265,6 +265,7 @@ static bool send_frame(struct mst_client *client, struct mst_call *first, size_t
     if (first->op == MST_OP_EVENT_WAIT) {
         request.has_generation = first->sent_before && first->has_generation;
         request.generation = first->generation;
+        request.waited_ns = request.has_generation ? now_ns - first->begun_ns : MST_FOREVER;
     }
     mst_arena_reset(&client->arena);
     return fill(client, first, count, &request) && send_opens(client, first, now_ns) &&

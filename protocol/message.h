@@ -181,6 +181,7 @@ struct mst_request {
     bool immediate;      /* SHUTDOWN */
     uint64_t generation; /* EVENT_WAIT: the one the waiter started from; BARRIER_DONE */
     bool has_generation; /* set by the decoder when generation was not nil */
+    int64_t waited_ns;   /* EVENT_WAIT asked again: it began so long ago */
     uint64_t parties;    /* BARRIER_WAIT: 0 = as declared */
     bool failed;         /* BARRIER_DONE */
     struct mst_span value;

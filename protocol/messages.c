@@ -117,6 +117,7 @@ static const struct mst_field q_event_wait[] = {
     QF(U64, handle, 0, 0),
     QF(I64, timeout_ns, MST_FOREVER, 0),
     QF(GENERATION, generation, 0, 0),
+    QF(I64, waited_ns, MST_FOREVER, 0),
 };
 static const struct mst_field q_barrier_wait[] = {
     QF(U64, handle, 0, 0),

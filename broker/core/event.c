@@ -14,6 +14,7 @@ struct event_object *event_object_new(void)
 
     if (event != NULL) {
         line_init(&event->waiters);
+        event->set_ns = INT64_MIN;
     }
     return event;
 }
@@ -77,6 +78,7 @@ void decide_event_set(struct step *step, struct session *session, const struct m
         struct record record = record_of(step, RECORD_EVENT_SET);
 
         object_record(step, &event->object, &record);
+        event->set_ns = step->core->now_ns;
         release_all(step, event);
     }
     event_outcome(step, session, event, request->id, request->op, true);
@@ -126,6 +128,18 @@ static void answer_wait(struct step *step, struct session *session, struct event
                      EVENT_NUMBERS);
 }
 
+/* A wait that is asked again was not in line when the event was set and cleared: since it began,
+ * and not since its client last looked, which may be long before. While it stood in line in an
+ * earlier run of the broker, a set released it, and that is on record. */
+static bool was_missed(const struct step *step, const struct event_object *event,
+                       const struct mst_request *request)
+{
+    bool since_it_began = request->waited_ns == MST_FOREVER ||
+                          event->set_ns >= step->core->now_ns - request->waited_ns;
+
+    return request->has_generation && event->generation > request->generation && since_it_began;
+}
+
 void decide_event_wait(struct step *step, struct session *session,
                        const struct mst_request *request)
 {
@@ -138,11 +152,12 @@ void decide_event_wait(struct step *step, struct session *session,
     if (event == NULL) {
         return;
     }
-    if (timeout_ns < 0) {
-        refuse(step, session, request, MST_VALUE, mst_span_text("a timeout is 0 or more"));
+    if (timeout_ns < 0 || request->waited_ns < 0) {
+        refuse(step, session, request, MST_VALUE,
+               mst_span_text(timeout_ns < 0 ? "a timeout is 0 or more" : "waited_ns is 0 or more"));
         return;
     }
-    if (event->set || (request->has_generation && event->generation > request->generation)) {
+    if (event->set || was_missed(step, event, request)) {
         answer_wait(step, session, event, request, MST_OK);
         return;
     }

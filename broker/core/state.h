@@ -359,6 +359,7 @@ struct event_object {
     struct object object; /* first */
     bool set;
     uint64_t generation; /* rises with every false-to-true change */
+    int64_t set_ns;      /* when it did so last in this run; not durable, as no wait is */
     struct line waiters;
 };
 

@@ -176,6 +176,23 @@ STORY(a_release_of_very_many_reaches_everybody)
 
 #define UNIT(name) cmocka_unit_test(name)
 
+/* What a client knows of an event may be long out of date when it begins to wait. */
+STORY_IN(WORLD_JOURNAL, a_waiter_that_comes_back_does_not_count_a_set_from_before_its_wait)
+{
+    tell(w, "a is_set go");
+    tell(w, "b set go");
+    tell(w, "b clear go");
+    pass(w, SECOND);
+    tell(w, "a wait go");
+    pass(w, SECOND);
+    world_restart(w);
+    tell(w, "a back");
+    tell(w, "b back");
+    tell(w, "b is_set go");
+    tell(w, "b set go");
+    expect(w, "a is_set OK false; b set OK; b clear OK; b is_set OK false; a wait OK; b set OK");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -191,6 +208,7 @@ int main(void)
         UNIT(a_wait_that_was_never_sent_before_does_not_count_an_older_set),
         UNIT(generations_are_void_after_a_boot_without_a_journal),
         UNIT(with_a_journal_the_flag_is_durable),
+        UNIT(a_waiter_that_comes_back_does_not_count_a_set_from_before_its_wait),
         UNIT(a_waiter_that_comes_back_after_a_restart_does_not_miss_a_set_then_clear),
         UNIT(a_wait_can_be_cancelled_and_leaves_nothing_behind),
         UNIT(a_release_of_very_many_reaches_everybody),
