@@ -48,11 +48,13 @@ static void entropy(void *user, uint8_t *out, size_t len)
     memset(out, 7, len);
 }
 
-static ptrdiff_t send_bytes(void *user, uint64_t conn, struct mst_span bytes)
+static ptrdiff_t send_pieces(void *user, uint64_t conn, const struct mst_span *pieces, size_t count)
 {
+    size_t len = mst_spans_len(pieces, count);
+
     (void)conn;
-    ((struct guard *)user)->sent += bytes.len;
-    return (ptrdiff_t)bytes.len;
+    ((struct guard *)user)->sent += len;
+    return (ptrdiff_t)len;
 }
 
 static void close_conn(void *user, uint64_t conn)
@@ -166,7 +168,7 @@ static void start(struct guard *guard, bool engine)
     struct engine_config config;
     struct core_config core_config;
     struct engine_peer peer = {.address = "guard"};
-    struct engine_ports ports = {guard, now_ns, now_ns, entropy, send_bytes, close_conn, log_text};
+    struct engine_ports ports = {guard, now_ns, now_ns, entropy, send_pieces, close_conn, log_text};
     core_config_init(&core_config);
     engine_config_init(&config);
     guard->conn = 1;

@@ -40,6 +40,11 @@ struct mst_blob *mst_blob_new(struct mst_span content)
     return blob;
 }
 
+struct mst_blob *mst_blob_new_blank(size_t len)
+{
+    return blob_take(len, len);
+}
+
 struct mst_blob *mst_blob_new_away(size_t len, uint64_t place)
 {
     struct mst_blob *blob = blob_take(len, sizeof(struct mst_blob_far));

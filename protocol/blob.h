@@ -9,7 +9,8 @@
 
 #include "protocol/span.h"
 
-#define MST_BLOB_BYTES_MAX (UINT32_MAX >> 1)
+#define MST_BLOB_BYTES_MAX  (UINT32_MAX >> 1)
+#define MST_BLOB_SHARED_MIN 4096 /* fewer bytes are cheaper to copy than to hold for somebody */
 
 struct mst_blob {
     uint32_t references;
@@ -42,6 +43,8 @@ struct mst_blob_far {
 
 /* One reference each; NULL: out of memory, or more than MST_BLOB_BYTES_MAX. */
 struct mst_blob *mst_blob_new(struct mst_span content);
+/* Its bytes are for the caller to fill in, before anybody else looks. */
+struct mst_blob *mst_blob_new_blank(size_t len);
 struct mst_blob *mst_blob_new_far(struct mst_span content, uint64_t place);
 struct mst_blob *mst_blob_new_away(size_t len, uint64_t place);
 struct mst_blob *mst_blob_ref(struct mst_blob *blob);

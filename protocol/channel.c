@@ -14,7 +14,8 @@ enum {
     MESSAGE_1 = MST_NOISE_KEY + MST_TOKEN_ID + MST_NOISE_TAG,
     MESSAGE_2 = MST_NOISE_KEY + MST_NOISE_TAG,
     MESSAGE_3 = MST_NOISE_KEY + 2 * MST_NOISE_TAG,
-    KEPT_BYTES_MAX = 128 << 10, /* memory that an empty input keeps; the owner may take it */
+    KEPT_BYTES_MAX = 128 << 10, /* memory that an empty input keeps while it is in use */
+    PIECE_BYTES_MIN = 16 << 10, /* a smaller piece has no record of its own: it is copied */
 };
 
 static const size_t message_bytes[] = {MESSAGE_1, MESSAGE_2, MESSAGE_3};
@@ -136,23 +137,76 @@ static bool may_seal(const struct mst_secure_channel *channel)
            !channel->finished;
 }
 
-bool mst_channel_seal(struct mst_secure_channel *channel, struct mst_span plain)
+/* What is still to be sealed. */
+struct pieces {
+    const struct mst_span *next;
+    const struct mst_span *end;
+    struct mst_span first; /* what is left of the one before next */
+};
+
+/* At most max bytes of what stands first, without an end between them; none: it is all done. */
+static struct mst_span first_of(struct pieces *pieces, size_t max)
 {
+    while (pieces->first.len == 0 && pieces->next < pieces->end) {
+        pieces->first = *pieces->next++;
+    }
+    return mst_span_of(pieces->first.data, pieces->first.len < max ? pieces->first.len : max);
+}
+
+static void done_with(struct pieces *pieces, size_t n)
+{
+    pieces->first = mst_span_of(pieces->first.data + n, pieces->first.len - n);
+}
+
+/* Small pieces share a record: they are copied to where it is sealed, which is in place then. There
+ * is room. Returns how many bytes the record has. */
+static size_t put_small(struct mst_secure_channel *channel, struct pieces *pieces)
+{
+    struct mst_buf *out = &channel->output;
+    uint8_t *at = out->data + out->len + MST_CHANNEL_HEADER;
+    struct mst_span small = first_of(pieces, MST_CHANNEL_PLAIN);
+    size_t len = 0;
+
+    while (small.len > 0 && small.len < PIECE_BYTES_MIN) {
+        memcpy(at + len, small.data, small.len);
+        len += small.len;
+        done_with(pieces, small.len);
+        small = first_of(pieces, MST_CHANNEL_PLAIN - len);
+    }
+    put_record(channel, mst_span_of(at, len));
+    return len;
+}
+
+bool mst_channel_seal_all(struct mst_secure_channel *channel, const struct mst_span *pieces,
+                          size_t count)
+{
+    struct pieces left = {pieces, pieces + count, MST_SPAN_NONE};
+    size_t len = mst_spans_len(pieces, count);
+    size_t records = len / MST_CHANNEL_PLAIN + 2 * count + 1; /* at most */
+
     if (!may_seal(channel)) {
         return false;
     }
-    /* The room for all is made at once, for growing copies. A failure is found below. */
-    mst_buf_reserve(&channel->output, plain.len + (plain.len / MST_CHANNEL_PLAIN + 1) *
-                                                      (MST_CHANNEL_HEADER + MST_NOISE_TAG));
-    while (plain.len > 0) {
-        size_t n = plain.len < MST_CHANNEL_PLAIN ? plain.len : MST_CHANNEL_PLAIN;
-
-        if (!put_record(channel, mst_span_of(plain.data, n))) {
-            return false;
-        }
-        plain = mst_span_of(plain.data + n, plain.len - n);
+    if (!mst_buf_reserve(&channel->output, len + records * (MST_CHANNEL_HEADER + MST_NOISE_TAG))) {
+        fail(channel, "out of memory");
+        return false;
     }
-    return true;
+    while (len > 0 && channel->state != MST_CHANNEL_FAILED) {
+        struct mst_span first = first_of(&left, MST_CHANNEL_PLAIN);
+
+        if (first.len < PIECE_BYTES_MIN) {
+            len -= put_small(channel, &left);
+        } else if (put_record(channel, first)) {
+            done_with(&left, first.len);
+            len -= first.len;
+        }
+    }
+    return channel->state != MST_CHANNEL_FAILED;
+}
+
+bool mst_channel_seal(struct mst_secure_channel *channel, struct mst_span plain)
+{
+    return mst_channel_seal_all(channel, &plain, 1);
 }
 
 bool mst_channel_finish(struct mst_secure_channel *channel)
@@ -351,7 +405,8 @@ enum mst_channel_state mst_channel_receive(struct mst_secure_channel *channel, s
             mst_buf_consume(&channel->input, used);
         }
     }
-    mst_buf_shrink(&channel->input, KEPT_BYTES_MAX);
+    /* After the handshake many say nothing for long. */
+    mst_buf_shrink(&channel->input, before == MST_CHANNEL_WAITS ? 0 : KEPT_BYTES_MAX);
     return channel->state;
 }
 

@@ -81,7 +81,10 @@ enum mst_channel_state mst_channel_receive(struct mst_secure_channel *channel, s
 bool mst_channel_answer(struct mst_secure_channel *channel, const uint8_t token[MST_NOISE_KEY],
                         const uint8_t ephemeral[MST_NOISE_KEY]);
 
-/* OPEN or ENDED: seals plain into the output. false: out of memory or finished. */
+/* OPEN or ENDED: seals the pieces, one behind the other, into the output. false: out of memory or
+ * finished. */
+bool mst_channel_seal_all(struct mst_secure_channel *channel, const struct mst_span *pieces,
+                          size_t count);
 bool mst_channel_seal(struct mst_secure_channel *channel, struct mst_span plain);
 /* Seals the end record; nothing can be sealed after it. */
 bool mst_channel_finish(struct mst_secure_channel *channel);

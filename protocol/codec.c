@@ -29,32 +29,52 @@ void mst_reply_init(struct mst_reply *reply, enum mst_op op)
 
 /* ---- encoding ---- */
 
-/* A frame that is being written behind `held` bytes. The length word is filled in at the end. */
+/* A frame that is being written. The length word is filled in at the end. */
 struct draft {
     struct mst_pack pack;
-    size_t held;
+    size_t at;                   /* own bytes before it */
+    struct mst_gather_mark mark; /* gathering: what was there before it */
+    size_t bodies_bytes;
 };
 
-static struct draft draft_begin(struct mst_buf *out)
+static struct draft draft_begin(struct mst_pack pack)
 {
     static const uint8_t length_word[MST_FRAME_HEADER_BYTES] = {0};
-    struct draft draft = {mst_pack_into(out), mst_buf_size(out)};
+    struct draft draft = {.pack = pack, .at = mst_buf_size(pack.out)};
 
-    draft.pack.failed = !mst_buf_append(out, length_word, sizeof(length_word));
+    if (pack.gather != NULL) {
+        draft.mark = mst_gather_mark(pack.gather);
+        draft.bodies_bytes = pack.gather->bodies_bytes;
+    }
+    draft.pack.failed = !mst_buf_append(pack.out, length_word, sizeof(length_word));
     return draft;
+}
+
+static void draft_undo(struct draft *draft)
+{
+    struct mst_buf *out = draft->pack.out;
+
+    if (draft->pack.gather != NULL) {
+        mst_gather_cut(draft->pack.gather, draft->mark);
+    } else {
+        out->len = out->start + draft->at;
+    }
 }
 
 static bool draft_end(struct draft *draft)
 {
     struct mst_buf *out = draft->pack.out;
-    size_t len = mst_buf_size(out) - draft->held;
+    size_t len = mst_buf_size(out) - draft->at;
 
+    if (draft->pack.gather != NULL) {
+        len += draft->pack.gather->bodies_bytes - draft->bodies_bytes;
+    }
     if (draft->pack.failed || len - MST_FRAME_HEADER_BYTES > MST_FRAME_BYTES_MAX) {
-        out->len = out->start + draft->held;
+        draft_undo(draft);
         return false;
     }
     size_t declared = len - MST_FRAME_HEADER_BYTES;
-    uint8_t *word = out->data + out->start + draft->held;
+    uint8_t *word = out->data + out->start + draft->at;
     word[0] = (uint8_t)(declared >> 24);
     word[1] = (uint8_t)(declared >> 16);
     word[2] = (uint8_t)(declared >> 8);
@@ -62,11 +82,11 @@ static bool draft_end(struct draft *draft)
     return true;
 }
 
-bool mst_request_encode(struct mst_buf *out, const struct mst_request *request)
+static bool request_encode(struct mst_pack pack, const struct mst_request *request)
 {
     struct mst_layout layout = mst_request_layout(request->op);
     size_t used = mst_fields_used(request, layout);
-    struct draft draft = draft_begin(out);
+    struct draft draft = draft_begin(pack);
 
     mst_pack_array(&draft.pack, REQUEST_HEAD + used);
     mst_pack_u64(&draft.pack, request->op);
@@ -76,13 +96,23 @@ bool mst_request_encode(struct mst_buf *out, const struct mst_request *request)
     return draft_end(&draft);
 }
 
-bool mst_reply_encode(struct mst_buf *out, const struct mst_reply *reply)
+bool mst_request_encode(struct mst_buf *out, const struct mst_request *request)
+{
+    return request_encode(mst_pack_into(out), request);
+}
+
+bool mst_request_gather(struct mst_gather *out, const struct mst_request *request)
+{
+    return request_encode(mst_pack_gather(out), request);
+}
+
+static bool reply_encode(struct mst_pack pack, const struct mst_reply *reply)
 {
     struct mst_layout layout = mst_reply_layout(reply->op);
     size_t used = mst_fields_used(reply, layout);
     bool has_cause = reply->cause.data != NULL;
     bool has_place = has_cause || used > 0;
-    struct draft draft = draft_begin(out);
+    struct draft draft = draft_begin(pack);
 
     mst_pack_array(&draft.pack, REPLY_HEAD + (size_t)has_place + used);
     mst_pack_u64(&draft.pack, reply->op);
@@ -96,6 +126,16 @@ bool mst_reply_encode(struct mst_buf *out, const struct mst_reply *reply)
     }
     mst_fields_encode(&draft.pack, reply, layout, used);
     return draft_end(&draft);
+}
+
+bool mst_reply_encode(struct mst_buf *out, const struct mst_reply *reply)
+{
+    return reply_encode(mst_pack_into(out), reply);
+}
+
+bool mst_reply_gather(struct mst_gather *out, const struct mst_reply *reply)
+{
+    return reply_encode(mst_pack_gather(out), reply);
 }
 
 /* ---- decoding ---- */

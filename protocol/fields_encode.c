@@ -105,7 +105,25 @@ static void spans_encode(struct mst_pack *pack, struct list list)
 
     mst_pack_array(pack, list.count);
     for (size_t i = 0; i < list.count; i++) {
-        mst_pack_bin(pack, spans[i]);
+        if (spans[i].len < MST_BLOB_SHARED_MIN) {
+            mst_pack_bin(pack, spans[i]);
+        } else {
+            mst_pack_body(pack, spans[i], NULL);
+        }
+    }
+}
+
+static void bin_encode(struct mst_pack *pack, const void *owner, const struct mst_field *field)
+{
+    struct mst_blob *blob = NULL;
+
+    if (field->blob != 0) {
+        memcpy(&blob, (const char *)owner + field->blob, sizeof(blob));
+    }
+    if (blob == NULL) {
+        mst_pack_bin(pack, span_of(owner, field));
+    } else {
+        mst_pack_body(pack, span_of(owner, field), blob);
     }
 }
 
@@ -136,7 +154,7 @@ static void field_encode(struct mst_pack *pack, const void *owner, const struct 
     case MST_F_I64: mst_pack_i64(pack, *(const int64_t *)member(owner, field)); break;
     case MST_F_BOOL: mst_pack_bool(pack, *(const bool *)member(owner, field)); break;
     case MST_F_STR: mst_pack_str(pack, span_of(owner, field)); break;
-    case MST_F_BIN: mst_pack_bin(pack, span_of(owner, field)); break;
+    case MST_F_BIN: bin_encode(pack, owner, field); break;
     case MST_F_SPANS: spans_encode(pack, list_of(owner, field)); break;
     case MST_F_I64S: numbers_encode(pack, list_of(owner, field), true); break;
     case MST_F_U64S: numbers_encode(pack, list_of(owner, field), false); break;

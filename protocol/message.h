@@ -70,6 +70,8 @@ struct mst_delivery {
     uint64_t id;
     uint64_t number; /* first delivery = 1; peek: deliveries counted so far */
     struct mst_span body;
+    struct mst_blob *blob; /* not on the wire. It has the body's bytes, which need not be copied on
+                              their way out; NULL: they are */
     uint64_t place; /* not on the wire. body has no data yet: it stands there in the journal */
     int64_t priority;
     int64_t age_ns;
@@ -294,6 +296,7 @@ enum mst_field_type {
 struct mst_field {
     enum mst_field_type type;
     size_t offset;  /* into struct mst_request or struct mst_reply */
+    size_t blob;    /* offset of the pointer to the blob that may have a BIN's bytes; 0: none */
     int64_t absent; /* what nil or a missing element means, for numbers */
     uint32_t max;   /* bytes of a string, elements of a list */
     const char *name;
@@ -316,6 +319,7 @@ struct mst_layout mst_row_layout(enum mst_field_type type, size_t *size_out);
 /* ---- the codec: codec.c ---- */
 
 struct mst_buf;
+struct mst_gather;
 struct mst_arena;
 
 void mst_request_init(struct mst_request *request, enum mst_op op); /* every member its default */
@@ -325,6 +329,10 @@ void mst_reply_init(struct mst_reply *reply, enum mst_op op);
  * then out is as it was. */
 bool mst_request_encode(struct mst_buf *out, const struct mst_request *request);
 bool mst_reply_encode(struct mst_buf *out, const struct mst_reply *reply); /* cuts a long cause */
+/* The same, but bodies are not copied: of a request those of at least MST_BLOB_SHARED_MIN bytes, which
+ * are borrowed; of a reply those that have a blob. */
+bool mst_request_gather(struct mst_gather *out, const struct mst_request *request);
+bool mst_reply_gather(struct mst_gather *out, const struct mst_reply *reply);
 
 /* Decodes one frame's payload that mst_check has accepted or not: the check is run inside.
  * Returns MST_OK; MST_PROTOCOL when the bytes are malformed (*malformed_out = true: close the

@@ -12,8 +12,13 @@ const char *const mst_kind_names[MST_KIND_BARRIER + 1] = {"none",     "fifo",  "
 
 #define FIELD(owner, type, member, absent, max)                                                    \
     {                                                                                              \
-        MST_F_##type, offsetof(struct owner, member), absent, max, #member,                        \
+        MST_F_##type, offsetof(struct owner, member), 0, absent, max, #member,                     \
             "field " #member ": wrong type, out of range or too long"                              \
+    }
+#define BODY(owner, member, holder, max)                                                           \
+    {                                                                                              \
+        MST_F_BIN, offsetof(struct owner, member), offsetof(struct owner, holder), 0, max,         \
+            #member, "field " #member ": wrong type, out of range or too long"                     \
     }
 #define QF(type, member, absent, max) FIELD(mst_request, type, member, absent, max)
 #define RF(type, member, absent, max) FIELD(mst_reply, type, member, absent, max)
@@ -267,7 +272,7 @@ static const struct mst_field w_history[] = {
 static const struct mst_field w_delivery[] = {
     FIELD(mst_delivery, U64, id, 0, 0),
     FIELD(mst_delivery, U64, number, 0, 0),
-    FIELD(mst_delivery, BIN, body, 0, MST_FRAME_BYTES_MAX),
+    BODY(mst_delivery, body, blob, MST_FRAME_BYTES_MAX),
     FIELD(mst_delivery, I64, priority, 0, 0),
     FIELD(mst_delivery, I64, age_ns, 0, 0),
     FIELD(mst_delivery, BIN, headers, 0, MST_HEADERS_BYTES_MAX),

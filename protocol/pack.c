@@ -90,6 +90,18 @@ void mst_pack_str(struct mst_pack *pack, struct mst_span text)
     }
 }
 
+void mst_pack_body(struct mst_pack *pack, struct mst_span bytes, struct mst_blob *blob)
+{
+    msgpack_packer packer = packer_of(pack);
+
+    if (pack->gather == NULL) {
+        mst_pack_bin(pack, bytes);
+    } else if (fits(pack, bytes.len)) {
+        msgpack_pack_bin(&packer, bytes.len);
+        pack->failed = pack->failed || !mst_gather_body(pack->gather, bytes, blob);
+    }
+}
+
 void mst_pack_bin(struct mst_pack *pack, struct mst_span bytes)
 {
     msgpack_packer packer = packer_of(pack);

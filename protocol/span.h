@@ -24,6 +24,16 @@ static inline struct mst_span mst_span_text(const char *text)
     return (struct mst_span){(const uint8_t *)text, text == NULL ? 0 : strlen(text)};
 }
 
+static inline size_t mst_spans_len(const struct mst_span *spans, size_t count)
+{
+    size_t len = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        len += spans[i].len;
+    }
+    return len;
+}
+
 static inline bool mst_span_equal(struct mst_span a, struct mst_span b)
 {
     return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);

@@ -170,12 +170,13 @@ static const struct mst_history *history_of(struct step *step, const struct dead
 void delivery_fill(struct step *step, const struct message *message, struct mst_delivery *out)
 {
     const struct extra *extra = message_extra(message);
-    const struct mst_blob *blob = message_blob(message);
+    struct mst_blob *blob = message_blob(message);
 
     memset(out, 0, sizeof(*out));
     out->id = message->id;
     out->number = message->deliveries;
     out->body = message_body(message);
+    out->blob = blob != NULL && !blob->is_far && blob->len >= MST_BLOB_SHARED_MIN ? blob : NULL;
     out->place = blob != NULL && mst_blob_is_away(blob) ? mst_blob_place(blob) : 0;
     out->priority = message_priority(message);
     out->age_ns = step->core->now_ns - message_put_ns(message);

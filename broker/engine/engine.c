@@ -121,6 +121,7 @@ void engine_free(struct engine **owner)
     bodies_clear(&engine->flight_bodies);
     free(engine->bodies.items);
     free(engine->flight_bodies.items);
+    spares_clear(&engine->common.spares);
     free(engine->places);
     free(engine);
     *owner = NULL;
@@ -218,7 +219,6 @@ uint64_t engine_accept(struct engine *engine, const struct engine_peer *peer)
         return 0;
     }
     engine->metrics.accepted++;
-    member_offer(engine, member, peer->clear_refused);
     engine_tell(engine, ENGINE_DEBUG, &(struct topic){.member = member}, "connection accepted");
     return member->number;
 }

@@ -115,6 +115,7 @@ struct engine {
     uint64_t access_number; /* rises with each reload */
     bool has_key;
     uint8_t secret[MST_NOISE_KEY], public_key[MST_NOISE_KEY];
+    struct connection_common common; /* what its connections share */
 };
 
 /* ---- engine.c ---- */
@@ -157,7 +158,6 @@ void member_reply(struct engine *engine, struct member *member, const struct mst
 
 /* ---- secure.c: who a member is, and what it may do ---- */
 
-void member_offer(struct engine *engine, struct member *member, bool clear_refused);
 void member_forget_rights(struct member *member);
 struct mst_span member_identity(const struct member *member); /* empty: it has proved none */
 /* Does it want a step of a handshake? */

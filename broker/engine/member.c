@@ -97,7 +97,8 @@ struct member *member_new(struct engine *engine, const struct engine_peer *peer)
     engine->places[slot].member = member;
     engine->places[slot].generation++;
     engine->members_count++;
-    connection_init(&member->connection, &limits);
+    connection_init(&member->connection, &limits, &engine->common);
+    member->connection.clear_refused = peer->clear_refused;
     member->engine = engine;
     member->number = (uint64_t)engine->places[slot].generation << 32 | slot;
     member->timed_ns = member->sent_ns = engine->now_ns;

@@ -21,15 +21,6 @@ struct grant {
 
 /* ---- who ---- */
 
-void member_offer(struct engine *engine, struct member *member, bool clear_refused)
-{
-    struct connection_offer offer = {.secret = engine->has_key ? engine->secret : NULL,
-                                     .public_key = engine->public_key,
-                                     .clear_refused = clear_refused};
-
-    connection_offer(&member->connection, &offer);
-}
-
 void member_forget_rights(struct member *member)
 {
     for (size_t i = 0; member->grants != NULL && i < GRANTS; i++) {
@@ -222,6 +213,8 @@ bool engine_secure(struct engine *engine, const struct engine_security *security
         engine->has_key = true;
         memcpy(engine->secret, security->server_secret, MST_NOISE_KEY);
         mst_noise_public(engine->public_key, engine->secret);
+        engine->common.secret = engine->secret;
+        engine->common.public_key = engine->public_key;
     }
     if (!first) {
         engine_look_at_clock(engine);

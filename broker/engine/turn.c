@@ -105,20 +105,24 @@ static void tell_lost(struct engine *engine)
 
 static void send_output(struct engine *engine, struct member *member)
 {
-    struct mst_span bytes = connection_output(&member->connection);
+    struct mst_span pieces[MST_GATHER_PIECES_MAX];
+    size_t count = connection_output(&member->connection, pieces, MST_GATHER_PIECES_MAX);
 
-    if (bytes.len > 0) {
-        ptrdiff_t taken = engine->ports.send(engine->ports.user, member->number, bytes);
+    if (count > 0) {
+        ptrdiff_t taken = engine->ports.send(engine->ports.user, member->number, pieces, count);
 
         if (taken < 0) {
             connection_drop(&member->connection, "the peer is gone", false);
             member_settle(engine, member);
             return;
         }
-        member->blocked = (size_t)taken < bytes.len;
+        member->blocked = (size_t)taken < mst_spans_len(pieces, count);
         connection_sent(&member->connection, (size_t)taken);
         if (taken > 0) {
             member_sent(engine, member);
+        }
+        if (count == MST_GATHER_PIECES_MAX) {
+            member_settle(engine, member); /* there may be more, for the next turn */
         }
     }
     if (member->ends && !list_holds(&member->leaving) && connection_is_empty(&member->connection)) {

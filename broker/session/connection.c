@@ -3,32 +3,38 @@
  * See connection.h for its phases and invariants. */
 #include "broker/session/connection.h"
 
+#include <stdlib.h>
+
 #include "broker/session/secure.h"
 #include "protocol/frame.h"
 
 #define STRANGER_BYTES_MAX 1024u /* of a frame that will only be refused */
 
-void connection_init(struct connection *connection, const struct connection_limits *limits)
+void connection_init(struct connection *connection, const struct connection_limits *limits,
+                     struct connection_common *common)
 {
-    *connection = (struct connection){.phase = CONNECTION_PREAMBLE, .limits = *limits};
+    *connection =
+        (struct connection){.phase = CONNECTION_PREAMBLE, .limits = *limits, .common = common};
     mst_buf_init(&connection->input);
-    mst_buf_init(&connection->output);
-    mst_buf_init(&connection->plain);
-    held_init(&connection->held);
+    mst_gather_init(&connection->output);
     sent_init(&connection->sent);
 }
 
-void connection_offer(struct connection *connection, const struct connection_offer *offer)
+static void free_held(struct connection *connection)
 {
-    connection->offer = *offer;
+    if (connection->held != NULL) {
+        held_clear(connection->held);
+        free(connection->held);
+        connection->held = NULL;
+    }
 }
 
 void connection_clear(struct connection *connection)
 {
     mst_buf_clear(&connection->input);
-    mst_buf_clear(&connection->output);
+    mst_gather_clear(&connection->output);
     secure_clear(connection);
-    held_clear(&connection->held);
+    free_held(connection);
     sent_clear(&connection->sent);
 }
 
@@ -40,57 +46,63 @@ void connection_close(struct connection *connection, const char *why, bool fault
     connection->phase = CONNECTION_CLOSING;
     connection->why = why == NULL ? "closed by the broker" : why;
     connection->fault = fault;
-    mst_buf_clear(&connection->input);
-    connection->input_used = 0;
 }
 
 /* ---- bytes out ---- */
 
-struct mst_span connection_output(struct connection *connection)
+size_t connection_output(struct connection *connection, struct mst_span *out, size_t max)
 {
-    if (connection->channel != NULL) {
-        secure_seal(connection);
+    if (connection->channel == NULL) {
+        return mst_gather_pieces(&connection->output, out, max);
     }
-    return mst_buf_span(connection->channel == NULL ? &connection->output
-                                                    : &connection->channel->output);
+    secure_seal(connection);
+    out[0] = mst_buf_span(&connection->channel->output);
+    return out[0].len > 0;
 }
 
 void connection_sent(struct connection *connection, size_t len)
 {
-    struct mst_buf *out =
-        connection->channel == NULL ? &connection->output : &connection->channel->output;
+    struct spares *spares = &connection->common->spares;
 
-    mst_buf_consume(out, len);
-    mst_buf_shrink(out, SESSION_KEPT_BYTES_MAX);
+    if (connection->channel == NULL) {
+        mst_gather_consume(&connection->output, len);
+        spares_take(spares, &connection->output.bytes);
+    } else {
+        mst_buf_consume(&connection->channel->output, len);
+        spares_take(spares, &connection->channel->output);
+    }
 }
 
 bool connection_is_empty(const struct connection *connection)
 {
-    return connection->held.count == 0 && mst_buf_size(&connection->output) == 0 &&
+    return !connection_holds(connection) && mst_gather_size(&connection->output) == 0 &&
            secure_is_empty(connection);
 }
 
 /* The frame that the last event was made of is not needed any more. */
-static void forget_frame(struct connection *connection, size_t keep_cap)
+static void forget_frame(struct connection *connection)
 {
     mst_buf_consume(&connection->input, connection->input_used);
     connection->input_used = 0;
-    mst_buf_shrink(&connection->input, keep_cap);
 }
 
 void connection_rest(struct connection *connection)
 {
-    mst_buf_shrink(&connection->output, 0);
-    mst_buf_shrink(&connection->held.bytes, 0);
-    secure_rest(connection);
-    forget_frame(connection, 0);
+    if (!connection_holds(connection)) {
+        free_held(connection);
+    }
+    if (connection->sent.ids == 0) {
+        sent_clear(&connection->sent);
+    }
+    mst_buf_shrink(&connection->output.bodies, 0);
+    spares_rest(&connection->common->spares);
 }
 
 void connection_drop(struct connection *connection, const char *why, bool fault)
 {
     connection_close(connection, why, fault);
-    mst_buf_clear(&connection->output);
-    held_clear(&connection->held);
+    mst_gather_clear(&connection->output);
+    free_held(connection);
     secure_drop(connection);
 }
 
@@ -137,34 +149,78 @@ static size_t count_gaps(const struct mst_reply *reply)
     return gaps;
 }
 
+/* NULL: out of memory. */
+static struct held *held_of(struct connection *connection)
+{
+    if (connection->held == NULL) {
+        connection->held = malloc(sizeof(*connection->held));
+        if (connection->held != NULL) {
+            held_init(connection->held);
+        }
+    }
+    return connection->held;
+}
+
+static bool is_full(const struct connection *connection)
+{
+    size_t waiting = mst_gather_size(&connection->output) + secure_waiting(connection);
+
+    if (connection->held != NULL) {
+        waiting += mst_gather_size(&connection->held->bytes);
+    }
+    return waiting > connection->limits.output_bytes_max;
+}
+
+static void reply_now(struct connection *connection, const struct mst_reply *reply,
+                      struct mst_range ids)
+{
+    spares_lend(&connection->common->spares, &connection->output.bytes);
+    if (mst_reply_gather(&connection->output, reply)) {
+        number_ids(connection, ids);
+    } else {
+        give_up(connection, "a reply could not be encoded");
+    }
+}
+
+static void reply_later(struct connection *connection, const struct mst_reply *reply,
+                        struct mst_range ids, uint64_t seq)
+{
+    struct held *held = held_of(connection);
+    size_t before;
+
+    if (held == NULL) {
+        give_up(connection, "out of memory");
+        return;
+    }
+    before = mst_gather_size(&held->bytes);
+    spares_lend(&connection->common->spares, &held->bytes.bytes);
+    if (!mst_reply_gather(&held->bytes, reply)) {
+        give_up(connection, "a reply could not be encoded");
+    } else if (!held_push(held, seq, mst_gather_size(&held->bytes) - before, ids,
+                          count_gaps(reply))) {
+        give_up(connection, "out of memory");
+    }
+}
+
 void connection_reply(struct connection *connection, const struct mst_reply *reply, uint64_t seq,
                       uint64_t durable_seq)
 {
     struct mst_range ids = {reply->id, reply->id == 0 ? 0 : reply->answered};
-    size_t gaps = count_gaps(reply);
     /* What follows a reply that waits for bodies waits too: deliveries keep their order. */
-    bool leaves =
-        seq <= durable_seq && !connection->welcome_held && gaps == 0 && connection->held.gaps == 0;
-    struct mst_buf *out = leaves ? &connection->output : &connection->held.bytes;
-    size_t before = mst_buf_size(out);
+    bool leaves = seq <= durable_seq && !connection->welcome_held && count_gaps(reply) == 0 &&
+                  (connection->held == NULL || connection->held->gaps == 0);
 
     if (connection->phase == CONNECTION_CLOSING) {
         return;
     }
-    if (mst_buf_size(&connection->output) + mst_buf_size(&connection->held.bytes) +
-            secure_waiting(connection) >
-        connection->limits.output_bytes_max) {
+    if (is_full(connection)) {
         give_up(connection, "LIMIT: the client does not read its replies");
         return;
     }
-    if (!mst_reply_encode(out, reply)) {
-        give_up(connection, "a reply could not be encoded");
-        return;
-    }
     if (leaves) {
-        number_ids(connection, ids);
-    } else if (!held_push(&connection->held, seq, mst_buf_size(out) - before, ids, gaps)) {
-        give_up(connection, "out of memory");
+        reply_now(connection, reply, ids);
+    } else {
+        reply_later(connection, reply, ids, seq);
     }
     if (is_greeting(reply->op) && reply->id == 0 && connection->phase != CONNECTION_CLOSING) {
         connection->welcome_held = !leaves;
@@ -174,22 +230,24 @@ void connection_reply(struct connection *connection, const struct mst_reply *rep
 
 void connection_release(struct connection *connection, uint64_t durable_seq)
 {
-    struct held *held = &connection->held;
+    struct held *held = connection->held;
+    struct spares *spares = &connection->common->spares;
     struct held_reply reply;
 
-    while (held_pop(held, durable_seq, &reply)) {
-        struct mst_span bytes = mst_span_of(mst_buf_span(&held->bytes).data, reply.len);
-
-        if (!mst_buf_append(&connection->output, bytes.data, bytes.len)) {
+    while (held != NULL && held_pop(held, durable_seq, &reply)) {
+        spares_lend(spares, &connection->output.bytes);
+        if (!mst_gather_move(&held->bytes, reply.len, &connection->output)) {
             give_up(connection, "out of memory");
             return;
         }
-        mst_buf_consume(&held->bytes, reply.len);
         number_ids(connection, reply.ids);
+        held = connection->held; /* gone if that was one too many */
     }
-    if (held->count == 0) {
+    if (!connection_holds(connection)) {
         connection->welcome_held = false;
-        mst_buf_shrink(&held->bytes, SESSION_KEPT_BYTES_MAX);
+    }
+    if (held != NULL) {
+        spares_take(spares, &held->bytes.bytes);
     }
 }
 
@@ -204,6 +262,7 @@ static bool keep(struct connection *connection, struct mst_span *in, size_t size
     if (n == 0) {
         return true; /* no bytes may have no address, to which nothing is added */
     }
+    spares_lend(&connection->common->spares, &connection->input);
     if (!mst_buf_append(&connection->input, in->data, n)) {
         connection_close(connection, "out of memory", false);
         return false;
@@ -217,9 +276,8 @@ static void answer_preamble(struct connection *connection)
 {
     uint8_t preamble[MST_PREAMBLE_BYTES];
 
-    mst_preamble_write(preamble,
-                       connection->offer.clear_refused ? MST_CHANNEL_NOISE : MST_CHANNEL_CLEAR);
-    if (!mst_buf_append(&connection->output, preamble, sizeof(preamble))) {
+    mst_preamble_write(preamble, connection->clear_refused ? MST_CHANNEL_NOISE : MST_CHANNEL_CLEAR);
+    if (!mst_buf_append(&connection->output.bytes, preamble, sizeof(preamble))) {
         connection_close(connection, "out of memory", false);
     }
 }
@@ -241,8 +299,8 @@ static void read_preamble(struct connection *connection, struct mst_span *in)
         return;
     }
     if (verdict == MST_PREAMBLE_OK && channel == MST_CHANNEL_NOISE &&
-        connection->offer.secret != NULL) {
-        mst_buf_clear(&connection->input); /* few ever need it again */
+        connection->common->secret != NULL) {
+        mst_buf_reset(&connection->input);
         secure_begin(connection);
         return;
     }
@@ -252,10 +310,10 @@ static void read_preamble(struct connection *connection, struct mst_span *in)
         connection_close(connection, "it speaks another version of the protocol", true);
     } else if (verdict == MST_PREAMBLE_CHANNEL || channel != MST_CHANNEL_CLEAR) {
         connection_close(connection, "it asks for a channel that this broker does not have", true);
-    } else if (connection->offer.clear_refused) {
+    } else if (connection->clear_refused) {
         connection_close(connection, "it speaks clear text, which is refused here", true);
     } else if (connection->phase == CONNECTION_PREAMBLE) {
-        mst_buf_clear(&connection->input);
+        mst_buf_reset(&connection->input);
         connection->phase = CONNECTION_GREETING;
     }
 }
@@ -270,7 +328,8 @@ static bool frame_verdict(struct connection *connection, enum mst_frame_verdict 
     return verdict == MST_FRAME_OK;
 }
 
-/* The next whole frame: straight from the bytes that came, unless its beginning was kept. */
+/* The next whole frame: straight from the bytes that came, unless its beginning was kept, or they
+ * came out of a channel. */
 static bool cut_frame(struct connection *connection, struct mst_span *in, struct mst_span *payload)
 {
     size_t max = connection->phase == CONNECTION_GREETING ? SESSION_GREETING_BYTES_MAX
@@ -280,7 +339,7 @@ static bool cut_frame(struct connection *connection, struct mst_span *in, struct
     size_t need = 0;
 
     max = connection->stranger ? STRANGER_BYTES_MAX : max;
-    forget_frame(connection, SESSION_KEPT_BYTES_MAX);
+    forget_frame(connection);
     if (mst_buf_size(&connection->input) == 0) {
         verdict = mst_frame_next(*in, max, payload, &used, &need);
         if (verdict == MST_FRAME_OK) {
@@ -291,10 +350,9 @@ static bool cut_frame(struct connection *connection, struct mst_span *in, struct
         }
         return frame_verdict(connection, verdict);
     }
+    verdict = mst_frame_next(mst_buf_span(&connection->input), max, payload, &used, &need);
     while (verdict == MST_FRAME_MORE && in->len > 0) {
-        size_t want = need == 0 ? MST_FRAME_HEADER_BYTES : need;
-
-        if (want > mst_buf_size(&connection->input) && !keep(connection, in, want)) {
+        if (!keep(connection, in, need == 0 ? MST_FRAME_HEADER_BYTES : need)) {
             return false;
         }
         verdict = mst_frame_next(mst_buf_span(&connection->input), max, payload, &used, &need);
@@ -421,22 +479,15 @@ static bool next_frame(struct connection *connection, struct mst_span *in,
     return false;
 }
 
-bool connection_next(struct connection *connection, struct mst_span *in, struct mst_arena *scratch,
-                     struct connection_input *out)
+/* With a channel: news of it, or a frame of what came out of it. */
+static bool next_opened(struct connection *connection, struct mst_span *in,
+                        struct mst_arena *scratch, struct connection_input *out)
 {
-    out->news = CONNECTION_SPEAKS;
-    if (connection->phase == CONNECTION_PREAMBLE && in->len > 0) {
-        read_preamble(connection, in);
-    }
-    if (connection->phase == CONNECTION_PREAMBLE) {
-        return false;
-    }
-    if (connection->channel == NULL) {
-        return next_frame(connection, in, scratch, out);
-    }
+    struct mst_span none = MST_SPAN_NONE;
+
     for (;;) {
         if (connection->phase != CONNECTION_SECURING &&
-            next_frame(connection, &connection->pending, scratch, out)) {
+            next_frame(connection, &none, scratch, out)) {
             return true;
         }
         if (!secure_open(connection, in, &out->news)) {
@@ -446,4 +497,29 @@ bool connection_next(struct connection *connection, struct mst_span *in, struct 
             return true;
         }
     }
+}
+
+bool connection_next(struct connection *connection, struct mst_span *in, struct mst_arena *scratch,
+                     struct connection_input *out)
+{
+    bool more;
+
+    out->news = CONNECTION_SPEAKS;
+    if (connection->phase == CONNECTION_PREAMBLE && in->len > 0) {
+        read_preamble(connection, in);
+    }
+    if (connection->phase == CONNECTION_PREAMBLE) {
+        return false;
+    }
+    more = connection->channel == NULL ? next_frame(connection, in, scratch, out)
+                                       : next_opened(connection, in, scratch, out);
+    if (connection->phase == CONNECTION_CLOSING) {
+        mst_buf_reset(
+            &connection->input); /* only now: what closed it may have been read from there */
+        connection->input_used = 0;
+    }
+    if (!more) {
+        spares_take(&connection->common->spares, &connection->input);
+    }
+    return more;
 }

@@ -12,7 +12,7 @@
  *
  * Invariants
  *   1. Memory grows with bytes received, never with a declared length; input is kept only of a
- *      frame that is not complete.
+ *      frame that is not complete, and empty buffers have no memory.
  *   2. An answered id is numbered when its bytes enter the output: `confirm` counts what was sent.
  *   3. Nothing overtakes the welcome.
  * An encrypted channel lies between this and the wire: secure.h. Must not know: objects, sockets,
@@ -22,13 +22,13 @@
 
 #include "broker/session/held.h"
 #include "broker/session/sent.h"
+#include "broker/session/spares.h"
 #include "protocol/arena.h"
 #include "protocol/channel.h"
 
 #define SESSION_GREETING_BYTES_MAX (128u << 10) /* a frame before the welcome: RESUME names ids */
 #define SESSION_OUTPUT_BYTES_MAX   (64u << 20)  /* default of --max-output */
 #define SESSION_UNCONFIRMED_MAX    (2u * MST_IN_FLIGHT_MAX)
-#define SESSION_KEPT_BYTES_MAX     (1u << 20) /* memory that an empty buffer keeps while in use */
 
 enum connection_phase {
     CONNECTION_PREAMBLE,
@@ -44,30 +44,29 @@ struct connection_limits {
     size_t output_bytes_max;
 };
 
-/* Which channels a connection may have. The keys are borrowed. */
-struct connection_offer {
-    const uint8_t *secret; /* the server's; NULL: only clear text */
+/* What all connections of a broker share. */
+struct connection_common {
+    const uint8_t *secret; /* the server's, borrowed; NULL: there is only clear text */
     const uint8_t *public_key;
-    bool clear_refused;
+    struct spares spares;
 };
 
 struct connection {
     enum connection_phase phase;
-    struct connection_offer offer;
-    struct connection_limits limits;
-    struct mst_buf input; /* the beginning of a frame */
-    size_t input_used;    /* bytes of it that the last event was made of */
-    struct mst_buf output;
-    struct held held;
-    struct mst_secure_channel *channel; /* NULL: clear text */
-    struct mst_buf plain;               /* what came out of the channel last */
-    struct mst_span pending;            /* of it: not looked at yet */
-    bool stranger;                      /* nobody who is welcome: only refused */
+    bool clear_refused; /* it must come through the encrypted channel */
+    bool stranger;      /* nobody who is welcome: only refused */
     bool welcome_held;
+    bool fault; /* the peer did what it must not */
+    struct connection_common *common;
+    struct connection_limits limits;
+    struct mst_buf input; /* the beginning of a frame; with a channel: all that came out of it */
+    size_t input_used;    /* bytes of it that the last event was made of */
+    struct mst_gather output;
+    struct held *held;                  /* NULL: there was nothing to hold lately */
+    struct mst_secure_channel *channel; /* NULL: clear text */
     struct sent sent;
     uint64_t confirmed; /* ids; confirmed + sent.ids were sent in all */
     const char *why;    /* CLOSING: static text for the log; never NULL then */
-    bool fault;         /* the peer did what it must not */
 };
 
 enum connection_news {
@@ -85,8 +84,8 @@ struct connection_input {
     struct mst_request request;
 };
 
-void connection_init(struct connection *connection, const struct connection_limits *limits);
-void connection_offer(struct connection *connection, const struct connection_offer *offer);
+void connection_init(struct connection *connection, const struct connection_limits *limits,
+                     struct connection_common *common);
 void connection_clear(struct connection *connection);
 
 /* Takes bytes from *in until something for the core came out of them (true: `out` is set, valid
@@ -102,8 +101,8 @@ void connection_answer(struct connection *connection, const uint8_t token[MST_NO
 void connection_identified(struct connection *connection, bool stranger);
 
 /* Encodes a reply. It enters the output when record seq is durable: at once when it is already. A
- * delivery with a place is a gap, for which the caller has put in zeros: the reply, and all that
- * comes after it, waits until held_fill has been called for each. */
+ * delivery with a place has a blob whose bytes are still to be read: the reply, and all that comes
+ * after it, waits until held_filled has been called for each. */
 void connection_reply(struct connection *connection, const struct mst_reply *reply, uint64_t seq,
                       uint64_t durable_seq);
 void connection_release(struct connection *connection, uint64_t durable_seq);
@@ -112,15 +111,15 @@ void connection_close(struct connection *connection, const char *why, bool fault
 /* The same, and what is pending is dropped. */
 void connection_drop(struct connection *connection, const char *why, bool fault);
 
-/* What is to be sent now; it is sealed here. */
-struct mst_span connection_output(struct connection *connection);
+/* What is to be sent now, as pieces; it is sealed here. */
+size_t connection_output(struct connection *connection, struct mst_span *out, size_t max);
 void connection_sent(struct connection *connection, size_t len);
 /* Nothing was sent for a while: gives back the memory of empty buffers. */
 void connection_rest(struct connection *connection);
 
 static inline bool connection_holds(const struct connection *connection)
 {
-    return connection->held.count > 0;
+    return connection->held != NULL && connection->held->count > 0;
 }
 
 bool connection_is_empty(const struct connection *connection); /* everything was sent */

@@ -9,12 +9,12 @@ enum { HELD_CAP_FIRST = 8 };
 void held_init(struct held *held)
 {
     *held = (struct held){0};
-    mst_buf_init(&held->bytes);
+    mst_gather_init(&held->bytes);
 }
 
 void held_clear(struct held *held)
 {
-    mst_buf_clear(&held->bytes);
+    mst_gather_clear(&held->bytes);
     free(held->replies);
     held_init(held);
 }
@@ -64,31 +64,21 @@ bool held_push(struct held *held, uint64_t seq, size_t len, struct mst_range ids
     return true;
 }
 
-struct mst_span held_last(const struct held *held, uint64_t *position_out)
+uint64_t held_last(const struct held *held)
 {
-    const struct held_reply *last = &held->replies[(held->first + held->count - 1) % held->cap];
-    struct mst_span bytes = mst_buf_span(&held->bytes);
-    size_t before = bytes.len - last->len;
-
-    *position_out = held->popped + before;
-    return mst_span_of(bytes.data + before, last->len);
+    return held->popped + held->count - 1;
 }
 
-void held_fill(struct held *held, uint64_t position, struct mst_span body)
+void held_filled(struct held *held, uint64_t number)
 {
-    uint64_t end = held->popped;
-    size_t i = 0;
+    struct held_reply *reply;
 
-    if (position < held->popped ||
-        position + body.len > held->popped + mst_buf_size(&held->bytes)) {
+    if (number < held->popped || number - held->popped >= held->count) {
         return; /* it was cleared meanwhile */
     }
-    memcpy(held->bytes.data + held->bytes.start + (position - held->popped), body.data, body.len);
-    while ((end += reply_at(held, i)->len) <= position) {
-        i++;
-    }
-    assert(reply_at(held, i)->gaps > 0);
-    reply_at(held, i)->gaps--;
+    reply = reply_at(held, (size_t)(number - held->popped));
+    assert(reply->gaps > 0);
+    reply->gaps--;
     held->gaps--;
 }
 
@@ -99,7 +89,7 @@ bool held_pop(struct held *held, uint64_t durable_seq, struct held_reply *out)
         return false;
     }
     *out = held->replies[held->first];
-    held->popped += out->len;
+    held->popped++;
     held->first = (held->first + 1) % held->cap;
     held->count--;
     return true;

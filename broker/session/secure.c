@@ -7,7 +7,7 @@
 
 void secure_begin(struct connection *connection)
 {
-    const struct connection_offer *offer = &connection->offer;
+    const struct connection_common *common = connection->common;
     uint8_t preamble[MST_PREAMBLE_BYTES];
 
     connection->channel = malloc(sizeof(*connection->channel));
@@ -16,7 +16,7 @@ void secure_begin(struct connection *connection)
         return;
     }
     connection->phase = CONNECTION_SECURING;
-    mst_channel_accept(connection->channel, offer->secret, offer->public_key);
+    mst_channel_accept(connection->channel, common->secret, common->public_key);
     mst_preamble_write(preamble, MST_CHANNEL_NOISE);
     if (connection->channel->state == MST_CHANNEL_FAILED ||
         !mst_buf_append(&connection->channel->output, preamble, sizeof(preamble))) {
@@ -31,8 +31,6 @@ void secure_clear(struct connection *connection)
     }
     free(connection->channel);
     connection->channel = NULL;
-    mst_buf_clear(&connection->plain);
-    connection->pending = MST_SPAN_NONE;
 }
 
 /* The channel itself stays: it says that nothing is to be sent in the clear. */
@@ -40,18 +38,6 @@ void secure_drop(struct connection *connection)
 {
     if (connection->channel != NULL) {
         mst_channel_clear(connection->channel);
-    }
-}
-
-void secure_rest(struct connection *connection)
-{
-    if (connection->channel != NULL) {
-        mst_buf_shrink(&connection->channel->output, 0);
-        mst_buf_shrink(&connection->channel->input, 0);
-    }
-    if (connection->pending.len == 0) {
-        mst_buf_clear(&connection->plain);
-        connection->pending = MST_SPAN_NONE;
     }
 }
 
@@ -92,9 +78,8 @@ bool secure_open(struct connection *connection, struct mst_span *in, enum connec
     if (in->len == 0) {
         return false;
     }
-    mst_buf_reset(&connection->plain);
-    mst_buf_shrink(&connection->plain, SESSION_KEPT_BYTES_MAX);
-    switch (mst_channel_receive(channel, in, &connection->plain)) {
+    spares_lend(&connection->common->spares, &connection->input);
+    switch (mst_channel_receive(channel, in, &connection->input)) {
     case MST_CHANNEL_ASKED: *news = CONNECTION_ASKS; break;
     case MST_CHANNEL_OPEN:
         if (before == MST_CHANNEL_WAITS) {
@@ -105,7 +90,6 @@ bool secure_open(struct connection *connection, struct mst_span *in, enum connec
     case MST_CHANNEL_WAITS:
     case MST_CHANNEL_ENDED: break;
     }
-    connection->pending = mst_buf_span(&connection->plain);
     return true;
 }
 
@@ -123,6 +107,24 @@ static bool owes_end(const struct connection *connection)
     return connection->phase == CONNECTION_CLOSING && can_seal(connection->channel);
 }
 
+static bool seal_output(struct connection *connection)
+{
+    struct spares *spares = &connection->common->spares;
+    struct mst_gather *output = &connection->output;
+    bool ok = true;
+
+    spares_lend(spares, &connection->channel->output);
+    while (ok && mst_gather_size(output) > 0) {
+        struct mst_span pieces[MST_GATHER_PIECES_MAX];
+        size_t count = mst_gather_pieces(output, pieces, MST_GATHER_PIECES_MAX);
+
+        ok = mst_channel_seal_all(connection->channel, pieces, count);
+        mst_gather_consume(output, mst_spans_len(pieces, count));
+    }
+    spares_take(spares, &output->bytes);
+    return ok;
+}
+
 void secure_seal(struct connection *connection)
 {
     struct mst_secure_channel *channel = connection->channel;
@@ -131,16 +133,14 @@ void secure_seal(struct connection *connection)
     if (!can_seal(channel)) {
         /* After a failure nothing can be said any more, and never in the clear. */
         if (channel->state == MST_CHANNEL_FAILED) {
-            mst_buf_clear(&connection->output);
+            mst_gather_clear(&connection->output);
         }
         return;
     }
-    if (mst_buf_size(&connection->output) > 0) {
-        ok = mst_channel_seal(channel, mst_buf_span(&connection->output));
-        mst_buf_reset(&connection->output);
-        mst_buf_shrink(&connection->output, SESSION_KEPT_BYTES_MAX);
+    if (mst_gather_size(&connection->output) > 0) {
+        ok = seal_output(connection);
     }
-    if (ok && owes_end(connection) && connection->held.count == 0) {
+    if (ok && owes_end(connection) && !connection_holds(connection)) {
         ok = mst_channel_finish(channel);
     }
     if (!ok) {

@@ -11,10 +11,9 @@
 void secure_begin(struct connection *connection); /* the peer's preamble asks for the channel */
 void secure_clear(struct connection *connection);
 void secure_drop(struct connection *connection); /* what is pending is not sent; keys are wiped */
-void secure_rest(struct connection *connection);
 
-/* Takes bytes from *in: true when there is news, or plaintext in connection->pending; false when
- * all are taken or the connection is closing. */
+/* Takes bytes from *in: true when there is news, or more plaintext in connection->input; false
+ * when all are taken or the connection is closing. */
 bool secure_open(struct connection *connection, struct mst_span *in, enum connection_news *news);
 
 /* Seals the connection's output, and the end record behind the last of it. */

@@ -38,13 +38,15 @@ static struct peer *peer_of(struct broker *b, uint64_t conn)
     return NULL;
 }
 
-static ptrdiff_t send_bytes(void *user, uint64_t conn, struct mst_span bytes)
+static ptrdiff_t send_pieces(void *user, uint64_t conn, const struct mst_span *pieces, size_t count)
 {
     bool was = fault_arm(false);
 
-    must_hold(mst_buf_append(&peer_of(user, conn)->in, bytes.data, bytes.len), "room");
+    for (size_t i = 0; i < count; i++) {
+        must_hold(mst_buf_append(&peer_of(user, conn)->in, pieces[i].data, pieces[i].len), "room");
+    }
     fault_arm(was);
-    return (ptrdiff_t)bytes.len;
+    return (ptrdiff_t)mst_spans_len(pieces, count);
 }
 
 static void close_conn(void *user, uint64_t conn)
@@ -109,7 +111,7 @@ void broker_stop(struct broker *b)
 
 void broker_start(struct broker *b)
 {
-    struct engine_ports ports = {b, now_ns, now_ns, entropy, send_bytes, close_conn, no_note};
+    struct engine_ports ports = {b, now_ns, now_ns, entropy, send_pieces, close_conn, no_note};
     uint8_t secret[MST_NOISE_KEY] = {7};
     struct engine_security security = {
         .server_secret = secret,

@@ -43,15 +43,24 @@ static void port_entropy(void *user, uint8_t *out, size_t len)
     }
 }
 
-static ptrdiff_t port_send(void *user, uint64_t conn, struct mst_span bytes)
+static ptrdiff_t port_send(void *user, uint64_t conn, const struct mst_span *pieces, size_t count)
 {
     struct wire *wire = world_wire(user, conn);
+    size_t len = mst_spans_len(pieces, count);
+    size_t taken = 0;
+    bool goes_on = true;
 
     assert_non_null(wire);
     if (wire->dead || (wire->program == NULL && !wire->raw)) {
-        return (ptrdiff_t)bytes.len; /* the system took them; nobody will read them */
+        return (ptrdiff_t)len; /* the system took them; nobody will read them */
     }
-    return (ptrdiff_t)pipe_give(&wire->down, bytes, port_now(user));
+    for (size_t i = 0; goes_on && i < count; i++) {
+        size_t n = pipe_give(&wire->down, pieces[i], port_now(user));
+
+        taken += n;
+        goes_on = n == pieces[i].len;
+    }
+    return (ptrdiff_t)taken;
 }
 
 static void port_close(void *user, uint64_t conn)

@@ -32,20 +32,25 @@ static struct client *client_of(struct pipes *pipes, uint64_t conn)
     return NULL;
 }
 
-static ptrdiff_t send_bytes(void *user, uint64_t conn, struct mst_span bytes)
+static ptrdiff_t send_pieces(void *user, uint64_t conn, const struct mst_span *pieces, size_t count)
 {
     struct client *client = client_of(user, conn);
-    size_t n = bytes.len < client->room ? bytes.len : client->room;
+    size_t room = client->room;
 
     assert_false(client->closed);
-    assert_true(bytes.len > 0);
+    assert_true(count > 0);
     client->sends++;
     if (client->broken) {
         return -1;
     }
-    client->room -= n;
-    assert_true(mst_buf_append(&client->in, bytes.data, n));
-    return (ptrdiff_t)n;
+    for (size_t i = 0; i < count; i++) {
+        size_t n = pieces[i].len < client->room ? pieces[i].len : client->room;
+
+        assert_true(pieces[i].len > 0);
+        client->room -= n;
+        assert_true(mst_buf_append(&client->in, pieces[i].data, n));
+    }
+    return (ptrdiff_t)(room - client->room);
 }
 
 static void close_conn(void *user, uint64_t conn)
@@ -70,7 +75,7 @@ static void log_text(void *user, const struct engine_note *note)
 
 static void start(struct pipes *pipes)
 {
-    struct engine_ports ports = {pipes, now_ns, now_ns, entropy, send_bytes, close_conn, log_text};
+    struct engine_ports ports = {pipes, now_ns, now_ns, entropy, send_pieces, close_conn, log_text};
 
     pipes->engine = engine_new(&pipes->config, &ports, pipes->journal);
     assert_non_null(pipes->engine);

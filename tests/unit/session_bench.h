@@ -10,6 +10,7 @@
 
 struct bench {
     struct connection connection;
+    struct connection_common common;
     struct mst_arena arena;
     struct mst_buf in; /* what the client says */
     struct mst_arena reply_arena;
@@ -29,6 +30,7 @@ void peer_reply_to(struct bench *bench, enum mst_op op, uint64_t id, uint64_t an
 void peer_hear(struct bench *bench, struct mst_span bytes);
 void peer_hear_all(struct bench *bench);
 void peer_connect_and_greet(struct bench *bench);
+void peer_skip_output(struct bench *bench); /* whatever it is, it is sent */
 const char *peer_read_output(struct bench *bench, char *text, size_t cap);
 void peer_assert_closed(const struct bench *bench, const char *why);
 

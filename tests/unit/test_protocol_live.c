@@ -42,14 +42,14 @@ static void port_entropy(void *user, uint8_t *out, size_t len)
     mst_buf_consume(&world->random, len);
 }
 
-static ptrdiff_t port_send(void *user, uint64_t conn, struct mst_span bytes)
+static ptrdiff_t port_send(void *user, uint64_t conn, const struct mst_span *pieces, size_t count)
 {
     struct world *world = user;
 
-    if (conn == world->conn) {
-        assert_true(mst_buf_append(&world->out, bytes.data, bytes.len));
+    for (size_t i = 0; conn == world->conn && i < count; i++) {
+        assert_true(mst_buf_append(&world->out, pieces[i].data, pieces[i].len));
     }
-    return (ptrdiff_t)bytes.len;
+    return (ptrdiff_t)mst_spans_len(pieces, count);
 }
 
 static void port_close(void *user, uint64_t conn)
