@@ -27,7 +27,7 @@ if [ "$how" = same ] && setarch -R true 2>/dev/null; then
     still=(setarch -R)
 fi
 
-options=(-timeout=10 -rss_limit_mb=1024 -malloc_limit_mb=64 -print_final_stats=1 -verbosity=0
+options=(-timeout=60 -rss_limit_mb=1024 -malloc_limit_mb=64 -print_final_stats=1 -verbosity=0
     -entropic=0)
 
 fuzz() # TARGET
