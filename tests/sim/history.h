@@ -134,6 +134,7 @@ struct history {
     size_t objects_count;
     uint64_t rest;    /* from here on nobody holds anything, and all that is there is got */
     bool wall_jumped; /* somebody moved the wall clock */
+    bool gaps;        /* who was killed may have taken something and not said so */
 };
 
 struct history *history_new(void);

@@ -119,6 +119,19 @@ bool session_lived_at(const struct history *history, uint64_t session, uint64_t 
     return false;
 }
 
+uint64_t unseen_gets(const struct history *history, size_t object, bool automatic, uint64_t where)
+{
+    uint64_t count = 0;
+
+    for (size_t i = 0; i < history->calls_count && history->gaps; i++) {
+        const struct history_call *call = &history->calls[i];
+
+        count += call->op == HISTORY_GET && !was_answered(call) && is_about(call, object) &&
+                 call->automatic == automatic && call->begin < where;
+    }
+    return count;
+}
+
 const struct history_call *put_of(const struct history *history, const char *body,
                                   const struct history_message **message_out)
 {

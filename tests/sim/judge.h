@@ -85,6 +85,8 @@ bool session_lived_at(const struct history *history, uint64_t session, uint64_t 
 /* The put of this body; NULL: none. */
 const struct history_call *put_of(const struct history *history, const char *body,
                                   const struct history_message **message_out);
+/* So many gets from there, begun by `where`, may have taken something that nobody saw. */
+uint64_t unseen_gets(const struct history *history, size_t object, bool automatic, uint64_t where);
 const char *name_of(const struct history *history, const struct history_call *call);
 
 /* The nth delivery of all, with the get that brought it. false: there are no more. */

@@ -246,7 +246,10 @@ static void judge_death(const struct history *history, const struct deliveries *
     limits_of(history, put->objects[0], &least, &most);
     if (put->objects[0] != d->message->object) {
         if (d->message->died_by_itself && least >= 0 &&
-            (most == 0 || deliveries_in(all, put->objects[0], d->message->body) < least)) {
+            (most == 0 ||
+             deliveries_in(all, put->objects[0], d->message->body) +
+                     (int64_t)unseen_gets(history, put->objects[0], false, d->get->end) <
+                 least)) {
             guilty(verdict, "'%s' died of too many deliveries, which it did not have",
                    d->message->body);
         }

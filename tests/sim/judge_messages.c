@@ -282,19 +282,42 @@ static bool is_accounted_for(const struct history *history, const struct deliver
     return false;
 }
 
+/* What was put there and is nowhere; the last of it in *put_out, *message_out. */
+static uint64_t missing_of(const struct history *history, const struct deliveries *all,
+                           size_t object, const struct history_call **put_out,
+                           const struct history_message **message_out)
+{
+    uint64_t count = 0;
+
+    for (size_t i = 0; i < history->calls_count; i++) {
+        const struct history_call *put = &history->calls[i];
+        bool judged = is_new(put) && put->objects[0] == object && put->end < history->rest;
+
+        for (size_t k = 0; judged && k < put->taken; k++) {
+            if (!is_accounted_for(history, all, put, &put->messages[k])) {
+                *put_out = put;
+                *message_out = &put->messages[k];
+                count++;
+            }
+        }
+    }
+    return count;
+}
+
 void judge_loss(const struct history *history, struct verdict *verdict)
 {
     struct deliveries all = deliveries_of(history);
 
-    for (size_t i = 0; i < history->calls_count && history->rest != HISTORY_NEVER; i++) {
-        const struct history_call *put = &history->calls[i];
+    for (size_t object = 0; object < history->objects_count; object++) {
+        const struct history_call *put = NULL;
+        const struct history_message *message = NULL;
+        uint64_t missing =
+            history->rest == HISTORY_NEVER ? 0 : missing_of(history, &all, object, &put, &message);
 
-        for (size_t k = 0; is_new(put) && put->end < history->rest && k < put->taken; k++) {
-            if (!is_accounted_for(history, &all, put, &put->messages[k])) {
-                guilty(verdict, "'%s', put by %s into %s as %llu, is lost", put->messages[k].body,
-                       name_of(history, put), history->objects[put->objects[0]],
-                       (unsigned long long)put->messages[k].id);
-            }
+        if (missing > unseen_gets(history, object, true, history->rest)) {
+            guilty(verdict, "'%s', put by %s into %s as %llu, is lost", message->body,
+                   name_of(history, put), history->objects[object],
+                   (unsigned long long)message->id);
         }
     }
     free(all.items);

@@ -8,6 +8,7 @@
  *   begin NUMBER NS SESSION OP NUMBERS... on=OBJECT... key=KEY put=PRIORITY,BODY...
  *   end NUMBER NS SESSION STATUS NUMBERS... id=FIRST got=OBJECT,ID,DELIVERY,PRIORITY,DIED,BODY...
  *   fault FROM TO PROGRAM|*      something kept it, or everybody, from the broker
+ *   leaves NS, gone NS           the program ends its session; its process has ended
  *   restart NS                   the broker of before is dead, and all that it knew with it
  *   rest NS                      from here on nobody holds anything
  *

@@ -22,6 +22,7 @@ struct program {
     char name[HISTORY_NAME];
     struct history_call *calls; /* of all its life; by number */
     size_t count;
+    int64_t gone_ns;   /* it is dead */
     int64_t leaves_ns; /* it said goodbye: what ends as cancelled then was not waited for */
 };
 
@@ -90,6 +91,8 @@ static void read_line(struct reading *r, struct program *p, const char *line)
         r->rest_ns = when;
     } else if (sscanf(line, "restart %lld", &when) == 1 && r->lives_count < LIVES_MOST) {
         r->lives[r->lives_count++] = when;
+    } else if (sscanf(line, "gone %lld", &when) == 1) {
+        p->gone_ns = when;
     } else if (strcmp(line, "jump\n") == 0) {
         r->wall_jumped = true;
     }
@@ -104,7 +107,7 @@ static void read_program(struct reading *r, const char *folder, const char *file
 
     r->programs = grown(r->programs, r->programs_count, sizeof(*r->programs));
     p = &r->programs[r->programs_count++];
-    *p = (struct program){.leaves_ns = INT64_MAX};
+    *p = (struct program){.leaves_ns = INT64_MAX, .gone_ns = INT64_MAX};
     snprintf(p->name, sizeof(p->name), "%.*s", (int)strcspn(file, "."), file);
     snprintf(path, sizeof(path), "%s/%s", folder, file);
     in = fopen(path, "r");
@@ -250,22 +253,55 @@ static bool is_certain(const struct history_call *call)
     return call->session != 0 && call->session == call->session_end;
 }
 
+/* What a get brought was put in the life in which it was got. INT64_MIN: that is not known. */
+static int64_t put_ns(const struct reading *r, const struct history_call *get)
+{
+    for (size_t p = 0; p < r->programs_count && get->messages_count > 0; p++) {
+        for (size_t k = 0; k < r->programs[p].count; k++) {
+            const struct history_call *put = &r->programs[p].calls[k];
+
+            for (size_t i = 0; i < put->messages_count && put->op == HISTORY_PUT; i++) {
+                if (strcmp(put->messages[i].body, get->messages[0].body) == 0) {
+                    return put->end_ns != INT64_MAX && is_certain(put) ? put->begin_ns : INT64_MIN;
+                }
+            }
+        }
+    }
+    return INT64_MIN;
+}
+
+/* Did the call end in this life? A call that ended in a session that it did not begin in says so
+ * only by what it brought. */
+static bool ended_in(const struct reading *r, const struct program *p,
+                     const struct history_call *call, const int64_t life[2])
+{
+    int64_t put = call->op == HISTORY_GET && !is_certain(call) ? put_ns(r, call) : INT64_MIN;
+
+    if (call->end_ns == INT64_MAX ||
+        (call->end_ns >= p->leaves_ns && call->status == MUSTER_CANCELLED)) {
+        return false;
+    }
+    if (put != INT64_MIN) {
+        return put >= life[0] && put < life[1];
+    }
+    return call->begin_ns >= life[0] && (call->end_ns < life[1] || is_certain(call));
+}
+
 /* The call belongs to the life between the two times, or may do so. */
-static void add_call(struct events *events, size_t p, size_t k, const struct program *program,
+static void add_call(struct events *events, const struct reading *r, size_t p, size_t k,
                      const int64_t life[2])
 {
+    const struct program *program = &r->programs[p];
     const struct history_call *call = &program->calls[k];
     struct event event = {call->begin_ns, BEGINS, p, k, false};
     bool ended = call->end_ns != INT64_MAX;
-    bool left = ended && call->end_ns >= program->leaves_ns && call->status == MUSTER_CANCELLED;
-    bool before = call->begin_ns < life[0];
 
-    if (call->begin_ns >= life[1] ||
-        (before && ended && (call->end_ns < life[0] || is_certain(call)))) {
+    if (call->begin_ns >= life[1] || program->gone_ns < life[0] ||
+        (call->begin_ns < life[0] && ended && (call->end_ns < life[0] || is_certain(call)))) {
         return;
     }
-    event.open = !ended || left || before || (call->end_ns >= life[1] && !is_certain(call));
-    event.ns = before ? life[0] : call->begin_ns;
+    event.open = !ended_in(r, program, call, life);
+    event.ns = call->begin_ns < life[0] ? life[0] : call->begin_ns;
     happen(events, event);
     if (!event.open) {
         event.what = ENDS;
@@ -295,7 +331,7 @@ static struct events events_of(const struct reading *r, const int64_t life[2])
 
     for (size_t p = 0; p < r->programs_count; p++) {
         for (size_t k = 0; k < r->programs[p].count; k++) {
-            add_call(&events, p, k, &r->programs[p], life);
+            add_call(&events, r, p, k, life);
         }
         add_troubles(&events, r, p, life);
     }
@@ -354,6 +390,7 @@ struct history *reading_history(const struct reading *r, size_t life)
         history_object(history, soak_name(i));
     }
     history->wall_jumped = r->wall_jumped;
+    history->gaps = true;
     for (size_t p = 0; p < r->programs_count; p++) {
         numbers[p] = grown(NULL, r->programs[p].count, sizeof(**numbers));
         history_program(history, r->programs[p].name);

@@ -159,6 +159,7 @@ static void stand_still(struct soak *s, struct member *member)
 
 static void replace(struct soak *s, struct member *member, int signal)
 {
+    int file = lines_open(s->folder, member->name);
     int status;
 
     child_signal(member->child, signal);
@@ -168,6 +169,8 @@ static void replace(struct soak *s, struct member *member, int signal)
     } else if (!WIFSIGNALED(status) || WTERMSIG(status) != signal) {
         fail_msg("client %s had ended with wait status %d", member->name, status);
     }
+    lines_say(file, "gone %lld", (long long)lines_now_ns());
+    close(file);
     start_member(s, member);
 }
 
