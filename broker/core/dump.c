@@ -99,27 +99,35 @@ static bool is_dumped(const struct dump *dump, const struct object *object)
 /* ---- sessions ---- */
 
 /* Which handle a get named is the connection's business, so no record tells it. */
-static void say_numbers(struct dump *dump, const struct outcome *outcome)
+static void say_numbers(struct dump *dump, const struct outcome *outcome, uint64_t after)
 {
+    bool rises = outcome->op == MST_OP_PUT && outcome->status == MST_OK;
+
     for (size_t n = 0; outcome->op != MST_OP_GET && n < OUTCOME_NUMBERS; n++) {
-        say(dump, "%s%llu", n == 0 ? " numbers=" : ",", u(outcome->numbers[n]));
+        say(dump, "%s%llu", n == 0 ? " numbers=" : ",",
+            u(outcome->numbers[n] + (n == 0 && rises ? after : 0)));
     }
 }
 
-static void say_entry(struct dump *dump, const struct entry *entry)
+/* Of one of the requests that share it, whose deliveries begin at *at. */
+static void say_entry(struct dump *dump, const struct entry *entry, uint64_t id,
+                      const struct link **at)
 {
     if (entry->state != ENTRY_ANSWERED || !entry->recorded ||
         (dump->durable_only && entry->seq == 0)) {
         return;
     }
-    say(dump, "  outcome %llu op=%d status=%d", u(entry->id), (int)entry->outcome.op,
+    say(dump, "  outcome %llu op=%d status=%d", u(id), (int)entry->outcome.op,
         (int)entry->outcome.status);
     say_blob(dump, "cause", entry->outcome.cause);
     say_blob(dump, "value", entry->outcome.value);
-    say_numbers(dump, &entry->outcome);
-    for (const struct link *l = entry->leases.next; l != &entry->leases; l = l->next) {
-        const struct lease *lease = OWNER_CONST(l, struct lease, in_entry);
+    say_numbers(dump, &entry->outcome, id - entry->id);
+    for (; *at != &entry->leases; *at = (*at)->next) {
+        const struct lease *lease = OWNER_CONST(*at, struct lease, in_entry);
 
+        if (lease->request != id) {
+            break;
+        }
         say(dump, " delivery=%llu/%llu.%lu", u(lease->queue->object.id), u(lease->message->id),
             (unsigned long)lease->message->deliveries);
     }
@@ -132,8 +140,12 @@ static void say_entries(struct dump *dump, const struct session *session)
     struct entry **entries = (struct entry **)idmap_sorted(&session->entries);
 
     dump->ok = dump->ok && (count == 0 || entries != NULL);
-    for (size_t n = 0; dump->ok && n < count; n++) {
-        say_entry(dump, entries[n]);
+    for (size_t n = 0; dump->ok && n < count; n += entries[n]->count) {
+        const struct link *at = entries[n]->leases.next;
+
+        for (uint64_t i = 0; i < entries[n]->count; i++) {
+            say_entry(dump, entries[n], entries[n]->id + i, &at);
+        }
     }
     free(entries);
 }

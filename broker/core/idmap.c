@@ -141,14 +141,18 @@ static void drop_page(struct idmap *map, struct idmap_page *page)
     }
 }
 
+static struct idmap_page *ensure_page(struct idmap *map, uint64_t number)
+{
+    struct idmap_page *page = find_page(map, number);
+
+    return page != NULL ? page : make_page(map, number);
+}
+
 bool idmap_set(struct idmap *map, uint64_t key, void *value)
 {
-    struct idmap_page *page = find_page(map, key / IDMAP_PAGE);
+    struct idmap_page *page = ensure_page(map, key / IDMAP_PAGE);
 
     assert(value != NULL);
-    if (page == NULL) {
-        page = make_page(map, key / IDMAP_PAGE);
-    }
     if (page == NULL) {
         return false;
     }
@@ -183,6 +187,57 @@ void *idmap_remove(struct idmap *map, uint64_t key)
         drop_page(map, page);
     }
     return value;
+}
+
+/* ---- runs ---- */
+
+/* How many of the keys, from this one on, are in its page. */
+static uint32_t part_of_page(uint64_t key, uint64_t count)
+{
+    uint32_t room = IDMAP_PAGE - (uint32_t)(key % IDMAP_PAGE);
+
+    return count < room ? (uint32_t)count : room;
+}
+
+bool idmap_set_run(struct idmap *map, uint64_t key, uint64_t count, void *value)
+{
+    assert(value != NULL);
+    while (count > 0) {
+        struct idmap_page *page = ensure_page(map, key / IDMAP_PAGE);
+        uint32_t part = part_of_page(key, count);
+        uint32_t added = 0;
+
+        if (page == NULL) {
+            return false;
+        }
+        for (uint32_t i = 0; i < part; i++) {
+            added += page->values[key % IDMAP_PAGE + i] == NULL;
+            page->values[key % IDMAP_PAGE + i] = value;
+        }
+        page->used += added;
+        map->count += added;
+        key += part;
+        count -= part;
+    }
+    return true;
+}
+
+void idmap_remove_run(struct idmap *map, uint64_t key, uint64_t count)
+{
+    while (count > 0) {
+        struct idmap_page *page = find_page(map, key / IDMAP_PAGE);
+        uint32_t part = part_of_page(key, count);
+
+        assert(page != NULL && page->used >= part);
+        memset(&page->values[key % IDMAP_PAGE], 0, part * sizeof(page->values[0]));
+        map->count -= part;
+        page->used -= part;
+        if (page->used == 0) {
+            drop_page(map, page);
+        }
+        key += part;
+        count -= part;
+    }
 }
 
 /* ---- marks ---- */

@@ -34,7 +34,11 @@ void idmap_init(struct idmap *map);
 void idmap_clear(struct idmap *map);
 /* value is not NULL; false: no memory */
 bool idmap_set(struct idmap *map, uint64_t key, void *value);
-void *idmap_get(struct idmap *map, uint64_t key);    /* NULL: not set */
+/* The same for count keys from this one on, which may be set or not; false: no memory, and some of
+ * them are set. */
+bool idmap_set_run(struct idmap *map, uint64_t key, uint64_t count, void *value);
+void idmap_remove_run(struct idmap *map, uint64_t key, uint64_t count); /* all of them are set */
+void *idmap_get(struct idmap *map, uint64_t key);                       /* NULL: not set */
 void *idmap_remove(struct idmap *map, uint64_t key); /* what was there, or NULL */
 
 /* The key is set, and above all that are marked. */

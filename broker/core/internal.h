@@ -37,12 +37,22 @@ void effects_finish(
 struct mst_span step_printf(struct step *step, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* ---- outcome.c: entries and what they answer ---- */
+/* ---- entry.c: runs of requests ---- */
 
+/* The entry that the request shares with others; NULL: it has none. */
 struct entry *entry_find(struct session *session, uint64_t id);
-/* The entry of a request that is being carried out; made if missing. Never NULL. */
-struct entry *entry_ensure(struct core *core, struct session *session, uint64_t id);
+/* The entry of `count` requests from id on, which are being carried out, and of no others: one they
+ * all share already, or, if none of them has one, a new one. Never NULL. */
+struct entry *entry_ensure(struct core *core, struct session *session, uint64_t id, uint64_t count);
+/* Cuts out of an entry what these of its requests have: the entry of them alone. */
+struct entry *entry_part(struct core *core, struct session *session, struct entry *entry,
+                         uint64_t id, uint64_t count);
+void entries_part_all(struct core *core, struct session *session); /* into single requests */
+/* The delivery is on the way in the reply to lease->request, one of the entry's. */
+void entry_lend(struct entry *entry, struct lease *lease);
 void entry_drop(struct core *core, struct session *session, struct entry *entry);
+
+/* ---- outcome.c: what requests are answered ---- */
 
 /* Ends `count` requests from id on, alike, with a record: for what changed state. numbers may be
  * NULL (PUT: numbers[0], the first message id, rises by one per request). */

@@ -119,7 +119,7 @@ struct wait *wait_new(struct step *step, struct session *session, const struct m
     }
     wait->kind = kind;
     wait->session = session;
-    wait->entry = entry_ensure(core, session, id);
+    wait->entry = entry_ensure(core, session, id, 1);
     wait->entry->state = ENTRY_WAITS;
     wait->entry->wait = wait;
     wait->entry->outcome.op = request->op;

@@ -9,35 +9,6 @@
 
 #define PUT_DUPLICATE 3 /* which number of a put's outcome is the message that it duplicates */
 
-struct entry *entry_find(struct session *session, uint64_t id)
-{
-    return idmap_get(&session->entries, id);
-}
-
-struct entry *entry_ensure(struct core *core, struct session *session, uint64_t id)
-{
-    struct entry *entry = entry_find(session, id);
-
-    if (entry != NULL) {
-        return entry;
-    }
-    entry = pool_take(&core->entry_pool);
-    must(entry != NULL && idmap_set(&session->entries, id, entry));
-    entry->id = id;
-    list_init(&entry->leases);
-    return entry;
-}
-
-void entry_drop(struct core *core, struct session *session, struct entry *entry)
-{
-    assert(entry->wait == NULL && list_empty(&entry->leases));
-    core->stored.bytes -= entry_stored(entry);
-    idmap_remove(&session->entries, entry->id);
-    mst_blob_unref(&entry->outcome.cause);
-    mst_blob_unref(&entry->outcome.value);
-    pool_give(&core->entry_pool, entry);
-}
-
 static struct mst_blob *blob_or_null(struct mst_span span)
 {
     struct mst_blob *blob;
@@ -83,36 +54,20 @@ static void count_duplicate(struct core *core, const struct record *record)
 void apply_outcome(struct core *core, const struct record *record)
 {
     struct session *session = session_find(core, record->session);
+    struct entry *entry;
 
     if (session == NULL) {
         return;
     }
     count_duplicate(core, record);
-    for (uint64_t i = 0; i < record->count; i++) {
-        struct entry *entry = entry_ensure(core, session, record->request + i);
-
-        entry_settle(core, entry, (enum mst_op)record->op, (enum mst_status)record->status,
-                     record->cause, record->value, record->numbers, record->numbers_count);
-        entry->recorded = true;
-        entry->seq = record->seq;
-        core->stored.bytes += entry_stored(entry);
-        if (record->op == MST_OP_PUT && record->status == MST_OK) {
-            entry->outcome.numbers[0] += i;
-        }
-    }
+    entry = entry_ensure(core, session, record->request, record->count);
+    entry_settle(core, entry, (enum mst_op)record->op, (enum mst_status)record->status,
+                 record->cause, record->value, record->numbers, record->numbers_count);
+    entry->recorded = true;
+    entry->seq = record->seq;
+    core->stored.bytes += entry_stored(entry);
     if (record->request + record->count > session->highest + 1) {
         session->highest = record->request + record->count - 1;
-    }
-}
-
-/* The requests behind the one answered last ended as it did: its reply answers them too. */
-static void answer_alike(struct step *step, uint64_t more)
-{
-    struct mst_reply *reply = &step->effects->items[step->effects->count - 1].reply;
-
-    reply->answered += more;
-    if (reply->op == MST_OP_PUT) {
-        reply->taken += more;
     }
 }
 
@@ -138,9 +93,6 @@ void outcome_record(struct step *step, struct session *session, struct object *o
         step_record(step, &record, false);
     }
     answer_entry(step, session, entry_find(session, id));
-    if (count > 1 && session->conn != 0) {
-        answer_alike(step, count - 1);
-    }
 }
 
 /* An outcome without numbers of its own says only whether it is on disk. */
@@ -163,7 +115,7 @@ void outcome_volatile(struct step *step, struct session *session, uint64_t id, e
                       enum mst_status status, struct mst_span cause, const uint64_t *numbers,
                       size_t numbers_count)
 {
-    struct entry *entry = entry_ensure(step->core, session, id);
+    struct entry *entry = entry_ensure(step->core, session, id, 1);
 
     entry_settle(step->core, entry, op, status, cause, MST_SPAN_NONE, numbers, numbers_count);
     entry->recorded = false;
@@ -204,7 +156,7 @@ void refuse(struct step *step, struct session *session, const struct mst_request
 struct mst_reply *answer_read(struct step *step, struct session *session, struct object *object,
                               const struct mst_request *request)
 {
-    struct entry *entry = entry_ensure(step->core, session, request->id);
+    struct entry *entry = entry_ensure(step->core, session, request->id, 1);
     struct effect *effect;
 
     entry->state = ENTRY_READ;
@@ -214,14 +166,14 @@ struct mst_reply *answer_read(struct step *step, struct session *session, struct
     return &effect->reply;
 }
 
-static void fill_numbers(struct mst_reply *reply, const struct outcome *outcome)
+static void fill_numbers(struct mst_reply *reply, const struct entry *entry)
 {
-    const uint64_t *n = outcome->numbers;
+    const uint64_t *n = entry->outcome.numbers;
 
-    switch (outcome->op) {
+    switch (entry->outcome.op) {
     case MST_OP_PUT:
         reply->first = n[0];
-        reply->taken = n[1];
+        reply->taken = n[1] * entry->count;
         reply->durable = n[2];
         reply->duplicate = n[PUT_DUPLICATE];
         break;
@@ -256,21 +208,19 @@ static void fill_numbers(struct mst_reply *reply, const struct outcome *outcome)
     }
 }
 
-static void fill_deliveries(struct step *step, struct effect *effect, struct entry *entry)
+/* The deliveries of n leases of an entry, from this one on. */
+static void fill_deliveries(struct step *step, struct effect *effect, const struct link *first,
+                            size_t n)
 {
     struct mst_reply *reply = &effect->reply;
-    size_t n = 0;
 
-    for (struct link *l = entry->leases.next; l != &entry->leases; l = l->next) {
-        n++;
-    }
     if (n == 0) {
         return;
     }
     reply->deliveries = mst_arena_take(&step->effects->arena, n * sizeof(*reply->deliveries));
     must(reply->deliveries != NULL);
-    for (struct link *l = entry->leases.next; l != &entry->leases; l = l->next) {
-        const struct message *message = OWNER(l, struct lease, in_entry)->message;
+    for (const struct link *l = first; n > 0; l = l->next, n--) {
+        const struct message *message = OWNER_CONST(l, struct lease, in_entry)->message;
 
         delivery_fill(step, message, &reply->deliveries[reply->deliveries_count++]);
         effect->delivery_bytes += message_frame_bytes(message);
@@ -307,91 +257,138 @@ static bool same_cause(const struct mst_reply *reply, const struct mst_blob *cau
 /* Merged deliveries stop at this many bytes, or at half a frame. */
 #define MERGED_BYTES_MAX (256u << 10)
 
-/* One delivery more in the reply before; its array has room up to the next power of two. */
-static bool merge_delivery(struct step *step, struct effect *effect, struct entry *entry,
-                           uint64_t handle)
+/* One delivery more in the reply, which has one for each request. There is room for them up to the
+ * next power of two. */
+static bool add_delivery(struct step *step, struct effect *effect, const struct lease *lease,
+                         uint64_t handle)
 {
-    struct mst_reply *last = &effect->reply;
+    struct mst_reply *reply = &effect->reply;
     uint64_t most = step->core->config.frame_bytes_max / 2;
-    struct lease *lease;
-    uint64_t bytes;
-    size_t n = last->deliveries_count;
+    uint64_t bytes = effect->delivery_bytes + message_frame_bytes(lease->message);
+    size_t n = reply->deliveries_count;
 
-    if (list_empty(&entry->leases) || entry->leases.next->next != &entry->leases ||
-        last->handle != handle || last->answered != n || n >= MST_MESSAGES_MAX) {
-        return false;
-    }
-    lease = OWNER(entry->leases.next, struct lease, in_entry);
-    bytes = effect->delivery_bytes + message_frame_bytes(lease->message);
-    if (bytes > MERGED_BYTES_MAX || bytes > most) {
+    if (reply->handle != handle || reply->answered != n || n >= MST_MESSAGES_MAX ||
+        bytes > MERGED_BYTES_MAX || bytes > most) {
         return false;
     }
     if ((n & (n - 1)) == 0) {
         struct mst_delivery *more = mst_arena_take(&step->effects->arena, 2 * n * sizeof(*more));
 
         must(more != NULL);
-        memcpy(more, last->deliveries, n * sizeof(*more));
-        last->deliveries = more;
+        memcpy(more, reply->deliveries, n * sizeof(*more));
+        reply->deliveries = more;
     }
-    delivery_fill(step, lease->message, &last->deliveries[n]);
+    delivery_fill(step, lease->message, &reply->deliveries[n]);
     effect->delivery_bytes = bytes;
-    last->deliveries_count++;
-    last->answered++;
+    reply->deliveries_count++;
+    reply->answered++;
     return true;
 }
 
-static bool merge(struct step *step, uint64_t conn, struct entry *entry, uint64_t handle)
+/* The last effect if it answers the requests in front, as far as one can see, alike. */
+static struct effect *reply_before(struct step *step, uint64_t conn, const struct entry *entry)
 {
     struct effects *effects = step->effects;
     const struct outcome *outcome = &entry->outcome;
-    struct effect *effect;
-    struct mst_reply *last;
+    struct effect *effect = effects->count == 0 ? NULL : &effects->items[effects->count - 1];
+    const struct mst_reply *last = effect == NULL ? NULL : &effect->reply;
 
-    if (effects->count == 0) {
-        return false;
-    }
-    effect = &effects->items[effects->count - 1];
-    last = &effect->reply;
-    if (effect->kind != EFFECT_REPLY || effect->conn != conn || last->op != outcome->op ||
-        last->status != outcome->status || last->id == 0 ||
+    if (effect == NULL || effect->kind != EFFECT_REPLY || effect->conn != conn ||
+        last->op != outcome->op || last->status != outcome->status || last->id == 0 ||
         last->id + last->answered != entry->id || !same_cause(last, outcome->cause)) {
+        return NULL;
+    }
+    return effect;
+}
+
+static bool merge_put(struct mst_reply *last, const struct entry *entry)
+{
+    const uint64_t *numbers = entry->outcome.numbers;
+    bool refused =
+        last->taken == 0 && numbers[1] == 0 && last->duplicate == 0 && numbers[PUT_DUPLICATE] == 0;
+    bool follows =
+        last->taken == last->answered && numbers[1] == 1 && numbers[0] == last->first + last->taken;
+
+    if ((!refused && !follows) || last->durable != numbers[2]) {
         return false;
     }
-    if (outcome->op == MST_OP_PUT) {
-        bool refused = last->taken == 0 && outcome->numbers[1] == 0 && last->duplicate == 0 &&
-                       outcome->numbers[PUT_DUPLICATE] == 0;
-        bool follows = last->taken == last->answered && outcome->numbers[1] == 1 &&
-                       outcome->numbers[0] == last->first + last->taken;
+    last->taken += numbers[1] * entry->count;
+    last->answered += entry->count;
+    return true;
+}
 
-        if ((!refused && !follows) || last->durable != outcome->numbers[2]) {
-            return false;
-        }
-        last->taken += outcome->numbers[1];
-        last->answered++;
-    } else if (outcome->op == MST_OP_DONE) {
+static bool merge(struct step *step, struct effect *effect, const struct entry *entry,
+                  uint64_t handle)
+{
+    const struct outcome *outcome = &entry->outcome;
+    struct mst_reply *last = &effect->reply;
+
+    switch (outcome->op) {
+    case MST_OP_PUT: return merge_put(last, entry);
+    case MST_OP_DONE:
         if (last->already != (outcome->numbers[0] != 0) || last->durable != outcome->numbers[1]) {
             return false;
         }
-        last->answered++;
-    } else if (outcome->op == MST_OP_GET && outcome->status != MST_OK) {
-        last->answered++;
-    } else if (outcome->op != MST_OP_GET || !merge_delivery(step, effect, entry, handle)) {
-        return false;
+        break;
+    case MST_OP_GET:
+        if (outcome->status == MST_OK) {
+            const struct link *first = entry->leases.next;
+
+            return first != &entry->leases && first->next == &entry->leases &&
+                   add_delivery(step, effect, OWNER_CONST(first, struct lease, in_entry), handle);
+        }
+        break;
+    default: return false;
     }
-    effect->seq = effect->seq > entry->seq ? effect->seq : entry->seq;
+    last->answered += entry->count;
     return true;
+}
+
+static struct effect *begin_reply(struct step *step, struct session *session,
+                                  const struct entry *entry, uint64_t id)
+{
+    struct effect *effect = effects_reply(step, session->conn, entry->outcome.op, id);
+
+    effect->seq = entry->seq;
+    effect->reply.status = entry->outcome.status;
+    effect->reply.cause = mst_blob_span(entry->outcome.cause);
+    effect->reply.value = mst_blob_span(entry->outcome.value);
+    return effect;
+}
+
+/* A run of gets, each with its delivery. */
+static void answer_run_of_gets(struct step *step, struct session *session,
+                               const struct entry *entry)
+{
+    uint64_t handle = entry->outcome.numbers[0];
+    struct effect *effect = reply_before(step, session->conn, entry);
+
+    for (const struct link *l = entry->leases.next; l != &entry->leases; l = l->next) {
+        const struct lease *lease = OWNER_CONST(l, struct lease, in_entry);
+
+        if (effect == NULL || !add_delivery(step, effect, lease, handle)) {
+            effect = begin_reply(step, session, entry, lease->request);
+            effect->reply.handle = handle;
+            fill_deliveries(step, effect, &lease->in_entry, 1);
+        }
+        effect->seq = effect->seq > entry->seq ? effect->seq : entry->seq;
+    }
 }
 
 /* What a get brought may be over before the reply was taken: finished, or a detached lease that ran
  * out. Asked again, there is nothing to give. */
-static void answer_get(struct step *step, struct effect *effect, struct entry *entry,
+static void answer_get(struct step *step, struct effect *effect, const struct entry *entry,
                        uint64_t handle)
 {
     struct mst_reply *reply = &effect->reply;
+    size_t n = 0;
 
+    for (const struct link *l = entry->leases.next; l != &entry->leases; l = l->next) {
+        n++;
+    }
     reply->handle = handle;
-    fill_deliveries(step, effect, entry);
-    if (reply->status == MST_OK && reply->deliveries_count == 0) {
+    fill_deliveries(step, effect, entry->leases.next, n);
+    if (reply->status == MST_OK && n == 0) {
         reply->status = MST_LOST;
         reply->cause = mst_span_text("what it brought was finished or given back before");
     }
@@ -399,29 +396,31 @@ static void answer_get(struct step *step, struct effect *effect, struct entry *e
 
 void answer_entry(struct step *step, struct session *session, struct entry *entry)
 {
+    enum mst_op op = entry->outcome.op;
     struct effect *effect;
-    struct mst_reply *reply;
     uint64_t handle;
 
     if (session->conn == 0 || entry->awaited) {
         return;
     }
-    handle = entry->outcome.op == MST_OP_GET ? handle_of_reply(step, session, entry) : 0;
-    if (merge(step, session->conn, entry, handle)) {
+    if (op == MST_OP_GET && entry->outcome.status == MST_OK && entry->count > 1) {
+        answer_run_of_gets(step, session, entry);
         return;
     }
-    effect = effects_reply(step, session->conn, entry->outcome.op, entry->id);
-    effect->seq = entry->seq;
-    reply = &effect->reply;
-    reply->status = entry->outcome.status;
-    reply->cause = mst_blob_span(entry->outcome.cause);
-    reply->value = mst_blob_span(entry->outcome.value);
-    if (entry->outcome.op == MST_OP_GET) {
+    handle = op == MST_OP_GET ? handle_of_reply(step, session, entry) : 0;
+    effect = reply_before(step, session->conn, entry);
+    if (effect != NULL && merge(step, effect, entry, handle)) {
+        effect->seq = effect->seq > entry->seq ? effect->seq : entry->seq;
+        return;
+    }
+    effect = begin_reply(step, session, entry, entry->id);
+    effect->reply.answered = entry->count;
+    if (op == MST_OP_GET) {
         answer_get(step, effect, entry, handle);
-    } else if (entry->outcome.op == MST_OP_JOIN) {
-        reply->tallies = entry->outcome.numbers;
-        reply->tallies_count = reply->status == MST_OK ? MST_TALLY_COUNT : 0;
+    } else if (op == MST_OP_JOIN) {
+        effect->reply.tallies = entry->outcome.numbers;
+        effect->reply.tallies_count = effect->reply.status == MST_OK ? MST_TALLY_COUNT : 0;
     } else {
-        fill_numbers(reply, &entry->outcome);
+        fill_numbers(&effect->reply, entry);
     }
 }

@@ -144,7 +144,8 @@ void queue_free(struct core *core, struct queue *queue)
         struct message *message = lease->message;
 
         if (lease->entry != NULL) {
-            lease->entry->outcome.status = MST_GONE;
+            entry_part(core, lease->session, lease->entry, lease->request, 1)->outcome.status =
+                MST_GONE;
         }
         lease_free(core, lease);
         message_free(core, queue, message);

@@ -6,7 +6,7 @@
 /* ---- applying ---- */
 
 static struct lease *lease_new(struct core *core, struct queue *queue, struct session *session,
-                               struct entry *entry, struct message *message,
+                               struct entry *entry, uint64_t request, struct message *message,
                                const struct record *record)
 {
     struct lease *lease = pool_take(&core->lease_pool);
@@ -18,14 +18,14 @@ static struct lease *lease_new(struct core *core, struct queue *queue, struct se
     lease->session = session;
     lease->session_id = session->id;
     lease->holder = mst_blob_ref(session->label);
-    lease->entry = entry;
+    lease->request = request;
     lease->mode = (enum mst_get_mode)record->mode;
     lease->lease_ns = record->lease_ns;
     lease->detached = record->detached != 0;
     lease->since_ns = record->now_ns;
     lease->until_ns = MST_FOREVER;
     timer_init(&lease->timer, TIMER_LEASE);
-    list_insert(&entry->leases, &lease->in_entry);
+    entry_lend(entry, lease);
     list_insert(&session->leases, &lease->in_session);
     list_insert(&queue->leases, &lease->in_queue);
     session->leases_count++;
@@ -34,7 +34,8 @@ static struct lease *lease_new(struct core *core, struct queue *queue, struct se
 }
 
 static void grant_one(struct core *core, struct queue *queue, struct session *session,
-                      struct entry *entry, uint64_t id, const struct record *record)
+                      struct entry *entry, uint64_t request, uint64_t id,
+                      const struct record *record)
 {
     struct message *message = idmap_get(&queue->messages, id);
 
@@ -43,7 +44,7 @@ static void grant_one(struct core *core, struct queue *queue, struct session *se
     }
     pile_remove(&queue->ready, message);
     message->deliveries++;
-    message->in.lease = lease_new(core, queue, session, entry, message, record);
+    message->in.lease = lease_new(core, queue, session, entry, request, message, record);
     message->state = MST_LEASED;
     message_arm(core, message);
     queue->leased++;
@@ -53,13 +54,6 @@ static void grant_one(struct core *core, struct queue *queue, struct session *se
         histogram_observe(&queue->counts->waited, histogram_message_ns,
                           record->now_ns - message_put_ns(message));
     }
-    core->stored.bytes -= entry_stored(entry);
-    entry->state = ENTRY_ANSWERED;
-    entry->recorded = true;
-    entry->seq = record->seq;
-    entry->outcome.op = MST_OP_GET;
-    entry->outcome.status = MST_OK;
-    core->stored.bytes += entry_stored(entry);
 }
 
 /* One request that takes all the messages, or as many requests as messages. */
@@ -67,15 +61,26 @@ void apply_grant(struct core *core, const struct record *record)
 {
     struct queue *queue = (struct queue *)object_find(core, record->object);
     struct session *session = session_find(core, record->session);
+    struct entry *entry;
 
     if (queue == NULL || session == NULL) {
         return;
     }
+    entry = entry_ensure(core, session, record->request, record->count);
     for (size_t i = 0; i < record->list_count; i++) {
-        uint64_t id = record->count > 1 ? record->request + i : record->request;
+        uint64_t request = record->count > 1 ? record->request + i : record->request;
 
-        grant_one(core, queue, session, entry_ensure(core, session, id), record->list[i], record);
-        session->highest = id > session->highest ? id : session->highest;
+        grant_one(core, queue, session, entry, request, record->list[i], record);
+    }
+    core->stored.bytes -= entry_stored(entry);
+    entry->state = ENTRY_ANSWERED;
+    entry->recorded = true;
+    entry->seq = record->seq;
+    entry->outcome.op = MST_OP_GET;
+    entry->outcome.status = MST_OK;
+    core->stored.bytes += entry_stored(entry);
+    if (entry->id + entry->count > session->highest + 1) {
+        session->highest = entry->id + entry->count - 1;
     }
     queue->object.seq = record->seq;
     queue->object.version++;
@@ -188,6 +193,7 @@ static void grant_many(struct step *step, struct queue *queue, const struct take
     }
 }
 
+/* Its entry stands for all that were granted together. */
 static void answer_grant(struct step *step, struct session *session, uint64_t id, uint64_t handle)
 {
     struct entry *entry = entry_find(session, id);
@@ -368,9 +374,7 @@ void decide_get(struct step *step, struct session *session, const struct mst_req
         } else {
             n = grant(step, queue, &taker, id, request->count - i, 1, &room);
         }
-        for (size_t j = 0; j < n; j++) {
-            answer_grant(step, session, id + j, request->handles[at]);
-        }
+        answer_grant(step, session, id, request->handles[at]);
         i += n;
     }
     if (i < request->count) {

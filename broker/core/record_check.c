@@ -78,16 +78,34 @@ static bool check_confirm(const struct record *record)
     return true;
 }
 
-static bool check_outcome(const struct record *record)
+/* Several requests that end together had no outcome before. */
+static bool check_requests(const struct core *core, const struct record *record)
 {
-    return record->numbers_count <= OUTCOME_NUMBERS && record->count <= REQUESTS_MAX &&
-           record->request <= UINT64_MAX - record->count;
+    struct session *session = session_find(core, record->session);
+    bool ok = record->count > 0 && record->count <= REQUESTS_MAX &&
+              record->request <= UINT64_MAX - record->count;
+
+    for (uint64_t i = 0; ok && record->count > 1 && i < record->count; i++) {
+        ok = entry_find(session, record->request + i) == NULL;
+    }
+    return ok;
+}
+
+static bool check_abandon(struct session *session, const struct record *record)
+{
+    const struct entry *entry = entry_find(session, record->request);
+    bool ok = true;
+
+    for (const struct link *l = entry == NULL ? NULL : entry->leases.next;
+         l != NULL && l != &entry->leases; l = l->next) {
+        ok = ok && OWNER_CONST(l, struct lease, in_entry)->request != record->request;
+    }
+    return ok;
 }
 
 static bool check_session(const struct core *core, const struct record *record)
 {
     struct session *session = session_find(core, record->session);
-    const struct entry *entry;
 
     switch (record->what) {
     case RECORD_SESSION_OPEN:
@@ -96,11 +114,10 @@ static bool check_session(const struct core *core, const struct record *record)
     case RECORD_SESSION_END: return !session->ended;
     case RECORD_SESSION_GONE: return is_empty(session);
     case RECORD_CONFIRM: return check_confirm(record);
-    case RECORD_OUTCOME: return check_outcome(record);
-    default: break;
+    case RECORD_OUTCOME:
+        return record->numbers_count <= OUTCOME_NUMBERS && check_requests(core, record);
+    default: return check_abandon(session, record);
     }
-    entry = entry_find(session, record->request);
-    return entry == NULL || list_empty(&entry->leases);
 }
 
 /* ---- objects ---- */
@@ -151,11 +168,11 @@ static bool check_put(const struct queue *queue, const struct record *record)
            record->put->ttl_ns >= 0;
 }
 
-static bool check_grant(struct queue *queue, const struct record *record)
+static bool check_grant(const struct core *core, struct queue *queue, const struct record *record)
 {
     bool ok = record->list_count > 0 && record->mode <= MST_GET_LEASE && record->lease_ns >= 0 &&
-              (record->count <= 1 || record->count == record->list_count) &&
-              record->request <= UINT64_MAX - record->list_count;
+              (record->count == 1 || record->count == record->list_count) &&
+              check_requests(core, record);
 
     for (size_t i = 0; ok && i < record->list_count; i++) {
         ok = is_in_state(queue, record->list[i], MST_READY);
@@ -197,7 +214,7 @@ static bool check_queue(const struct core *core, const struct record *record)
 
     switch (record->what) {
     case RECORD_PUT: return check_put(queue, record);
-    case RECORD_GRANT: return check_grant(queue, record);
+    case RECORD_GRANT: return check_grant(core, queue, record);
     case RECORD_DONE: return check_done(queue, record);
     case RECORD_TASKDONE:
     case RECORD_LOSE: return check_taken(core, record);

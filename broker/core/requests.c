@@ -99,7 +99,7 @@ static void resent(struct step *step, struct session *session, const struct mst_
             entry->awaited = false;
         }
         if (entry != NULL && entry->state == ENTRY_ANSWERED) {
-            answer_entry(step, session, entry);
+            answer_entry(step, session, entry_part(step->core, session, entry, one.id, 1));
         } else if (awaited && entry->state == ENTRY_WAITS) {
             wait_come_back(step->core, entry->wait);
         } else if (entry == NULL || entry->state == ENTRY_READ) {
@@ -177,14 +177,21 @@ void session_request(struct step *step)
 
 /* ---- receipts ---- */
 
+/* For how many requests, from id on, the entry stands; none stands for one. */
+static uint64_t entry_shares(const struct entry *entry, uint64_t id)
+{
+    return entry == NULL ? 1 : entry->id + entry->count - id;
+}
+
 /* Receipts for what is in memory only need not be on disk. */
 static bool is_durable(const struct step *step, struct session *session, const uint64_t *pairs,
                        size_t count)
 {
     for (size_t i = 0; i < count && step->core->config.has_storage; i += 2) {
-        for (uint64_t j = 0; j < pairs[i + 1]; j++) {
-            const struct entry *entry = entry_find(session, pairs[i] + j);
+        const struct entry *entry;
 
+        for (uint64_t j = 0; j < pairs[i + 1]; j += entry_shares(entry, pairs[i] + j)) {
+            entry = entry_find(session, pairs[i] + j);
             if (entry != NULL && entry->recorded && entry->seq != 0) {
                 return true;
             }
@@ -225,18 +232,23 @@ void session_confirm(struct step *step)
     confirm_record(step, session, pairs, 2 * n);
 }
 
-static void confirm_one(struct core *core, struct session *session, uint64_t id,
-                        const struct record *record)
+/* Up to `most` requests from id on that share an entry; returns how many. */
+static uint64_t confirm_some(struct core *core, struct session *session, uint64_t id, uint64_t most,
+                             const struct record *record)
 {
     struct entry *entry = entry_find(session, id);
+    uint64_t count = entry_shares(entry, id);
 
+    count = count < most ? count : most;
     if (entry == NULL || entry->state == ENTRY_WAITS) {
-        return;
+        return count;
     }
+    entry = entry_part(core, session, entry, id, count);
     while (!list_empty(&entry->leases)) {
         lease_taken(core, OWNER(entry->leases.next, struct lease, in_entry), record);
     }
     entry_drop(core, session, entry);
+    return count;
 }
 
 void apply_confirm(struct core *core, const struct record *record)
@@ -244,8 +256,8 @@ void apply_confirm(struct core *core, const struct record *record)
     struct session *session = session_find(core, record->session);
 
     for (size_t i = 0; session != NULL && i + 1 < record->list_count; i += 2) {
-        for (uint64_t j = 0; j < record->list[i + 1]; j++) {
-            confirm_one(core, session, record->list[i] + j, record);
+        for (uint64_t j = 0; j < record->list[i + 1];) {
+            j += confirm_some(core, session, record->list[i] + j, record->list[i + 1] - j, record);
         }
     }
 }
@@ -277,7 +289,7 @@ void apply_abandon(struct core *core, const struct record *record)
     struct entry *entry = session == NULL ? NULL : entry_find(session, record->request);
 
     if (entry != NULL && entry->state != ENTRY_WAITS) {
-        entry_drop(core, session, entry);
+        entry_drop(core, session, entry_part(core, session, entry, record->request, 1));
     }
 }
 
@@ -307,10 +319,12 @@ static void abandon(struct step *step, struct session *session, struct entry *en
 static void sort_out(struct step *step, struct session *session, const struct mst_request *request)
 {
     size_t n = session->entries.count;
-    struct entry **entries = (struct entry **)idmap_sorted(&session->entries);
+    struct entry **entries;
     uint64_t *taken = mst_arena_take(&step->effects->arena, (2 * n + 1) * sizeof(*taken));
     size_t taken_count = 0;
 
+    entries_part_all(step->core, session);
+    entries = (struct entry **)idmap_sorted(&session->entries);
     must((n == 0 || entries != NULL) && taken != NULL);
     for (size_t i = 0; i < n; i++) {
         struct entry *entry = entries[i];
@@ -348,7 +362,7 @@ static void expect_again(struct step *step, struct session *session,
             if (entry != NULL) {
                 entry->awaited = true;
             } else if (id != 0 && id <= session->highest) {
-                entry_ensure(step->core, session, id)->state = ENTRY_READ;
+                entry_ensure(step->core, session, id, 1)->state = ENTRY_READ;
             }
         }
     }

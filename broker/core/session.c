@@ -202,9 +202,11 @@ void session_free(struct core *core, struct session *session)
 {
     size_t n = session->entries.count;
     struct entry **entries = (struct entry **)idmap_sorted(&session->entries);
+    size_t count;
 
     must(n == 0 || entries != NULL);
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i += count) {
+        count = entries[i]->count;
         entry_drop(core, session, entries[i]);
     }
     free(entries);

@@ -131,12 +131,12 @@ static void write_outcomes(struct snapshot *snapshot, const struct session *sess
 
     snapshot->ok = snapshot->ok && (count == 0 || entries != NULL);
     for (size_t i = 0; snapshot->ok && i < count; i = next) {
-        next = i + 1;
+        next = i + entries[i]->count;
         if (!is_kept(entries[i])) {
             continue;
         }
         while (next < count && ended_alike(entries[i], entries[next], next - i)) {
-            next++;
+            next += entries[next]->count;
         }
         write_outcome(snapshot, session, entries[i], next - i);
     }

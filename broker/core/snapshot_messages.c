@@ -102,7 +102,7 @@ static void write_lease(struct snapshot *snapshot, const struct lease *lease)
                     (lease->taken ? LEASE_TAKEN : 0u) | (lease->session == NULL ? LEASE_FREE : 0u));
     u(snapshot, lease->session_id);
     if (!lease->taken) {
-        u(snapshot, lease->entry->id);
+        u(snapshot, lease->request);
     }
     i(snapshot, lease->lease_ns);
     i(snapshot, difference(lease->since_ns, message_put_ns(lease->message)));

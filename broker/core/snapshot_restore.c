@@ -207,8 +207,8 @@ static void restore_lease(struct core *core, struct queue *queue, struct message
         timer_restore(core, &lease->timer, read->until_ns, read->lease_place);
     }
     if (!lease->taken) {
-        lease->entry = entry_find(lease->session, read->request);
-        list_insert(&lease->entry->leases, &lease->in_entry);
+        lease->request = read->request;
+        entry_lend(entry_find(lease->session, read->request), lease);
     }
     if (!is_free) {
         list_insert(&lease->session->leases, &lease->in_session);

@@ -132,15 +132,17 @@ struct outcome {
     uint64_t numbers[OUTCOME_NUMBERS];
 };
 
+/* Of the requests id .. id+count-1, which ended alike: entry.c. */
 struct entry {
     uint64_t id;
+    uint64_t count;
     enum entry_state state;
     bool recorded; /* a record made this outcome: it survives a restart */
     bool awaited;  /* the client is about to send it again: not answered, not served before */
     uint64_t seq;  /* record that made it; 0 if none is durable */
     struct wait *wait;
-    struct outcome outcome;
-    struct link leases; /* deliveries on the way in this reply, in order */
+    struct outcome outcome; /* of the first of them */
+    struct link leases;     /* deliveries on the way in these replies, in order */
 };
 
 /* What a session took from a queue in auto mode, and its blocked puts there. */
@@ -265,6 +267,7 @@ struct lease {
     struct queue *queue;
     struct session *session; /* NULL once detached */
     struct entry *entry;
+    uint64_t request; /* that it was given to */
     struct link in_entry;
     struct link in_session;
     struct link in_queue;

@@ -34,7 +34,8 @@ uint64_t entry_stored(const struct entry *entry)
     if (!entry->recorded || entry->seq == 0) {
         return 0;
     }
-    return STORED_ENTRY + length_of(entry->outcome.cause) + length_of(entry->outcome.value);
+    return entry->count *
+           (STORED_ENTRY + length_of(entry->outcome.cause) + length_of(entry->outcome.value));
 }
 
 static uint64_t message_stored(const struct message *message)

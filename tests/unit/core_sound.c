@@ -160,9 +160,11 @@ static void check_entries(struct session *session, struct sums *sums)
     size_t count = session->entries.count;
     struct entry **entries = (struct entry **)idmap_sorted(&session->entries);
 
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i += entries[i]->count) {
         const struct entry *entry = entries[i];
 
+        assert_true(entry->count > 0 && i + entry->count <= count);
+        assert_ptr_equal(entries[i + entry->count - 1], entry);
         assert_int_equal(entry->state == ENTRY_WAITS, entry->wait != NULL);
         assert_true(entry->wait == NULL || entry->wait->entry == entry);
         assert_true(entry->state == ENTRY_ANSWERED || length(&entry->leases) == 0);
