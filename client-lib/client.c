@@ -89,12 +89,20 @@ static void live_append(struct mst_client *client, struct mst_call *call)
     client->live_last = call;
 }
 
+/* Mostly it is the first of a run, or alone: the others are looked for one by one. */
 struct mst_call *mst_call_by_id(const struct mst_client *client, uint64_t id)
 {
     struct mst_call *call = client->buckets[id % MST_BUCKETS];
 
     while (call != NULL && call->id != id) {
         call = call->chain;
+    }
+    if (call == NULL) {
+        call = client->live_first;
+        while (call != NULL &&
+               (call->state != MST_CALL_SENT || call->id > id || id - call->id >= call->count)) {
+            call = call->live_next;
+        }
     }
     return call;
 }
@@ -109,18 +117,40 @@ void mst_call_enter_id(struct mst_client *client, struct mst_call *call, uint64_
     *bucket = call;
 }
 
-static void leave_id(struct mst_client *client, struct mst_call *call)
+void mst_call_leave_id(struct mst_client *client, struct mst_call *call)
 {
     struct mst_call **link = &client->buckets[call->id % MST_BUCKETS];
 
-    if (call->id == 0) {
+    if (call->state != MST_CALL_SENT) {
         return;
     }
     while (*link != call) {
         link = &(*link)->chain;
     }
     *link = call->chain;
-    call->id = 0;
+}
+
+struct mst_call *mst_client_split(struct mst_client *client, struct mst_call *call, size_t n)
+{
+    uint64_t id = call->id;
+    struct mst_handle_numbers used = mst_handles_of_call(call);
+    struct mst_call *front = mst_call_split(&client->pool, call, n);
+
+    if (front == NULL) {
+        return NULL;
+    }
+    for (size_t i = 0; i < used.count; i++) {
+        mst_handle_ref(mst_handle_of(client, used.numbers[i]));
+    }
+    front->live_next = call;
+    *(call->live_prev == NULL ? &client->live_first : &call->live_prev->live_next) = front;
+    call->live_prev = front;
+    if (call->state == MST_CALL_SENT) {
+        mst_call_leave_id(client, call);
+        mst_call_enter_id(client, front, id);
+        mst_call_enter_id(client, call, id + n);
+    }
+    return front;
 }
 
 static int by_id(const void *a, const void *b)
@@ -158,10 +188,11 @@ void mst_call_end(struct mst_client *client, struct mst_call *call, enum mst_sta
 
     call->status = status;
     mst_timers_remove(&client->timers, call);
-    leave_id(client, call);
+    mst_call_leave_id(client, call);
+    call->id = 0;
     live_remove(client, call);
-    client->asynchronous -= call->counted ? 1 : 0;
-    client->callbacks -= call->by_callback ? 1 : 0;
+    client->asynchronous -= call->counted ? call->count : 0;
+    client->callbacks -= call->by_callback ? call->count : 0;
     call->counted = false;
     for (size_t i = 0; i < used.count; i++) {
         mst_handle_unref(mst_handle_of(client, used.numbers[i]));
@@ -173,15 +204,16 @@ void mst_call_end(struct mst_client *client, struct mst_call *call, enum mst_sta
 void mst_call_again(struct mst_client *client, struct mst_call *call)
 {
     mst_call_list_remove(call);
-    leave_id(client, call);
+    mst_call_leave_id(client, call);
+    call->id = 0;
     call->state = MST_CALL_UNSENT;
     mst_call_list_append(&client->again, call);
 }
 
 void mst_call_abandon(struct mst_client *client, struct mst_call *call, enum mst_status status)
 {
-    if (client->abandoned_count < MST_IN_FLIGHT_MAX) {
-        client->abandoned[client->abandoned_count++] = call->id;
+    for (size_t i = 0; i < call->count && client->abandoned_count < MST_IN_FLIGHT_MAX; i++) {
+        client->abandoned[client->abandoned_count++] = call->id + i;
     }
     mst_call_end(client, call, status);
 }
@@ -237,8 +269,8 @@ void mst_client_submit(struct mst_client *client, struct mst_call *call, int64_t
     call->state = MST_CALL_UNSENT;
     live_append(client, call);
     call->counted = is_asynchronous(call);
-    client->asynchronous += call->counted ? 1 : 0;
-    client->callbacks += call->by_callback ? 1 : 0;
+    client->asynchronous += call->counted ? call->count : 0;
+    client->callbacks += call->by_callback ? call->count : 0;
     for (size_t i = 0; i < used.count; i++) {
         mst_handle_ref(mst_handle_of(client, used.numbers[i]));
     }
@@ -265,6 +297,20 @@ void mst_client_submit(struct mst_client *client, struct mst_call *call, int64_t
     }
 }
 
+bool mst_client_extend(struct mst_client *client, const struct mst_flow_request *request,
+                       muster_callback *callback, void *user)
+{
+    struct mst_call *call = client->ready.last;
+
+    if (call == NULL || call->forgotten || call->callback != callback || call->user != user ||
+        !mst_call_extend(&client->pool, call, request)) {
+        return false;
+    }
+    client->asynchronous += call->counted ? 1 : 0;
+    client->callbacks += call->by_callback ? 1 : 0;
+    return true;
+}
+
 void mst_client_cancel(struct mst_client *client, struct mst_call *call, enum mst_status status,
                        int64_t now_ns)
 {
@@ -282,37 +328,6 @@ void mst_client_cancel(struct mst_client *client, struct mst_call *call, enum ms
     case MST_CALL_ANSWERED:
     case MST_CALL_OVER: break;
     }
-}
-
-void mst_position_taken(struct mst_client *client, uint64_t position)
-{
-    client->taken_early[position % MST_IN_FLIGHT_MAX] = true;
-    while (client->taken < client->arrived &&
-           client->taken_early[client->taken % MST_IN_FLIGHT_MAX]) {
-        client->taken_early[client->taken % MST_IN_FLIGHT_MAX] = false;
-        client->taken++;
-    }
-    if (client->taken - client->confirmed > client->in_flight_max / 4) {
-        client->receipt_due_ns = INT64_MIN;
-    }
-}
-
-bool mst_client_owes_receipt(const struct mst_client *client)
-{
-    return client->receipt_due_ns != MST_FOREVER;
-}
-
-void mst_client_take(struct mst_client *client, struct mst_call *call, int64_t now_ns)
-{
-    if (call->state != MST_CALL_ANSWERED) {
-        return;
-    }
-    mst_position_taken(client, call->position);
-    if (client->receipt_due_ns == MST_FOREVER) {
-        client->receipt_due_ns = now_ns + MST_CONFIRM_DELAY_NS;
-    }
-    mst_call_end(client, call, MST_OK);
-    mst_call_list_remove(call);
 }
 
 /* An unwanted delivery goes back uncounted: a leased one by nack. One taken in auto mode would be
@@ -348,7 +363,7 @@ void mst_call_give_back(struct mst_client *client, struct mst_call *call, int64_
 
 void mst_client_forget(struct mst_client *client, struct mst_call *call, int64_t now_ns)
 {
-    client->callbacks -= call->by_callback ? 1 : 0;
+    client->callbacks -= call->by_callback ? call->count : 0;
     call->owner = NULL;
     call->by_callback = false;
     call->forgotten = true;
@@ -357,6 +372,18 @@ void mst_client_forget(struct mst_client *client, struct mst_call *call, int64_t
         mst_call_give_back(client, call, now_ns);
     } else if ((mst_op_flags(call->op) & OPF_WAITS) != 0) {
         mst_client_cancel(client, call, MST_CANCELLED, now_ns);
+    }
+}
+
+void mst_client_forget_all(struct mst_client *client, const void *owner, int64_t now_ns)
+{
+    struct mst_call *next;
+
+    for (struct mst_call *call = client->live_first; call != NULL; call = next) {
+        next = call->live_next;
+        if (call->owner == owner) {
+            mst_client_forget(client, call, now_ns);
+        }
     }
 }
 

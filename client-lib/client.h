@@ -47,16 +47,24 @@ uint64_t mst_handle_number(const struct mst_handle *handle);
 
 /* The call is the machine's until it is over; that may be at once. */
 void mst_client_submit(struct mst_client *client, struct mst_call *call, int64_t now_ns);
+/* Instead: one more request for the run that was submitted last and was not sent yet. false: it
+ * cannot join that. Callers give the same callback and user, or none; nobody waits for a run. */
+bool mst_client_extend(struct mst_client *client, const struct mst_flow_request *request,
+                       muster_callback *callback, void *user);
 /* Asks for an end with status (TIMEOUT or CANCELLED) unless it is decided already. Of a call
  * that was not yet submitted, too: it then ends when it is. */
 void mst_client_cancel(struct mst_client *client, struct mst_call *call, enum mst_status status,
                        int64_t now_ns);
 /* The application has the delivery now: ANSWERED becomes OVER. Any other state stays. */
 void mst_client_take(struct mst_client *client, struct mst_call *call, int64_t now_ns);
+/* The first message of an ANSWERED run of gets is the application's, with the last it is OVER. */
+struct muster_message *mst_client_take_first(struct mst_client *client, struct mst_call *call,
+                                             int64_t now_ns);
 bool mst_client_owes_receipt(const struct mst_client *client); /* and when is settled */
 /* Nobody wants the outcome any more; the call must have been made by mst_call_new. What it
  * takes from a queue goes back. */
 void mst_client_forget(struct mst_client *client, struct mst_call *call, int64_t now_ns);
+void mst_client_forget_all(struct mst_client *client, const void *owner, int64_t now_ns);
 /* The next call with an outcome that somebody waits for; NULL: none. It stays as it is: who waits
  * looks at its state, for a lost connection may take an ANSWERED back to SENT. */
 struct mst_call *mst_client_next_woken(struct mst_client *client);
@@ -70,7 +78,7 @@ bool mst_client_owes_callback(const struct mst_client *client); /* if only when 
 bool mst_client_is_backed_up(const struct mst_client *client);  /* more calls than may be sent */
 bool mst_client_is_busy_before(const struct mst_client *client, uint64_t seq);
 uint64_t mst_client_last_seq(const struct mst_client *client);
-size_t mst_client_unsent(const struct mst_client *client); /* calls, held back ones not counted */
+size_t mst_client_unsent(const struct mst_client *client); /* requests, without those held back */
 
 /* ---- the connection ---- */
 

@@ -8,31 +8,52 @@
 /* Deadlines this close share a frame, which then carries the latest of them. */
 #define SAME_DEADLINE_NS 1000000LL
 
-static bool is_flow(const struct mst_request *request)
+bool mst_flow_from(const struct mst_request *request, struct mst_flow_request *flow_out)
 {
+    bool flows = false;
+
     switch (request->op) {
     case MST_OP_PUT:
-        return request->mode == MST_PUT_EACH && request->bodies_count == 1 &&
-               request->priorities_count == 0 && request->dedup.data == NULL &&
-               request->headers.data == NULL;
-    case MST_OP_GET: return request->handles_count == 1 && request->max == 1 && request->count == 1;
-    case MST_OP_DONE: return request->runs_count == 1 && request->runs[0].count == 1;
-    default: return false;
+        flows = request->mode == MST_PUT_EACH && request->bodies_count == 1 &&
+                request->priorities_count == 0 && request->dedup.data == NULL &&
+                request->headers.data == NULL;
+        break;
+    case MST_OP_GET:
+        flows = request->handles_count == 1 && request->max == 1 &&
+                (request->count == 1 || (request->count > 1 && request->count <= MST_MESSAGES_MAX &&
+                                         request->timeout_ns == MST_FOREVER));
+        break;
+    case MST_OP_DONE:
+        flows = request->runs_count == 1 && request->runs[0].count >= 1 &&
+                request->runs[0].count <= MST_MESSAGES_MAX;
+        break;
+    default: break;
     }
-}
-
-static void flow_from(struct mst_call *call, const struct mst_request *request)
-{
-    call->handle = request->handle;
+    if (!flows) {
+        return false;
+    }
+    *flow_out = (struct mst_flow_request){request->op,
+                                          request->handle,
+                                          request->timeout_ns,
+                                          1,
+                                          {{MST_SPAN_NONE, 0, 0, 0, NULL, 0, 0}}};
     if (request->op == MST_OP_PUT) {
-        call->flow.put = (struct mst_flow_put){request->bodies[0], request->priority,
-                                               request->delay_ns, request->ttl_ns};
+        flow_out->flow.put = (struct mst_flow_put){.body = request->bodies[0],
+                                                   .priority = request->priority,
+                                                   .delay_ns = request->delay_ns,
+                                                   .ttl_ns = request->ttl_ns};
     } else if (request->op == MST_OP_GET) {
-        call->handle = request->handles[0];
-        call->flow.get = (struct mst_flow_get){request->lease_ns, request->mode, request->detached};
+        flow_out->handle = request->handles[0];
+        flow_out->count = (size_t)request->count;
+        flow_out->flow.get =
+            (struct mst_flow_get){request->lease_ns, request->mode, request->detached};
     } else {
-        call->flow.done = (struct mst_flow_done){request->runs[0].first, request->runs[0].number};
+        flow_out->timeout_ns = MST_FOREVER;
+        flow_out->count = (size_t)request->runs[0].count;
+        flow_out->flow.done =
+            (struct mst_flow_done){request->runs[0].first, request->runs[0].number};
     }
+    return true;
 }
 
 /* Each operation's own default for the time differs, so only those that have one keep it. */
@@ -41,16 +62,32 @@ static int64_t timeout_of(const struct mst_request *request)
     return (mst_op_flags(request->op) & OPF_WAITS) != 0 ? request->timeout_ns : MST_FOREVER;
 }
 
-void mst_call_init(struct mst_call *call, const struct mst_request *request, void *owner)
+static void init(struct mst_call *call, enum mst_op op, int64_t timeout_ns, void *owner)
 {
     memset(call, 0, sizeof(*call));
     call->owner = owner;
-    call->op = request->op;
-    call->timeout_ns = timeout_of(request);
+    call->op = op;
+    call->count = 1;
+    call->timeout_ns = timeout_ns;
     call->deadline_ns = MST_FOREVER;
-    if (is_flow(request)) {
-        flow_from(call, request);
+}
+
+static void init_flow(struct mst_call *call, const struct mst_flow_request *flow, void *owner)
+{
+    init(call, flow->op, flow->timeout_ns, owner);
+    call->count = flow->count;
+    call->handle = flow->handle;
+    call->flow = flow->flow;
+}
+
+void mst_call_init(struct mst_call *call, const struct mst_request *request, void *owner)
+{
+    struct mst_flow_request flow;
+
+    if (mst_flow_from(request, &flow)) {
+        init_flow(call, &flow, owner);
     } else {
+        init(call, request->op, timeout_of(request), owner);
         call->request = request;
     }
 }
@@ -60,33 +97,47 @@ struct mst_call *mst_call_new(const struct mst_request *request, void *owner)
     return mst_call_new_in(NULL, request, owner);
 }
 
+struct mst_call *mst_call_new_flow(struct mst_pool *pool, const struct mst_flow_request *request,
+                                   void *owner)
+{
+    struct mst_span body = request->op == MST_OP_PUT ? request->flow.put.body : MST_SPAN_NONE;
+    size_t room;
+    struct mst_call *call = mst_pool_take(pool, sizeof(*call) + body.len, &room);
+
+    if (call == NULL) {
+        return NULL;
+    }
+    init_flow(call, request, owner);
+    call->room = room;
+    if (request->op == MST_OP_PUT) {
+        if (body.len > 0) {
+            memcpy(call + 1, body.data, body.len);
+        }
+        call->flow.put.body.data = (const uint8_t *)(call + 1);
+    }
+    return call;
+}
+
 struct mst_call *mst_call_new_in(struct mst_pool *pool, const struct mst_request *request,
                                  void *owner)
 {
+    struct mst_flow_request flow;
     size_t room;
-    bool flow = is_flow(request);
-    struct mst_span body = MST_SPAN_NONE;
-    const struct mst_request *copy = NULL;
 
-    if (flow && request->op == MST_OP_PUT) {
-        body = request->bodies[0];
+    if (mst_flow_from(request, &flow)) {
+        return mst_call_new_flow(pool, &flow, owner);
     }
-    if (!flow && (copy = mst_request_copy(request)) == NULL) {
+    const struct mst_request *copy = mst_request_copy(request);
+    if (copy == NULL) {
         return NULL;
     }
-    struct mst_call *call = mst_pool_take(pool, sizeof(*call) + body.len, &room);
+    struct mst_call *call = mst_pool_take(pool, sizeof(*call), &room);
     if (call == NULL) {
         free((void *)(uintptr_t)copy);
         return NULL;
     }
-    mst_call_init(call, flow ? request : copy, owner);
+    mst_call_init(call, copy, owner);
     call->room = room;
-    if (body.len > 0) {
-        memcpy(call + 1, body.data, body.len);
-    }
-    if (flow && request->op == MST_OP_PUT) {
-        call->flow.put.body.data = (const uint8_t *)(call + 1);
-    }
     return call;
 }
 
@@ -109,6 +160,9 @@ void mst_call_give(struct mst_pool *pool, struct mst_call *call)
     }
     free(call->cause);
     call->cause = NULL;
+    if (call->op == MST_OP_PUT && call->request == NULL) {
+        mst_bodies_drop(pool, call->flow.put.bodies);
+    }
     if (call->room > 0) {
         free((void *)(uintptr_t)call->request);
         mst_pool_give(pool, call, call->room);
@@ -141,7 +195,7 @@ size_t mst_call_bodies(const struct mst_call *call)
     if (call->op != MST_OP_PUT) {
         return 0;
     }
-    return call->request == NULL ? 1 : call->request->bodies_count;
+    return call->request == NULL ? call->count : call->request->bodies_count;
 }
 
 size_t mst_call_body_bytes(const struct mst_call *call)
@@ -152,7 +206,9 @@ size_t mst_call_body_bytes(const struct mst_call *call)
         return 0;
     }
     if (call->request == NULL) {
-        return call->flow.put.body.len;
+        const struct mst_flow_put *put = &call->flow.put;
+
+        return put->bodies == NULL ? put->body.len : put->bytes;
     }
     for (size_t i = 0; i < call->request->bodies_count; i++) {
         bytes += call->request->bodies[i].len;
@@ -206,17 +262,19 @@ void mst_call_list_append(struct mst_call_list *list, struct mst_call *call)
     call->prev = list->last;
     *(list->last == NULL ? &list->first : &list->last->next) = call;
     list->last = call;
-    list->count++;
+    list->count += call->count;
 }
 
-void mst_call_list_prepend(struct mst_call_list *list, struct mst_call *call)
+void mst_call_list_insert_before(struct mst_call *call, struct mst_call *place)
 {
+    struct mst_call_list *list = place->list;
+
     call->list = list;
-    call->prev = NULL;
-    call->next = list->first;
-    *(list->first == NULL ? &list->last : &list->first->prev) = call;
-    list->first = call;
-    list->count++;
+    call->prev = place->prev;
+    call->next = place;
+    *(place->prev == NULL ? &list->first : &place->prev->next) = call;
+    place->prev = call;
+    list->count += call->count;
 }
 
 void mst_call_list_remove(struct mst_call *call)
@@ -228,7 +286,7 @@ void mst_call_list_remove(struct mst_call *call)
     }
     *(call->prev == NULL ? &list->first : &call->prev->next) = call->next;
     *(call->next == NULL ? &list->last : &call->next->prev) = call->prev;
-    list->count--;
+    list->count -= call->count;
     call->list = NULL;
     call->next = NULL;
     call->prev = NULL;

@@ -52,6 +52,8 @@ static bool fill_messages(struct mst_client *client, struct mst_call *call,
     if (queue == NULL) {
         return refuse(client, "the broker sent a message of a queue that was not asked for");
     }
+    bool automatic = call->op == MST_OP_GET && mode_of_get(call) == MST_GET_AUTO;
+
     for (size_t i = from; i < to; i++) {
         struct muster_message *message = mst_message_new(&client->pool, &reply->deliveries[i]);
 
@@ -59,7 +61,7 @@ static bool fill_messages(struct mst_client *client, struct mst_call *call,
             mst_call_drop_messages(client, call);
             return refuse(client, "out of memory for a message");
         }
-        message->automatic = call->op == MST_OP_GET && mode_of_get(call) == MST_GET_AUTO;
+        message->automatic = automatic;
         message->handle = queue;
         mst_handle_ref(queue);
         *end = message;
@@ -127,7 +129,7 @@ static bool deliver(struct mst_client *client, struct mst_call *call, const stru
      * if that asked for them. */
     bool whole = call->request != NULL && reply->answered == 1;
     size_t from = whole ? 0 : (size_t)index;
-    size_t to = whole ? reply->deliveries_count : from + 1;
+    size_t to = whole ? reply->deliveries_count : from + call->count;
 
     if (to > reply->deliveries_count || from >= to) {
         return refuse(client, "the broker sent fewer messages than it said");
@@ -135,6 +137,7 @@ static bool deliver(struct mst_client *client, struct mst_call *call, const stru
     if (!fill_messages(client, call, reply, from, to)) {
         return false;
     }
+    mst_call_leave_id(client, call);
     call->state = MST_CALL_ANSWERED;
     call->status = MST_OK;
     if (call->forgotten) {
@@ -149,12 +152,13 @@ static bool answer(struct mst_client *client, struct mst_call *call, const struc
                    uint64_t index, int64_t now_ns)
 {
     mst_uncharge(client, call);
-    call->position = client->arrived++;
+    call->position = client->arrived;
+    client->arrived += call->count;
     if (call->op == MST_OP_GET && reply->status == MST_OK) {
         return deliver(client, call, reply, index, now_ns);
     }
     /* All but a delivery is taken when it is here: nothing is lost if this process ends now. */
-    mst_position_taken(client, call->position);
+    mst_positions_taken(client, call->position, call->count);
     if (!fill_outcome(client, call, reply, index)) {
         mst_call_end(client, call, MST_NO_MEMORY);
         return false;
@@ -168,6 +172,28 @@ static bool answer(struct mst_client *client, struct mst_call *call, const struc
 
 /* ---- frames ---- */
 
+/* The call that a reply answers with at most `most` ids from its index-th on; if these are only a
+ * part of a run, that part. NULL: none, or out of memory. */
+static struct mst_call *answered(struct mst_client *client, const struct mst_reply *reply,
+                                 uint64_t index, uint64_t most, bool *memory)
+{
+    uint64_t id = reply->id + index;
+    struct mst_call *call = mst_call_by_id(client, id);
+
+    if (call == NULL || call->state != MST_CALL_SENT || call->list != NULL ||
+        call->op != reply->op) {
+        return NULL;
+    }
+    if (id != call->id) {
+        *memory = mst_client_split(client, call, (size_t)(id - call->id)) != NULL;
+    }
+    if (*memory && call->count > most) {
+        call = mst_client_split(client, call, (size_t)most);
+        *memory = call != NULL;
+    }
+    return *memory ? call : NULL;
+}
+
 static bool take_reply(struct mst_client *client, const struct mst_reply *reply, int64_t now_ns)
 {
     bool counts = reply->op == MST_OP_PUT || reply->op == MST_OP_GET || reply->op == MST_OP_DONE;
@@ -179,16 +205,19 @@ static bool take_reply(struct mst_client *client, const struct mst_reply *reply,
     if (count == 0 || count > MST_IN_FLIGHT_MAX) {
         return refuse(client, "the broker sent a reply that answers nothing");
     }
-    for (uint64_t i = 0; i < count; i++) {
-        struct mst_call *call = mst_call_by_id(client, reply->id + i);
+    for (uint64_t done = 0; done < count;) {
+        bool memory = true;
+        struct mst_call *call = answered(client, reply, done, count - done, &memory);
 
-        if (call == NULL || call->state != MST_CALL_SENT || call->list != NULL ||
-            call->op != reply->op) {
-            return refuse(client, "the broker answered a request that was not made");
+        if (call == NULL) {
+            return refuse(client, memory ? "the broker answered a request that was not made"
+                                         : "out of memory for a reply");
         }
-        if (!answer(client, call, reply, i, now_ns)) {
+        size_t requests = call->count;
+        if (!answer(client, call, reply, done, now_ns)) {
             return false;
         }
+        done += requests;
     }
     return true;
 }

@@ -25,9 +25,11 @@ void mst_send_cancel(struct mst_client *client, const struct mst_call *call, int
     struct mst_request cancel;
 
     mst_request_init(&cancel, MST_OP_CANCEL);
-    cancel.target = call->id;
     cancel.status = call->verdict;
-    mst_send(client, &cancel, now_ns);
+    for (size_t i = 0; i < call->count; i++) {
+        cancel.target = call->id + i;
+        mst_send(client, &cancel, now_ns);
+    }
 }
 
 /* ---- what may be in flight ---- */
@@ -41,23 +43,55 @@ static enum mst_share share_of(const struct mst_call *call)
     }
 }
 
-static bool share_is_used_up(const struct mst_client *client, enum mst_share share)
+static size_t at_most(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static size_t left(size_t used, size_t max)
+{
+    return used < max ? max - used : 0;
+}
+
+/* How many more requests of this kind may be in flight as far as the shares are concerned. */
+static size_t share_room(const struct mst_client *client, enum mst_share share)
 {
     size_t waits = client->waiting[MST_SHARE_PUTS] + client->waiting[MST_SHARE_GETS] +
                    client->waiting[MST_SHARE_WAITS];
     size_t max = client->in_flight_max;
 
     /* A limit that tiny is not worth sharing out. */
-    return share != MST_SHARE_REST && max >= 8 &&
-           (client->waiting[share] >= max / 2 || waits >= max - max / 8);
+    if (share == MST_SHARE_REST || max < 8) {
+        return SIZE_MAX;
+    }
+    return at_most(left(client->waiting[share], max / 2), left(waits, max - max / 8));
 }
 
-static bool has_credit(const struct mst_client *client, const struct mst_handle *queue,
-                       const struct mst_call *put)
+/* How many requests of the put its queue has credit for. */
+static size_t credit_room(const struct mst_client *client, const struct mst_handle *queue,
+                          const struct mst_call *put)
 {
-    return queue->puts == 0 ||
-           (queue->puts + mst_call_bodies(put) <= client->put_credit &&
-            queue->put_bytes + mst_call_body_bytes(put) <= client->put_credit_bytes);
+    size_t places = left(queue->puts, client->put_credit);
+    size_t bytes = left(queue->put_bytes, client->put_credit_bytes);
+    size_t fit = 0;
+
+    if (queue->puts == 0 && put->count == 1) {
+        return 1;
+    }
+    if (mst_call_bodies(put) <= places && mst_call_body_bytes(put) <= bytes) {
+        return put->count;
+    }
+    if (put->count > 1) {
+        struct mst_body_walk walk = mst_body_walk_begin(put);
+        struct mst_span body;
+        int64_t priority;
+
+        while (fit < places && mst_body_walk_next(&walk, &body, &priority) && body.len <= bytes) {
+            bytes -= body.len;
+            fit++;
+        }
+    }
+    return fit == 0 && queue->puts == 0 ? 1 : fit;
 }
 
 static struct mst_handle *queue_of_put(const struct mst_client *client, const struct mst_call *call)
@@ -67,8 +101,8 @@ static struct mst_handle *queue_of_put(const struct mst_client *client, const st
 
 static void charge(struct mst_client *client, const struct mst_call *call)
 {
-    client->waiting[share_of(call)]++;
-    client->sent++;
+    client->waiting[share_of(call)] += call->count;
+    client->sent += call->count;
     if (call->op == MST_OP_PUT) {
         struct mst_handle *queue = queue_of_put(client, call);
 
@@ -79,7 +113,7 @@ static void charge(struct mst_client *client, const struct mst_call *call)
 
 void mst_uncharge(struct mst_client *client, const struct mst_call *call)
 {
-    client->waiting[share_of(call)]--;
+    client->waiting[share_of(call)] -= call->count;
     if (call->op == MST_OP_PUT) {
         struct mst_handle *queue = queue_of_put(client, call);
 
@@ -99,16 +133,16 @@ static struct mst_call_list *obstacle_of_put(struct mst_client *client, const st
 {
     struct mst_handle *queue = queue_of_put(client, call);
     struct mst_call_list *sharers = &client->held[MST_SHARE_PUTS];
-    bool full = share_is_used_up(client, MST_SHARE_PUTS);
+    bool full = share_room(client, MST_SHARE_PUTS) == 0;
 
     if (call->list == &queue->held) {
-        return full || !has_credit(client, queue, call) ? &queue->held : NULL;
+        return full || credit_room(client, queue, call) == 0 ? &queue->held : NULL;
     }
     if (full || (call->list == &client->ready && sharers->count > 0)) {
         return sharers;
     }
     if ((queue->held.count > 0 && call->list != &client->again) ||
-        !has_credit(client, queue, call)) {
+        credit_room(client, queue, call) == 0) {
         return &queue->held;
     }
     return NULL;
@@ -125,7 +159,18 @@ static struct mst_call_list *obstacle(struct mst_client *client, const struct ms
     if (call->op == MST_OP_PUT) {
         return obstacle_of_put(client, call);
     }
-    return share_is_used_up(client, share) ? &client->held[share] : NULL;
+    return share_room(client, share) == 0 ? &client->held[share] : NULL;
+}
+
+/* How many requests of a call that meets no obstacle may go now. */
+static size_t room_for(const struct mst_client *client, const struct mst_call *call)
+{
+    size_t room = at_most(left(client->sent - client->confirmed, client->in_flight_max),
+                          share_room(client, share_of(call)));
+
+    return call->op != MST_OP_PUT
+               ? room
+               : at_most(room, credit_room(client, queue_of_put(client, call), call));
 }
 
 /* ---- frames ---- */
@@ -138,68 +183,98 @@ static int64_t time_left(const struct mst_call *call, int64_t now_ns)
     return call->deadline_ns > now_ns ? call->deadline_ns - now_ns : 0;
 }
 
-/* Charges the first calls of the list that go into one frame together; returns how many. */
-static size_t gather(struct mst_client *client, const struct mst_call_list *list)
-{
-    const struct mst_call *first = list->first;
-    size_t bytes = 0;
-    size_t count = 0;
-    uint64_t id = first->id;
+/* What one frame takes of a list. */
+struct group {
+    size_t calls;
+    size_t requests;
+};
 
-    for (const struct mst_call *call = first; call != NULL; call = call->next) {
+/* The call as far as it may go now; the rest of a run stays behind. NULL: nothing, for it has an
+ * obstacle, or memory ran out. */
+static struct mst_call *part_to_send(struct mst_client *client, struct mst_call *call)
+{
+    size_t room;
+
+    if (call->list == &client->resend) {
+        return call;
+    }
+    if (obstacle(client, call) != NULL) {
+        return NULL;
+    }
+    room = room_for(client, call);
+    return room < call->count ? mst_client_split(client, call, room) : call;
+}
+
+/* Charges the first calls of the list that go into one frame together. */
+static struct group gather(struct mst_client *client, const struct mst_call_list *list)
+{
+    struct group group = {0, 0};
+    uint64_t id = list->first->id;
+    size_t bytes = 0;
+
+    for (struct mst_call *call = list->first; call != NULL; call = call->next) {
         size_t body = mst_call_body_bytes(call);
 
-        if (count > 0 && (count == MST_MESSAGES_MAX || bytes + body > GROUP_BYTES_MAX ||
-                          (id != 0 && call->id != id + count) || !mst_call_joins(first, call))) {
+        if (group.calls > 0 &&
+            (group.requests + call->count > MST_MESSAGES_MAX || bytes + body > GROUP_BYTES_MAX ||
+             (id != 0 && call->id != id + group.requests) || !mst_call_joins(list->first, call))) {
             break;
         }
-        if (list != &client->resend && obstacle(client, call) != NULL) {
+        call = part_to_send(client, call);
+        if (call == NULL) {
             break;
         }
         charge(client, call);
         bytes += body;
-        count++;
+        group.calls++;
+        group.requests += call->count;
     }
-    return count;
+    return group;
 }
 
-static bool fill_put(struct mst_client *client, const struct mst_call *call, size_t count,
+static bool fill_put(struct mst_client *client, const struct mst_call *call, struct group group,
                      struct mst_request *request)
 {
+    size_t n = group.requests;
     bool mixed = false;
 
-    request->bodies = mst_arena_take(&client->arena, count * sizeof(struct mst_span));
-    request->priorities = mst_arena_take(&client->arena, count * sizeof(int64_t));
+    request->bodies = mst_arena_take(&client->arena, n * sizeof(struct mst_span));
+    request->priorities = mst_arena_take(&client->arena, n * sizeof(int64_t));
     if (request->bodies == NULL || request->priorities == NULL) {
         return false;
     }
-    request->bodies_count = count;
-    for (size_t i = 0; i < count; i++, call = call->next) {
-        request->bodies[i] = call->flow.put.body;
-        request->priorities[i] = call->flow.put.priority;
-        mixed = mixed || call->flow.put.priority != request->priority;
+    for (size_t i = 0; i < n; call = call->next) {
+        struct mst_body_walk walk = mst_body_walk_begin(call);
+
+        while (mst_body_walk_next(&walk, &request->bodies[i], &request->priorities[i])) {
+            mixed = mixed || request->priorities[i] != request->priorities[0];
+            i++;
+        }
     }
-    request->priorities_count = mixed ? count : 0;
+    request->bodies_count = n;
+    request->priority = request->priorities[0];
+    request->priorities_count = mixed ? n : 0;
     return true;
 }
 
-static bool fill_done(struct mst_client *client, const struct mst_call *call, size_t count,
+static bool fill_done(struct mst_client *client, const struct mst_call *call, struct group group,
                       struct mst_request *request)
 {
-    struct mst_run *runs = mst_arena_take(&client->arena, count * sizeof(struct mst_run));
+    struct mst_run *runs = mst_arena_take(&client->arena, group.calls * sizeof(struct mst_run));
     size_t used = 0;
 
     if (runs == NULL) {
         return false;
     }
-    for (size_t i = 0; i < count; i++, call = call->next) {
+    for (size_t i = 0; i < group.calls; i++, call = call->next) {
         struct mst_run *last = used == 0 ? NULL : &runs[used - 1];
 
         if (last != NULL && last->number == call->flow.done.number &&
             last->first + last->count == call->flow.done.message) {
-            last->count++;
+            last->count += call->count;
         } else {
-            runs[used++] = (struct mst_run){call->flow.done.message, call->flow.done.number, 1};
+            runs[used++] =
+                (struct mst_run){call->flow.done.message, call->flow.done.number, call->count};
         }
     }
     request->runs = runs;
@@ -207,20 +282,20 @@ static bool fill_done(struct mst_client *client, const struct mst_call *call, si
     return true;
 }
 
-static bool fill(struct mst_client *client, struct mst_call *first, size_t count,
+static bool fill(struct mst_client *client, struct mst_call *first, struct group group,
                  struct mst_request *request)
 {
     if (first->request != NULL) {
         return true;
     }
     switch (first->op) {
-    case MST_OP_PUT: return fill_put(client, first, count, request);
+    case MST_OP_PUT: return fill_put(client, first, group, request);
     case MST_OP_GET:
         request->handles = &first->handle;
         request->handles_count = 1;
-        request->count = count;
+        request->count = group.requests;
         return true;
-    default: return fill_done(client, first, count, request);
+    default: return fill_done(client, first, group, request);
     }
 }
 
@@ -246,14 +321,14 @@ static bool send_opens(struct mst_client *client, const struct mst_call *call, i
     return true;
 }
 
-static bool send_frame(struct mst_client *client, struct mst_call *first, size_t count,
+static bool send_frame(struct mst_client *client, struct mst_call *first, struct group group,
                        int64_t now_ns)
 {
     struct mst_request request;
     int64_t left_ns = time_left(first, now_ns);
     const struct mst_call *call = first;
 
-    for (size_t i = 1; i < count; i++) {
+    for (size_t i = 1; i < group.calls; i++) {
         call = call->next;
         left_ns = time_left(call, now_ns) > left_ns ? time_left(call, now_ns) : left_ns;
     }
@@ -268,7 +343,7 @@ static bool send_frame(struct mst_client *client, struct mst_call *first, size_t
         request.waited_ns = request.has_generation ? now_ns - first->begun_ns : MST_FOREVER;
     }
     mst_arena_reset(&client->arena);
-    return fill(client, first, count, &request) && send_opens(client, first, now_ns) &&
+    return fill(client, first, group, &request) && send_opens(client, first, now_ns) &&
            mst_send(client, &request, now_ns);
 }
 
@@ -276,25 +351,30 @@ static bool send_frame(struct mst_client *client, struct mst_call *first, size_t
  * sent, or, if they were before, the connection that comes next says more. */
 static bool send_group(struct mst_client *client, struct mst_call_list *list, int64_t now_ns)
 {
-    size_t count = gather(client, list);
-    bool sent = send_frame(client, list->first, count, now_ns);
+    struct group group = gather(client, list);
 
+    if (group.calls == 0) {
+        mst_call_end(client, list->first, MST_NO_MEMORY); /* a run that could not be divided */
+        return true;
+    }
+    bool sent = send_frame(client, list->first, group, now_ns);
     if (!sent && list == &client->resend) {
         client->renewing = true;
         return false;
     }
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < group.calls; i++) {
         struct mst_call *call = list->first;
 
         if (!sent) {
-            client->sent--;
+            client->sent -= call->count;
             mst_uncharge(client, call);
             mst_call_end(client, call, MST_NO_MEMORY);
             continue;
         }
         mst_call_list_remove(call);
         if (call->id == 0) {
-            mst_call_enter_id(client, call, client->next_id++);
+            mst_call_enter_id(client, call, client->next_id);
+            client->next_id += call->count;
         }
         call->sent_before = true;
         if (call->verdict != MST_OK) {
@@ -336,11 +416,11 @@ static bool drain(struct mst_client *client, struct mst_call_list *list, int64_t
 /* Queues whose puts were held back and that have credit again. */
 static bool drain_runnable(struct mst_client *client, int64_t now_ns)
 {
-    while (client->runnable != NULL && !share_is_used_up(client, MST_SHARE_PUTS)) {
+    while (client->runnable != NULL && share_room(client, MST_SHARE_PUTS) > 0) {
         struct mst_handle *queue = client->runnable;
         bool go_on = drain(client, &queue->held, now_ns);
 
-        if (queue->held.count > 0 && has_credit(client, queue, queue->held.first)) {
+        if (queue->held.count > 0 && credit_room(client, queue, queue->held.first) > 0) {
             return go_on;
         }
         client->runnable = queue->runnable_next;

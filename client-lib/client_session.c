@@ -78,13 +78,13 @@ static int by_number(const void *a, const void *b)
     return *x < *y ? -1 : *x > *y;
 }
 
-static size_t add_to_ranges(struct mst_range *ranges, size_t count, uint64_t id)
+static size_t add_to_ranges(struct mst_range *ranges, size_t count, struct mst_range more)
 {
-    if (count > 0 && ranges[count - 1].first + ranges[count - 1].count == id) {
-        ranges[count - 1].count++;
+    if (count > 0 && ranges[count - 1].first + ranges[count - 1].count == more.first) {
+        ranges[count - 1].count += more.count;
         return count;
     }
-    ranges[count] = (struct mst_range){id, 1};
+    ranges[count] = more;
     return count + 1;
 }
 
@@ -103,12 +103,14 @@ static bool say_resume(struct mst_client *client, int64_t now_ns)
     }
     qsort(client->abandoned, client->abandoned_count, sizeof(uint64_t), by_number);
     for (size_t i = 0; i < sent; i++) {
-        resume.pending_count =
-            add_to_ranges(resume.pending, resume.pending_count, client->sorted[i]->id);
+        const struct mst_call *call = client->sorted[i];
+
+        resume.pending_count = add_to_ranges(resume.pending, resume.pending_count,
+                                             (struct mst_range){call->id, call->count});
     }
     for (size_t i = 0; i < client->abandoned_count; i++) {
-        resume.abandoned_count =
-            add_to_ranges(resume.abandoned, resume.abandoned_count, client->abandoned[i]);
+        resume.abandoned_count = add_to_ranges(resume.abandoned, resume.abandoned_count,
+                                               (struct mst_range){client->abandoned[i], 1});
     }
     resume.session = client->session;
     resume.secret = mst_span_of(client->secret, client->secret_len);
@@ -321,7 +323,7 @@ static void take_back(struct mst_client *client, struct mst_call *call)
     mst_call_list_remove(call);
     if (call->state == MST_CALL_ANSWERED) {
         mst_call_drop_messages(client, call);
-        call->state = MST_CALL_SENT;
+        mst_call_enter_id(client, call, call->id);
     }
     if (call->forgotten && mst_call_may_be_abandoned(call)) {
         mst_call_abandon(client, call, MST_CANCELLED);

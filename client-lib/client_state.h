@@ -3,8 +3,10 @@
  * Invariants:
  *   - a call is on the live list from submission until it is over, in order of submission
  *   - UNSENT: no id, and in one of ready, again, held[] or its handle's held
- *   - SENT, ANSWERED: has an id and is found by it; while it waits to be sent once more, it is in
- *     resend
+ *   - SENT, ANSWERED: has an id; SENT: is found by it; while it waits to be sent once more, it is
+ *     in resend
+ *   - counts are of requests, of which a run has several; a run is all UNSENT, all SENT or all
+ *     ANSWERED, and its front leaves it if that is to change for a part
  *   - UP: sent - confirmed is what the broker counts as in flight, and never over in_flight_max
  *   - waiting[], and puts and put_bytes of handles, count what is unanswered on this connection */
 #ifndef MST_CLIENT_STATE_H
@@ -151,7 +153,10 @@ void mst_call_completed(struct mst_client *client, struct mst_call *call); /* te
 void mst_call_give_back(struct mst_client *client, struct mst_call *call, int64_t now_ns);
 struct mst_call *mst_call_by_id(const struct mst_client *client, uint64_t id);
 void mst_call_enter_id(struct mst_client *client, struct mst_call *call, uint64_t id);
-void mst_position_taken(struct mst_client *client, uint64_t position);
+void mst_call_leave_id(struct mst_client *client, struct mst_call *call); /* if it is SENT */
+/* The first n of a run, as a call of their own in the same state. NULL: out of memory. */
+struct mst_call *mst_client_split(struct mst_client *client, struct mst_call *call, size_t n);
+void mst_positions_taken(struct mst_client *client, uint64_t position, size_t count);
 bool mst_call_goes_on(const struct mst_call *call); /* also without any session */
 /* All SENT calls by id, in client->sorted. */
 size_t mst_client_sort_sent(struct mst_client *client);

@@ -1,8 +1,8 @@
 /* consume.c - a window of messages ahead of the application.
  *
- * The window is so many gets in flight, in the order they were made. A message that has come is
- * still the broker's until the application takes it, so a lost connection takes it back by
- * itself. */
+ * The window is so many gets in flight; those that are asked for together are one run. What has an
+ * outcome comes into the waiter's list. A message that has come is still the broker's until the
+ * application takes it, so a lost connection takes it back, and out of the list, by itself. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,10 +13,8 @@
 struct muster_consumer {
     struct mst_object object; /* counted */
     muster_consume_options options;
-    struct mst_waiter waiter;  /* of every get of the window */
-    size_t first;              /* place of the oldest get */
-    size_t count;              /* gets under way, or with a message */
-    struct mst_call *window[]; /* a ring of options.window places */
+    struct mst_waiter waiter; /* of every get of the window */
+    size_t count;             /* gets under way, or with a message */
 };
 
 static enum muster_status check(const muster_consume_options *options)
@@ -44,8 +42,7 @@ enum muster_status muster_consumer_open(muster_queue *queue,
     if (status != MUSTER_OK) {
         return status;
     }
-    muster_consumer *consumer =
-        calloc(1, sizeof(*consumer) + options.window * sizeof(struct mst_call *));
+    muster_consumer *consumer = calloc(1, sizeof(*consumer));
     if (consumer == NULL) {
         return mst_fail(MST_NO_MEMORY, NULL, "consume");
     }
@@ -56,88 +53,62 @@ enum muster_status muster_consumer_open(muster_queue *queue,
         return status;
     }
     consumer->options = options;
+    consumer->waiter.collects = true;
     pthread_cond_init(&consumer->waiter.cond, NULL);
     *consumer_out = consumer;
     return MUSTER_OK;
 }
 
-static struct mst_call **place(muster_consumer *consumer, size_t i)
-{
-    return &consumer->window[(consumer->first + i) % consumer->options.window];
-}
-
-/* Asks for more once half the window is free, so that the gets share a frame. The lock is held. */
+/* Asks for more once half the window is free: one run of gets. The lock is held. */
 static bool fill_window(muster_consumer *consumer)
 {
-    uint64_t handle = mst_handle_number(consumer->object.handle);
     struct mst_client *machine = consumer->object.client->machine;
-    struct mst_request request;
+    const muster_consume_options *options = &consumer->options;
+    struct mst_flow_request gets = {.op = MST_OP_GET,
+                                    .handle = mst_handle_number(consumer->object.handle),
+                                    .timeout_ns = MUSTER_FOREVER};
 
-    if (consumer->count > consumer->options.window / 2) {
+    if (consumer->count > options->window / 2) {
         return true;
     }
-    int64_t now_ns = mst_clock_ns();
-
-    mst_request_init(&request, MST_OP_GET);
-    request.handles = &handle;
-    request.handles_count = 1;
-    request.mode = consumer->options.mode == MUSTER_LEASE ? MST_GET_LEASE : MST_GET_AUTO;
-    request.lease_ns = consumer->options.lease_ns;
-    while (consumer->count < consumer->options.window) {
-        struct mst_call *call =
-            mst_call_new_in(mst_client_pool(machine), &request, &consumer->waiter);
-
-        if (call == NULL) {
-            return consumer->count > 0;
-        }
-        *place(consumer, consumer->count++) = call;
-        mst_client_submit(machine, call, now_ns);
+    gets.count = options->window - consumer->count;
+    gets.flow.get.mode = options->mode == MUSTER_LEASE ? MST_GET_LEASE : MST_GET_AUTO;
+    gets.flow.get.lease_ns = options->lease_ns;
+    struct mst_call *call = mst_call_new_flow(mst_client_pool(machine), &gets, &consumer->waiter);
+    if (call == NULL) {
+        return consumer->count > 0;
     }
+    consumer->count = options->window;
+    mst_client_submit(machine, call, mst_clock_ns());
     return true;
-}
-
-/* The first get that has an outcome; the window's size: none has. */
-static size_t find(muster_consumer *consumer)
-{
-    for (size_t i = 0; consumer->waiter.news && i < consumer->count; i++) {
-        enum mst_call_state state = (*place(consumer, i))->state;
-
-        if (state == MST_CALL_ANSWERED || state == MST_CALL_OVER) {
-            return i;
-        }
-    }
-    consumer->waiter.news = false;
-    return consumer->count;
 }
 
 static bool has_one(const void *of)
 {
-    muster_consumer *consumer = (muster_consumer *)(uintptr_t)of;
+    const muster_consumer *consumer = of;
 
-    return consumer->waiter.fired || find(consumer) < consumer->count;
+    return consumer->waiter.fired || consumer->waiter.arrived.first != NULL;
 }
 
-/* Takes the i-th get out of the window; its message or its failure is the application's. */
-static enum muster_status take(muster_consumer *consumer, size_t i, muster_message **message_out)
+/* Takes what came first out of the window; a message or a failure is the application's. */
+static enum muster_status take(muster_consumer *consumer, muster_message **message_out)
 {
     muster_client *client = consumer->object.client;
-    struct mst_call *call = *place(consumer, i);
-
-    /* Mostly it is the first: they are answered in the order in which they were made. */
-    for (; i > 0; i--) {
-        *place(consumer, i) = *place(consumer, i - 1);
-    }
-    consumer->first = (consumer->first + 1) % consumer->options.window;
-    consumer->count--;
-    mst_transport_take(client, call);
+    struct mst_call *call = consumer->waiter.arrived.first;
     enum muster_status status = (enum muster_status)call->status;
+
     if (status == MUSTER_OK) {
-        mst_adopt_messages(client, call->outcome.messages);
-        *message_out = call->outcome.messages;
+        *message_out = mst_transport_take_first(client, call);
+        mst_adopt_messages(client, *message_out);
+        consumer->count--;
     } else {
         mst_fail(call->status, call->cause, "get from %s", mst_object_name(&consumer->object));
+        consumer->count -= call->count; /* all of its gets have failed alike */
+        mst_call_list_remove(call);
     }
-    mst_call_give(mst_client_pool(client->machine), call);
+    if (call->state == MST_CALL_OVER) {
+        mst_call_give(mst_client_pool(client->machine), call);
+    }
     return status;
 }
 
@@ -162,22 +133,17 @@ static bool await(muster_consumer *consumer, int64_t timeout_ns)
 static enum muster_status next_locked(muster_consumer *consumer, int64_t timeout_ns,
                                       muster_message **message_out)
 {
-    size_t i = find(consumer);
-
-    if (i == consumer->count && !consumer->waiter.fired) {
-        if (!await(consumer, timeout_ns)) {
-            return mst_fail(MST_NO_MEMORY, NULL, "consume");
-        }
-        i = find(consumer);
+    if (!has_one(consumer) && !await(consumer, timeout_ns)) {
+        return mst_fail(MST_NO_MEMORY, NULL, "consume");
     }
     if (consumer->waiter.fired) {
         return mst_fail(MST_CANCELLED, NULL, "get from %s", mst_object_name(&consumer->object));
     }
-    if (i == consumer->count) {
+    if (!has_one(consumer)) {
         return mst_fail(timeout_ns == 0 ? MST_EMPTY : MST_TIMEOUT, NULL, "get from %s",
                         mst_object_name(&consumer->object));
     }
-    enum muster_status status = take(consumer, i, message_out);
+    enum muster_status status = take(consumer, message_out);
     size_t before = consumer->count;
     if (status == MUSTER_OK && fill_window(consumer) && consumer->count > before) {
         mst_transport_settle(consumer->object.client);
@@ -218,14 +184,13 @@ void muster_consumer_close(muster_consumer **consumer_in)
     muster_client *client = consumer->object.client;
     if (!mst_transport_is_foreign(client)) {
         pthread_mutex_lock(&client->lock);
-        for (size_t i = 0; i < consumer->count; i++) {
-            struct mst_call *call = *place(consumer, i);
+        struct mst_call *call;
 
-            if (call->state == MST_CALL_OVER) {
-                mst_call_clear(call);
-            } else {
-                mst_client_forget(client->machine, call, mst_clock_ns());
-            }
+        mst_transport_settle(client); /* all that has an outcome is in the list */
+        mst_client_forget_all(client->machine, &consumer->waiter, mst_clock_ns());
+        while ((call = consumer->waiter.arrived.first) != NULL) {
+            mst_call_list_remove(call);
+            mst_call_give(mst_client_pool(client->machine), call);
         }
         mst_transport_settle(client);
         pthread_mutex_unlock(&client->lock);

@@ -136,17 +136,14 @@ enum muster_status muster_done_async(muster_message *message, muster_callback *c
 {
     struct mst_object object = origin_of(message);
     struct mst_async_options how = {NULL, callback, user, call_out};
-    struct mst_run run = {message->id, message->number, 1};
-    struct mst_request request;
+    struct mst_flow_request done = {.op = MST_OP_DONE,
+                                    .handle = mst_handle_number(message->handle),
+                                    .timeout_ns = MUSTER_FOREVER,
+                                    .count = 1,
+                                    .flow.done = {message->id, message->number}};
 
-    if (!is_leased(message, "done")) {
-        return MUSTER_VALUE;
-    }
-    mst_request_init(&request, MST_OP_DONE);
-    request.handle = mst_handle_number(object.handle);
-    request.runs = &run;
-    request.runs_count = 1;
-    return mst_async(&object, &request, &how, "done in");
+    return is_leased(message, "done") ? mst_async_flow(&object, &done, &how, "done in")
+                                      : MUSTER_VALUE;
 }
 
 /* false: the options are wrong, and the error told. */

@@ -47,22 +47,28 @@ struct put {
     struct mst_request request;
 };
 
-static enum muster_status put_init(struct put *put, const muster_queue *queue,
-                                   const muster_put_options *options)
+static enum muster_status read_put_options(muster_put_options *options,
+                                           const muster_put_options *options_in)
 {
-    put->options = (muster_put_options)MUSTER_PUT_OPTIONS;
-    mst_buf_init(&put->headers);
-    if (!mst_read_options(&put->options, sizeof(put->options), options, "put") ||
-        !mst_time_is_valid(put->options.timeout_ns, "put: timeout") ||
-        !mst_time_is_valid(put->options.delay_ns, "put: delay") ||
-        !mst_time_is_valid(put->options.ttl_ns, "put: ttl")) {
+    *options = (muster_put_options)MUSTER_PUT_OPTIONS;
+    if (!mst_read_options(options, sizeof(*options), options_in, "put") ||
+        !mst_time_is_valid(options->timeout_ns, "put: timeout") ||
+        !mst_time_is_valid(options->delay_ns, "put: delay") ||
+        !mst_time_is_valid(options->ttl_ns, "put: ttl")) {
         return MUSTER_VALUE;
     }
-    if (put->options.dedup != NULL &&
-        (put->options.dedup_size == 0 || put->options.dedup_size > MST_DEDUP_KEY_MAX)) {
+    if (options->dedup != NULL &&
+        (options->dedup_size == 0 || options->dedup_size > MST_DEDUP_KEY_MAX)) {
         return mst_complain(MST_VALUE, "put: a dedup key has 1 to %d bytes, not %zu",
-                            MST_DEDUP_KEY_MAX, put->options.dedup_size);
+                            MST_DEDUP_KEY_MAX, options->dedup_size);
     }
+    return MUSTER_OK;
+}
+
+/* The options are read. */
+static enum muster_status put_init(struct put *put, const muster_queue *queue)
+{
+    mst_buf_init(&put->headers);
     enum muster_status status =
         mst_headers_pack(&put->headers, put->options.headers, put->options.headers_count);
     mst_request_init(&put->request, MST_OP_PUT);
@@ -120,7 +126,11 @@ enum muster_status muster_put(muster_queue *queue, const void *body, size_t size
     if (!body_is_valid(body, size)) {
         return MUSTER_VALUE;
     }
-    enum muster_status status = put_init(&put, queue, options);
+    enum muster_status status = read_put_options(&put.options, options);
+    if (status != MUSTER_OK) {
+        return status;
+    }
+    status = put_init(&put, queue);
     if (status == MUSTER_OK) {
         put.request.bodies = &span;
         put.request.bodies_count = 1;
@@ -130,26 +140,47 @@ enum muster_status muster_put(muster_queue *queue, const void *body, size_t size
     return status;
 }
 
+/* What only a whole request can say. */
+static enum muster_status put_async_whole(muster_queue *queue, struct put *put,
+                                          struct mst_span body, const struct mst_async_options *how)
+{
+    enum muster_status status = put_init(put, queue);
+
+    if (status == MUSTER_OK) {
+        put->request.bodies = &body;
+        put->request.bodies_count = 1;
+        status = mst_async(&queue->object, &put->request, how, "put into");
+    }
+    mst_buf_clear(&put->headers);
+    return status;
+}
+
 enum muster_status muster_put_async(muster_queue *queue, const void *body, size_t size,
                                     const muster_put_options *options, muster_callback *callback,
                                     void *user, muster_call **call_out)
 {
-    struct mst_span span = body_span(body, size);
     struct put put;
 
     if (!body_is_valid(body, size)) {
         return MUSTER_VALUE;
     }
-    enum muster_status status = put_init(&put, queue, options);
-    if (status == MUSTER_OK) {
-        struct mst_async_options how = {put.options.cancel, callback, user, call_out};
-
-        put.request.bodies = &span;
-        put.request.bodies_count = 1;
-        status = mst_async(&queue->object, &put.request, &how, "put into");
+    enum muster_status status = read_put_options(&put.options, options);
+    if (status != MUSTER_OK) {
+        return status;
     }
-    mst_buf_clear(&put.headers);
-    return status;
+    struct mst_async_options how = {put.options.cancel, callback, user, call_out};
+    if (put.options.dedup != NULL || put.options.headers_count > 0) {
+        return put_async_whole(queue, &put, body_span(body, size), &how);
+    }
+    struct mst_flow_request flow = {.op = MST_OP_PUT,
+                                    .handle = mst_handle_number(queue->object.handle),
+                                    .timeout_ns = put.options.timeout_ns,
+                                    .count = 1,
+                                    .flow.put = {.body = body_span(body, size),
+                                                 .priority = put.options.priority,
+                                                 .delay_ns = put.options.delay_ns,
+                                                 .ttl_ns = put.options.ttl_ns}};
+    return mst_async_flow(&queue->object, &flow, &how, "put into");
 }
 
 enum muster_status muster_put_many(muster_queue *queue, const muster_bytes *bodies, size_t count,
@@ -176,7 +207,10 @@ enum muster_status muster_put_many(muster_queue *queue, const muster_bytes *bodi
         }
     }
     if (status == MUSTER_OK) {
-        status = put_init(&put, queue, options);
+        status = read_put_options(&put.options, options);
+    }
+    if (status == MUSTER_OK) {
+        status = put_init(&put, queue);
         if (status == MUSTER_OK) {
             put.request.mode = (uint64_t)mode;
             put.request.bodies = spans;

@@ -40,6 +40,13 @@ void mst_transport_take(muster_client *client, struct mst_call *call)
     mst_client_take(client->machine, call, timed ? mst_clock_ns() : 0);
 }
 
+struct muster_message *mst_transport_take_first(muster_client *client, struct mst_call *call)
+{
+    bool timed = !mst_client_owes_receipt(client->machine);
+
+    return mst_client_take_first(client->machine, call, timed ? mst_clock_ns() : 0);
+}
+
 /* ---- waking ---- */
 
 static void ring(int fd)
@@ -145,7 +152,9 @@ static void tell_waiters(muster_client *client)
             unowned = true;
             continue;
         }
-        waiter->news = true;
+        if (waiter->collects) {
+            mst_call_list_append(&waiter->arrived, call);
+        }
         if (waiter->asleep || client->polling) {
             mst_transport_wake(client, waiter);
         }

@@ -23,7 +23,8 @@
 struct mst_waiter {
     pthread_cond_t cond;
     bool asleep;
-    bool news;      /* a call of its own was decided since it last looked at all of them */
+    bool collects; /* its calls that have an outcome are put into arrived */
+    struct mst_call_list arrived;
     bool fired;     /* by a cancel token; only for what no single call stands for */
     bool for_async; /* wants to know when asynchronous calls are over */
     struct mst_waiter *next;
@@ -107,10 +108,11 @@ void mst_transport_free(muster_client *client); /* nobody refers to it any more 
 /* ---- transport.c; all with the lock held ---- */
 
 int64_t mst_transport_look_at_clock(muster_client *client); /* kept in now_ns too */
-/* mst_client_submit and mst_client_take, which need the time only now and then; to ask for it is a
- * good part of what they cost. */
+/* mst_client_submit, _take and _take_first, which need the time only now and then; to ask for it is
+ * a good part of what they cost. */
 void mst_transport_submit(muster_client *client, struct mst_call *call);
 void mst_transport_take(muster_client *client, struct mst_call *call);
+struct muster_message *mst_transport_take_first(muster_client *client, struct mst_call *call);
 /* After any call of the machine: sends, tells who waits, wakes whom it concerns. */
 void mst_transport_settle(muster_client *client);
 void mst_transport_settle_at(muster_client *client, int64_t now_ns); /* for who knows the time */
