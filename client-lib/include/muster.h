@@ -40,6 +40,8 @@
  *             itself was lost (the broker restarted without a journal, or was away for longer than
  *             the session's time-to-live) and it cannot be told whether the request was carried
  *             out; gets and event waits are simply made again.
+ *             If the broker refuses the client when it comes back (its key or token is gone, the
+ *             server's key is another), waiting and new calls end with MUSTER_DENIED instead.
  *   fork      a client belongs to the process that made it. In a child every call on it answers
  *             MUSTER_UNAVAILABLE at once and touches nothing; closing it there frees memory. */
 #ifndef MUSTER_H
