@@ -56,13 +56,13 @@ static void judge_two_ends(const struct history *history, const struct history_c
     }
 }
 
-/* Somebody died with a detached lease that nobody saw: anybody may finish it. */
+/* Somebody died, or gave up, with a detached lease that nobody saw: anybody may finish it. */
 static bool may_be_detached(const struct history *history, const struct history_call *done)
 {
     for (size_t i = 0; i < history->calls_count; i++) {
         const struct history_call *get = &history->calls[i];
 
-        if (get->op == HISTORY_GET && get->detached && !was_answered(get) &&
+        if (get->op == HISTORY_GET && get->detached && !went_well(get) &&
             is_about(get, done->objects[0]) && get->begin < done->end) {
             return true;
         }

@@ -224,6 +224,7 @@ struct event {
     size_t program;
     size_t call; /* of the program */
     bool open;   /* nobody may say what came of it in this life */
+    bool all;    /* it strikes everybody */
 };
 
 struct events {
@@ -293,7 +294,7 @@ static void add_call(struct events *events, const struct reading *r, size_t p, s
 {
     const struct program *program = &r->programs[p];
     const struct history_call *call = &program->calls[k];
-    struct event event = {call->begin_ns, BEGINS, p, k, false};
+    struct event event = {call->begin_ns, BEGINS, p, k, false, false};
     bool ended = call->end_ns != INT64_MAX;
 
     if (call->begin_ns >= life[1] || program->gone_ns < life[0] ||
@@ -319,7 +320,7 @@ static void add_troubles(struct events *events, const struct reading *r, size_t 
 
         for (size_t k = 0; k < 3 && strikes(fault, &r->programs[p]); k++) {
             if (times[k] >= life[0] && times[k] < life[1]) {
-                happen(events, (struct event){.ns = times[k], .what = STRIKES, .program = p});
+                happen(events, (struct event){times[k], STRIKES, p, 0, false, fault->all});
             }
         }
     }
@@ -407,7 +408,7 @@ struct history *reading_history(const struct reading *r, size_t life)
                       &program->calls[event->call], event->open);
             break;
         case ENDS: end_call(history, &history->calls[*number], &program->calls[event->call]); break;
-        case STRIKES: history_trouble(history, event->program); break;
+        case STRIKES: history_trouble(history, event->program)->all = event->all; break;
         case RESTS: history_rests(history); break;
         }
     }

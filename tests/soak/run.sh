@@ -16,9 +16,11 @@ passed=0
 while [ "$SECONDS" -lt "$until" ]; do
     if ! SEED=$seed CALLS=${CALLS:-3000} timeout -k 5 600 "$program" > "$log" 2>&1; then
         tail -n 60 "$log"
-        folder=$(grep -aoE "SEED=[0-9]+ .*" "$log" | tail -n 1 | cut -d' ' -f2-)
-        cp "$log" "$folder/log"
-        echo "what they wrote down is kept; to judge it again: JUDGE=$folder ALOUD=1 $program"
+        for folder in $(grep -aoE 'SEED=[0-9]+ .*' "$log" | cut -d' ' -f2-); do
+            [ -d "$folder" ] || continue # it was fine
+            cp "$log" "$folder/log"
+            echo "what they wrote down is kept; to judge it again: JUDGE=$folder ALOUD=1 $program"
+        done
         echo "$passed passed, 1 failed"
         exit 1
     fi
