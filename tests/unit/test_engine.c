@@ -2,6 +2,7 @@
  * signs of life, pauses, slow readers, limits, and going away. */
 #include "tests/unit/engine_pipes.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -192,6 +193,65 @@ static void a_slow_reader_delays_nobody(void **state)
     engine_writable(pipes->engine, slow->conn);
     pipes_turn(pipes);
     assert_read(slow, "PING#1 OK PING#2 OK ");
+}
+
+#define LARGE_BYTES 6000 /* enough to be sent from where the queue has it */
+
+static const char *large_text(char fill)
+{
+    static char text[LARGE_BYTES + 1];
+
+    memset(text, fill, LARGE_BYTES);
+    return text;
+}
+
+/* The message has left the queue long before its last byte is read, and others came after it. */
+static void a_large_body_is_whole_however_it_leaves(void **state)
+{
+    struct pipes *pipes = *state;
+    struct client *putter = pipes_client(pipes);
+    struct client *getter = pipes_client(pipes);
+    char expected[LARGE_BYTES + 64];
+
+    for (uint64_t id = 1; id <= 20; id++) {
+        size_t step = 1 + (size_t)id * 97;
+
+        getter->room = step;
+        pipes_get(pipes, getter, id, MST_GET_AUTO);
+        pipes_put(pipes, putter, 3 * id - 2, large_text((char)('a' + id)));
+        pipes_turn(pipes);
+        pipes_put(pipes, putter, 3 * id - 1, large_text('-'));
+        pipes_simple(pipes, putter, MST_OP_PURGE, 3 * id);
+        while (getter->room == 0) {
+            getter->room = step;
+            engine_writable(pipes->engine, getter->conn);
+            pipes_turn(pipes);
+        }
+        snprintf(expected, sizeof(expected), "GET#%d OK %s.1 ", (int)id,
+                 large_text((char)('a' + id)));
+        assert_read(getter, expected);
+        pipes_read(putter);
+    }
+}
+
+static void large_bodies_that_nobody_reads_are_bounded(void **state)
+{
+    struct pipes *pipes = *state;
+    struct client *putter = pipes_client(pipes);
+    struct client *getter;
+
+    pipes->config.output_bytes_max = 4 * LARGE_BYTES;
+    engine_configure(pipes->engine, &pipes->config);
+    getter = pipes_client(pipes);
+    getter->room = 100;
+    for (uint64_t id = 1; id < 100 && !getter->closed; id++) {
+        pipes_get(pipes, getter, id, MST_GET_LEASE);
+        pipes_put(pipes, putter, id, large_text('x'));
+        pipes_turn(pipes);
+        assert_true(id < 10);
+    }
+    assert_true(getter->closed);
+    assert_non_null(strstr(pipes->log, "does not read"));
 }
 
 static void who_never_reads_is_dropped(void **state)
@@ -401,6 +461,8 @@ int main(void)
         TEST(input_goes_before_expiry_after_a_pause),
         TEST(endless_input_does_not_stop_time),
         TEST(a_slow_reader_delays_nobody),
+        TEST(a_large_body_is_whole_however_it_leaves),
+        TEST(large_bodies_that_nobody_reads_are_bounded),
         TEST(who_never_reads_is_dropped),
         TEST(a_broken_pipe_is_a_lost_connection),
         TEST(a_closing_connection_has_its_time),
