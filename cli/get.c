@@ -1,8 +1,9 @@
 /* get.c - `muster get`: messages to stdout; a message is finished once stdout has taken it.
  *
  * Messages are taken on lease, as many as are ready at once, written with one flush, and finished
- * after it. What stdout did not take goes back uncounted; if the process dies, the session (which
- * ends with its connection) gives everything back. */
+ * after it. After a full batch the finishes travel with the get of the next, and how they ended is
+ * looked at when that is here. What stdout did not take goes back uncounted; if the process dies,
+ * the session (which ends with its connection) gives everything back. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +22,8 @@ struct getter {
     size_t ends[BATCH]; /* where each ends in what is written */
     size_t count;
     uint64_t done;
+    bool unsettled;               /* it is not known yet how the last finishes ended */
+    enum muster_status submitted; /* of those: could they be asked for at all? */
     struct progress progress;
 };
 
@@ -103,16 +106,33 @@ static enum muster_status submit(struct getter *get, size_t written)
 }
 
 /* That something written could not be finished is told: it may come again. */
-static int settle(struct getter *get, size_t written)
+static int settle(struct getter *get)
 {
-    enum muster_status submitted = submit(get, written);
+    if (!get->unsettled) {
+        return EXIT_OK;
+    }
     enum muster_status status = muster_flush(get->cli->client, MUSTER_FOREVER);
-    status = status == MUSTER_OK ? submitted : status;
+    status = status == MUSTER_OK ? get->submitted : status;
+    get->unsettled = false;
     if (status == MUSTER_OK) {
         return EXIT_OK;
     }
     int code = cli_status(get->cli, status, "written, but not finished, so it may come again");
     return goes_on(get->cli) ? EXIT_OK : code;
+}
+
+static void free_messages(struct getter *get)
+{
+    for (size_t i = 0; i < get->count; i++) {
+        muster_message_free(&get->messages[i]);
+    }
+    get->count = 0;
+}
+
+static void hand_back(struct getter *get, size_t written)
+{
+    submit(get, written);
+    muster_flush(get->cli->client, MUSTER_SECOND);
 }
 
 static int deliver(struct getter *get)
@@ -129,18 +149,16 @@ static int deliver(struct getter *get)
         written++;
     }
     get->done += written;
-    int code;
+    int code = EXIT_OK;
     if (error == 0) {
-        code = settle(get, written);
+        get->submitted = submit(get, written);
+        get->unsettled = true;
+        code = get->count == BATCH ? EXIT_OK : settle(get);
     } else {
         code = cli_fail_output(get->cli, error);
-        submit(get, written);
-        muster_flush(get->cli->client, MUSTER_SECOND);
+        hand_back(get, written);
     }
-    for (size_t i = 0; i < get->count; i++) {
-        muster_message_free(&get->messages[i]);
-    }
-    get->count = 0;
+    free_messages(get);
     return code;
 }
 
@@ -161,24 +179,34 @@ static int ended(struct getter *get, enum muster_status status)
     return cli_status(cli, status, NULL);
 }
 
+/* The next messages are here, or why there are none; and the answers to what was finished before.
+ * false: that was all, with code. */
+static bool go_on(struct getter *get, enum muster_status status, int *code)
+{
+    if (status != MUSTER_OK) {
+        progress_end(&get->progress);
+    }
+    *code = settle(get);
+    if (*code != EXIT_OK) {
+        hand_back(get, 0);
+        free_messages(get);
+    } else if (status != MUSTER_OK) {
+        *code = ended(get, status);
+    } else {
+        get->wanted -= get->wanted == UINT64_MAX ? 0 : get->count;
+        *code = deliver(get);
+    }
+    return *code == EXIT_OK && status == MUSTER_OK;
+}
+
 static int get_all(struct getter *get)
 {
-    while (get->wanted > 0) {
-        enum muster_status status = take(get);
-        if (status != MUSTER_OK) {
-            progress_end(&get->progress);
-            return ended(get, status);
-        }
-        get->wanted -= get->wanted == UINT64_MAX ? 0 : get->count;
-        int code = deliver(get);
-        if (code != EXIT_OK) {
-            progress_end(&get->progress);
-            return code;
-        }
+    int code = EXIT_OK;
+    while (get->wanted > 0 && go_on(get, take(get), &code)) {
         progress_show(&get->progress, get->done);
     }
     progress_end(&get->progress);
-    return EXIT_OK;
+    return code == EXIT_OK ? settle(get) : code;
 }
 
 static int open_queues(struct getter *get)
