@@ -91,7 +91,8 @@ struct history_call *history_begin(struct history *history, enum history_op op, 
     call->end_ns = call->taken_ns = INT64_MAX;
     call->ttl_ns = call->lease_ns = call->timeout_ns = MUSTER_FOREVER;
     call->kind = HISTORY_NO_QUEUE;
-    call->maxsize = call->max_deliveries = call->full = call->dedup_window_ns = -1;
+    call->maxsize = call->max_bytes = call->max_deliveries = -1;
+    call->full = call->dedup_window_ns = -1;
     return call;
 }
 
@@ -165,9 +166,9 @@ struct history *history_copy(const struct history *history)
 void history_print(const struct history *history)
 {
     static const char *const ops[] = {
-        "put",   "get",    "done",   "task_done", "nack",     "extend", "join",
-        "purge", "delete", "pause",  "redrive",   "shutdown", "remove", "declare",
-        "set",   "clear",  "is_set", "wait",      "barrier",  "reset",  "other"};
+        "put",    "get",   "done",    "task_done", "nack",   "extend",  "join", "purge",
+        "delete", "pause", "redrive", "shutdown",  "remove", "declare", "set",  "clear",
+        "is_set", "wait",  "barrier", "report",    "reset",  "other"};
 
     for (size_t i = 0; i < history->calls_count; i++) {
         const struct history_call *call = &history->calls[i];

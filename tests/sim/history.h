@@ -41,6 +41,7 @@ enum history_op {
     HISTORY_IS_SET,
     HISTORY_WAIT,
     HISTORY_BARRIER,
+    HISTORY_REPORT,
     HISTORY_RESET,
     HISTORY_OTHER
 };
@@ -51,6 +52,7 @@ enum history_full { HISTORY_BLOCK, HISTORY_REJECT, HISTORY_DROP_OLDEST };
 /* A message that was put, or a delivery. */
 struct history_message {
     char body[HISTORY_BODY];
+    uint64_t size;
     size_t object; /* of a delivery */
     uint64_t id;
     uint64_t number; /* of a delivery, from 1 */
@@ -76,6 +78,9 @@ struct history_call {
     int64_t delay_ns;
     int64_t ttl_ns;
     int64_t lease_ns;
+    uint64_t max; /* GET */
+    bool all;     /* PUT: all of them, or a prefix that fits; else one */
+    bool fit;
     bool automatic;
     bool detached;
     bool uncounted;
@@ -88,10 +93,13 @@ struct history_call {
     char key[HISTORY_BODY]; /* dedup; "": none */
     enum history_kind kind; /* DECLARE, and what follows; -1: not named */
     int64_t maxsize;
+    int64_t max_bytes;
     int64_t max_deliveries;
     int64_t full;
     int64_t dedup_window_ns;
     uint64_t parties;
+    bool action;
+    int64_t action_ns;
 
     /* what came of it */
     enum muster_status status;

@@ -43,6 +43,22 @@ static const char *any_timeout(struct mix *m)
     return words[below(m, 4)];
 }
 
+/* In a calm world who does something is there. */
+static void be_there(struct mix *m, const char *who)
+{
+    if (m->calm && program_of(m->world, who)->wire == NULL) {
+        mix_do(m, "! back %s", who);
+    }
+}
+
+/* Nothing need happen meanwhile; a calm world has its own measure. */
+static void wait_a_little(struct mix *m)
+{
+    if (!m->calm) {
+        mix_do(m, "! pass %lld", (long long)(300 * MS));
+    }
+}
+
 static void do_put(struct mix *m, const char *who)
 {
     uint64_t queue = below(m, MIX_QUEUES);
@@ -102,6 +118,7 @@ static void do_finish(struct mix *m, const char *who)
             who = m->programs[i];
         }
     }
+    be_there(m, who);
     mix_do(m, "%s %s q%d %d.%d %s", who, verbs[way], delivery->queue, (int)delivery->id,
            (int)delivery->number, more[way]);
 }
@@ -126,7 +143,7 @@ static void do_administer(struct mix *m, const char *who)
         }
         break;
     case 6:
-        if (one_in(m, 10)) {
+        if (one_in(m, 10) && !m->calm) {
             mix_do(m, "%s remove q%d", who, queue);
         }
         break;
@@ -138,7 +155,7 @@ static void do_administer(struct mix *m, const char *who)
 static void say_something(struct mix *m, const char *who)
 {
     mix_do(m, "%s ping", who);
-    mix_do(m, "! pass %lld", (long long)(300 * MS));
+    wait_a_little(m);
 }
 
 /* Several wait in one line, go away, and come back in turn, while others wait behind them. */
@@ -152,7 +169,7 @@ static void line_up(struct mix *m)
         const char *who = m->programs[(first + i) % MIX_PROGRAMS];
 
         mix_do(m, "! back %s", who);
-        mix_do(m, "! pass %lld", (long long)(300 * MS));
+        wait_a_little(m);
         mix_do(m, "%s get q%d auto timeout=60s", who, queue);
         say_something(m, who);
     }
@@ -163,9 +180,10 @@ static void line_up(struct mix *m)
         const char *who = m->programs[(first + (turn + i) % 3) % MIX_PROGRAMS];
 
         mix_do(m, "! back %s", who);
-        mix_do(m, "! pass %lld", (long long)(300 * MS));
+        wait_a_little(m);
         say_something(m, who);
         if (one_in(m, 2)) {
+            be_there(m, m->programs[(first + 4) % MIX_PROGRAMS]);
             mix_do(m, "%s put q%d b%u timeout=0", m->programs[(first + 4) % MIX_PROGRAMS], queue,
                    m->next_body++);
         }
@@ -211,10 +229,10 @@ static void meet(struct mix *m, const char *who)
         const char *party = m->programs[(first + i) % MIX_PROGRAMS];
 
         mix_do(m, "! back %s", party);
-        mix_do(m, "! pass %lld", (long long)(300 * MS));
+        wait_a_little(m);
         mix_do(m, "%s barrier gate timeout=9s", party);
         if (m->failures && one_in(m, 4)) {
-            mix_do(m, "! pass %lld", (long long)(200 * MS));
+            wait_a_little(m);
             mix_do(m, "%s cut", party);
         }
     }
@@ -239,6 +257,7 @@ static void do_something(struct mix *m, const char *who)
     struct program *p = program_of(m->world, who);
     const char *timeout;
 
+    be_there(m, who);
     switch (m->hoards && one_in(m, 2) ? 0 : below(m, 16)) {
     case 0:
     case 1:
@@ -279,7 +298,7 @@ static void suffer(struct mix *m)
     size_t i = below(m, MIX_PROGRAMS);
     const char *who = m->programs[i];
 
-    switch (below(m, 8)) {
+    switch (m->calm ? 7 * below(m, 2) : below(m, 8)) {
     case 0: mix_do(m, "%s cut", who); break;
     case 1: mix_do(m, "%s vanish", who); break;
     case 2: mix_do(m, "%s stop", who); break;
@@ -369,6 +388,7 @@ static void fail_the_broker(struct mix *m)
 void mix_step(struct mix *m)
 {
     static const int64_t times[] = {0, MS, MS, 100 * MS, SECOND, 3 * SECOND, 12 * SECOND};
+    static const int64_t calm_times[] = {SECOND, SECOND, 3 * SECOND, 12 * SECOND};
 
     if (m->world->broker_stands_still && one_in(m, 4)) {
         mix_do(m, "! moves");
@@ -378,9 +398,11 @@ void mix_step(struct mix *m)
         suffer(m);
     } else if (one_in(m, 5)) {
         mix_do(m, "! back %s", any_program(m));
-    } else if (one_in(m, 4)) {
+    } else if (m->calm && one_in(m, 4)) {
+        mix_do(m, "! pass %lld", (long long)calm_times[below(m, 4)]);
+    } else if (!m->calm && one_in(m, 4)) {
         mix_do(m, "! pass %lld", (long long)times[below(m, m->failures ? 7 : 5)]);
-    } else if (m->failures && one_in(m, 12)) {
+    } else if (m->failures && !m->calm && one_in(m, 12)) {
         fail_the_broker(m);
     } else {
         do_something(m, any_program(m));
@@ -398,28 +420,36 @@ void mix_begin(struct mix *m, uint64_t seed)
     int storage = (int)(seed % 4);
     int piece, memory, credit;
 
+    m->calm = seed % 7 == 6;
+    if (m->calm && storage == WORLD_SLOW_DISK) {
+        storage = WORLD_JOURNAL;
+    }
+
     m->random = seed * 0x9e3779b97f4a7c15u + 1;
     m->failures = seed % 5 != 0;
     m->rough = seed % 3 == 0;
     piece = seed % 5 < 2 ? 0 : (int)below(m, 9);
-    memory = memories[below(m, 4)];
-    credit = one_in(m, 4) ? 2 : 0;
+    memory = m->calm ? 0 : memories[below(m, 4)];
+    credit = one_in(m, 4) && !m->calm ? 2 : 0;
     m->body_max = one_in(m, 4) ? 400 : 0;
-    m->hoards = storage == WORLD_DISK && one_in(m, 3);
+    m->hoards = storage == WORLD_DISK && one_in(m, 3) && !m->calm;
     if (m->hoards) {
         m->body_max = 30000;
         memory = 150000;
         piece = 0;
     }
-    mix_do(m, "! world %d encrypted=%d killed=%d piece=%d memory=%d credit=%d bytes=%d random=%llu",
-           storage, seed % 3 == 1, seed % 2 == 0, piece, memory, credit, credit * 300,
+    mix_do(m,
+           "! world %d encrypted=%d killed=%d piece=%d memory=%d credit=%d bytes=%d calm=%d "
+           "random=%llu",
+           storage, seed % 3 == 1, seed % 2 == 0, piece, memory, credit, credit * 300, m->calm,
            (unsigned long long)m->random);
     declare(m);
     for (int i = 0; i < 4 && storage == WORLD_SLOW_DISK; i++) {
         mix_do(m, "! pass %lld", (long long)(4 * SECOND));
         mix_do(m, "! sync");
     }
-    mix_do(m, "! latency %lld", (long long)(seed % 7 < 3 ? 0 : (int64_t)below(m, 120) * MS));
+    mix_do(m, "! latency %lld",
+           (long long)(seed % 7 < 3 || m->calm ? 0 : (int64_t)below(m, 120) * MS));
     for (size_t i = 0; i < MIX_PROGRAMS; i++) {
         new_program(m, i);
     }

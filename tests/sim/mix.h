@@ -12,6 +12,9 @@
  * and in the end, when everybody has left, nothing is held and nobody waits; what is left is got,
  * and the history of all calls goes before the judges (judge.h).
  *
+ * A seventh of the seeds is *calm*: nothing is under way when the next thing happens, so that a
+ * model (model.h) can say after each step what everybody must have been told.
+ *
  * All that happens is a line of the mix's script: a command of a program as in a story ("p3 get q0
  * auto"), or something that befalls them ("! cut p3"; mix_run.c). Chance writes the script (mix.c);
  * the same script, or any part of it, can be run again without chance. */
@@ -21,11 +24,15 @@
 #include <stdio.h>
 
 #include "tests/sim/history.h"
+#include "tests/sim/model.h"
 #include "tests/sim/world.h"
 
 #define MIX_QUEUES   3
 #define MIX_PROGRAMS 6
 #define MIX_HELD     64
+/* Between two things in a calm world: no two moments that follow from them by whole seconds are
+ * nearer to each other than a receipt takes. */
+#define MIX_CALM_NS (31 * MS / 10)
 
 struct mix_delivery {
     char program[PROGRAM_NAME];
@@ -50,12 +57,14 @@ struct mix {
     unsigned next_body;
     bool failures;     /* connections break, programs die, the broker restarts */
     bool rough;        /* messages are purged, deleted, queues removed and shut down */
+    bool calm;         /* the model goes along */
     bool hoards;       /* much is put and little taken, so that the journal has to move it about */
     uint64_t body_max; /* bytes; 0: bodies are as short as their names */
     bool aloud;
     struct mst_buf script; /* a line for each thing that happened */
     FILE *script_file;     /* NULL, or where each line is written before it is carried out */
     struct history *history;
+    struct model *model; /* NULL: none goes along */
     char programs[MIX_PROGRAMS][PROGRAM_NAME];
     struct mix_delivery held[MIX_HELD]; /* the latest deliveries that somebody may finish */
     size_t held_next;

@@ -192,6 +192,34 @@ static void check_queue(const struct mix *m, const struct mst_reply *stat)
     assert_true(number_of(stat, "shutdown") == 0 || number_of(stat, "waiting_putters") == 0);
 }
 
+/* ---- what the model says ---- */
+
+static void check_facts(const struct mix *m, const char *object, const struct mst_reply *stat)
+{
+    for (size_t i = 0; i < stat->facts_count; i++) {
+        char fact[64];
+        int64_t should;
+
+        snprintf(fact, sizeof(fact), "%.*s", (int)stat->facts[i].name.len,
+                 (const char *)stat->facts[i].name.data);
+        should = model_fact(m->model, object, fact);
+        if (should >= 0 && should != stat->facts[i].number) {
+            fail_msg("the model says that %s of %s is %lld, not %lld", fact, object,
+                     (long long)should, (long long)stat->facts[i].number);
+        }
+    }
+}
+
+static void check_model(const struct mix *m)
+{
+    char text[MODEL_TEXT];
+
+    model_run(m->model, m->world->now_ns);
+    if (!model_agrees(m->model, text)) {
+        fail_msg("the model disagrees: %s", text);
+    }
+}
+
 static const struct mst_reply *look(struct mix *m, const char *object)
 {
     char command[64];
@@ -199,7 +227,13 @@ static const struct mst_reply *look(struct mix *m, const char *object)
 
     snprintf(command, sizeof(command), "stat %s", object);
     stat = ask(m->world, command);
-    return stat->status == MST_OK ? stat : NULL; /* somebody may have removed it */
+    if (stat->status != MST_OK) {
+        return NULL; /* somebody may have removed it */
+    }
+    if (m->model != NULL) {
+        check_facts(m, object, stat);
+    }
+    return stat;
 }
 
 void mix_check(struct mix *m)
@@ -221,6 +255,9 @@ void mix_check(struct mix *m)
     }
     if (m->world->storage == WORLD_DISK && m->checks++ % 8 == 0) {
         world_check_disk(m->world);
+    }
+    if (m->model != NULL) {
+        check_model(m);
     }
     for (size_t i = 0; i < MIX_QUEUES; i++) {
         stat = look(m, queues[i]);

@@ -20,6 +20,9 @@ static void begins(struct world *w, const struct program *program, struct errand
 
     if (program->name[0] != '?') {
         witness_begins(m->history, program, errand);
+        if (m->model != NULL) {
+            model_call(m->model, errand->number, w->now_ns);
+        }
     }
 }
 
@@ -100,6 +103,9 @@ static bool befall(struct mix *m, const char *what, const char *who, int64_t num
     struct program *p = find(m, who);
 
     if (strcmp(what, "new") == 0) {
+        if (m->model != NULL && p == NULL) {
+            model_program(m->model, history_program(m->history, who), number);
+        }
         program_connect(p == NULL ? program_new(m->world, who, number) : p);
         return true;
     }
@@ -108,6 +114,9 @@ static bool befall(struct mix *m, const char *what, const char *who, int64_t num
     }
     trouble(m, who)->back = strcmp(what, "back") == 0;
     if (strcmp(what, "back") == 0) {
+        if (m->model != NULL && p->wire == NULL) {
+            model_back(m->model, history_program(m->history, who), m->world->now_ns);
+        }
         come_back(m, p);
     } else if (strcmp(what, "hear-nothing") == 0) {
         if (p->wire != NULL) {
@@ -163,6 +172,9 @@ static void make_world(struct mix *m, const char *line)
     w->watch_lost = lost;
     w->watch_stop = stopped;
     w->watcher = m;
+    if (value_of(line, "calm=") != 0) {
+        m->model = model_new(m->history);
+    }
 }
 
 /* The disk fails, once: at the nth call of its kind from now on. */
@@ -249,6 +261,25 @@ static bool happen(struct mix *m, const char *what, int64_t number)
 
 /* ---- a line ---- */
 
+/* What the model has to know beside the calls themselves. */
+static void tell_model(struct mix *m, const char *who, const char *command)
+{
+    size_t program = history_program(m->history, who);
+    int64_t now_ns = m->world->now_ns;
+    const struct program *p = find(m, who);
+    const struct errand *errand = p == NULL ? NULL : program_find(p, NULL);
+
+    if (strcmp(command, "cut") == 0) {
+        model_away(m->model, program, now_ns);
+    } else if (strcmp(command, "bye") == 0) {
+        model_leaves(m->model, program, now_ns);
+    } else if (strcmp(command, "die") == 0) {
+        model_dies(m->model, program, now_ns);
+    } else if (strcmp(command, "cancel") == 0 && errand != NULL) {
+        model_cancel(m->model, errand->number, now_ns);
+    }
+}
+
 static void run_command(struct mix *m, const char *line)
 {
     const char *rest = strchr(line, ' ');
@@ -264,6 +295,9 @@ static void run_command(struct mix *m, const char *line)
     } else if (strcmp(rest, "cancel") == 0 &&
                (find(m, who) == NULL || program_find(find(m, who), NULL) == NULL)) {
         return;
+    }
+    if (m->model != NULL) {
+        tell_model(m, who, rest);
     }
     tell(m->world, line);
     if (strcmp(rest, "cut") == 0) {
@@ -294,6 +328,9 @@ void mix_run(struct mix *m, const char *line)
         world_settle(m->world);
     } else {
         fail_msg("the script says '%s', which means nothing", line);
+    }
+    if (m->model != NULL && (line[0] != '!' || strncmp(line, "! back", 6) == 0)) {
+        pass(m->world, MIX_CALM_NS);
     }
 }
 
@@ -368,6 +405,7 @@ static void everybody_leaves(struct mix *m)
         if (p->name[0] != 'p') {
             continue;
         }
+        trouble(m, p->name)->back = true;
         come_back(m, p);
         world_settle(w);
         history_program_ends(m->history, history_program(m->history, p->name));
@@ -393,6 +431,8 @@ static void leave(struct mix *m)
     if (w->storage == WORLD_DISK) {
         heal_disk(w);
     }
+    mix_check(m);
+    model_free(&m->model); /* what follows is not calm */
     everybody_leaves(m);
     mix_check(m);
     figures = core_figures(engine_core(w->engine));
@@ -414,6 +454,7 @@ static void leave(struct mix *m)
 void mix_close(struct mix *m)
 {
     world_close(&m->world);
+    model_free(&m->model);
     history_free(&m->history);
     mst_buf_clear(&m->script);
     free(m->messages);

@@ -39,6 +39,7 @@ static enum history_op op_of(const struct mst_request *request)
     case MST_OP_EVENT_IS_SET: return HISTORY_IS_SET;
     case MST_OP_EVENT_WAIT: return HISTORY_WAIT;
     case MST_OP_BARRIER_WAIT: return HISTORY_BARRIER;
+    case MST_OP_BARRIER_DONE: return HISTORY_REPORT;
     case MST_OP_BARRIER_RESET: return HISTORY_RESET;
     default: return HISTORY_OTHER;
     }
@@ -60,13 +61,14 @@ static void write_settings(struct history_call *call, const struct mst_request *
         const char *name;
         int64_t *number;
     } settings[] = {{"maxsize", &call->maxsize},
+                    {"max-bytes", &call->max_bytes},
                     {"max-deliveries", &call->max_deliveries},
                     {"full", &call->full},
                     {"dedup-window", &call->dedup_window_ns}};
 
     if (request->op == MST_OP_DECLARE && request->kind <= MST_KIND_PRIORITY) {
         call->kind = (enum history_kind)request->kind;
-        call->maxsize = call->full = 0;
+        call->maxsize = call->max_bytes = call->full = 0;
         call->max_deliveries = 20;
         call->dedup_window_ns = 300 * SECOND;
     }
@@ -80,6 +82,10 @@ static void write_settings(struct history_call *call, const struct mst_request *
         }
         if (mst_span_equal(fact->name, mst_span_text("parties"))) {
             call->parties = (uint64_t)fact->number;
+        } else if (mst_span_equal(fact->name, mst_span_text("action"))) {
+            call->action = fact->number != 0;
+        } else if (mst_span_equal(fact->name, mst_span_text("action-timeout"))) {
+            call->action_ns = fact->number;
         }
     }
 }
@@ -90,8 +96,13 @@ static void write_bodies(struct history_call *call, const struct mst_call *from,
     char body[HISTORY_BODY];
 
     for (size_t i = 0; i < mst_call_bodies(from); i++) {
-        copy_text(body, from->request == NULL ? from->flow.put.body : request->bodies[i]);
-        history_message(call, body)->priority =
+        struct mst_span bytes = from->request == NULL ? from->flow.put.body : request->bodies[i];
+        struct history_message *message;
+
+        copy_text(body, bytes);
+        message = history_message(call, body);
+        message->size = bytes.len;
+        message->priority =
             request->priorities_count > 0 ? request->priorities[i] : request->priority;
     }
 }
@@ -146,6 +157,9 @@ void witness_begins(struct history *history, const struct program *program, stru
     call->ttl_ns = request.op == MST_OP_PUT ? request.ttl_ns : MUSTER_FOREVER;
     call->lease_ns = request.lease_ns;
     call->automatic = request.op == MST_OP_GET && request.mode == MST_GET_AUTO;
+    call->max = request.max;
+    call->all = request.op == MST_OP_PUT && request.mode == MST_PUT_ALL;
+    call->fit = request.op == MST_OP_PUT && request.mode == MST_PUT_FIT;
     call->detached = request.detached;
     call->uncounted = request.uncounted;
     call->dead = request.dead;
