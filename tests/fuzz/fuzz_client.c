@@ -9,14 +9,16 @@
 #include "tests/fuzz/input.h"
 
 #define STEPS_MAX 100
-#define CALLS_MAX 64
+#define CALLS_MAX 64   /* that are asked for */
+#define PARTS_MAX 8192 /* and what a broker may make of them by answering parts */
 
 struct game {
     struct mst_client *client;
     struct input in;
     struct mst_arena arena;
-    struct mst_call *calls[CALLS_MAX];
+    struct mst_call *calls[PARTS_MAX];
     size_t calls_count;
+    size_t unowned; /* made so far */
     bool is_connected;
     bool preamble_read;
     bool gone; /* it said goodbye */
@@ -125,6 +127,23 @@ static void answer(struct game *game)
 
 /* ---- what the application does ---- */
 
+/* Every other of those that may be part of a run is nobody's, and joins the one before if it can. */
+static bool submit_unowned(struct game *game, const struct mst_request *request)
+{
+    struct mst_flow_request flow;
+    struct mst_call *call;
+
+    if (!mst_flow_from(request, &flow) || request->op == MST_OP_GET || game->unowned++ % 2 == 0) {
+        return false;
+    }
+    if (!mst_client_extend(game->client, &flow, NULL, NULL)) {
+        call = mst_call_new_flow(mst_client_pool(game->client), &flow, NULL);
+        require(call != NULL);
+        mst_client_submit(game->client, call, game->now_ns);
+    }
+    return true;
+}
+
 static void submit(struct game *game)
 {
     static const char *const names[] = {"jobs", "a", "b"};
@@ -141,6 +160,10 @@ static void submit(struct game *game)
         request.handle = number;
         request.handles = &number;
         request.handles_count = 1;
+        if (submit_unowned(game, &request)) {
+            mst_handle_unref(handle);
+            return;
+        }
         call = mst_call_new_in(mst_client_pool(game->client), &request, game);
         require(call != NULL);
         game->calls[game->calls_count++] = call;
@@ -163,6 +186,18 @@ static void free_call(struct mst_call *call)
     mst_call_clear(call);
 }
 
+/* A broker that answered a part of a run has made a call of it. */
+static void adopt(struct game *game, struct mst_call *call)
+{
+    for (size_t i = 0; i < game->calls_count; i++) {
+        if (game->calls[i] == call) {
+            return;
+        }
+    }
+    require(game->calls_count < PARTS_MAX);
+    game->calls[game->calls_count++] = call;
+}
+
 /* Those that are over leave. */
 static void reap(struct game *game)
 {
@@ -170,7 +205,9 @@ static void reap(struct game *game)
     size_t kept = 0;
 
     while ((call = mst_client_next_woken(game->client)) != NULL) {
-        if (call->owner == NULL && call->state == MST_CALL_OVER) {
+        if (call->owner != NULL) {
+            adopt(game, call);
+        } else if (call->state == MST_CALL_OVER) {
             free_call(call); /* nobody waits for it */
         }
     }
