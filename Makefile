@@ -96,9 +96,11 @@ help:
 	@echo 'make              build musterd, muster, libmuster and the examples in $(BUILD)/'
 	@echo 'make demo         watch it work: a broker and four workers on this machine, under a minute'
 	@echo 'make test         build and run every test; ends with "N passed, N failed"'
+	@echo '                  VALGRIND=1 under valgrind; CC=clang SAN=memory the pure folders under MSan'
 	@echo '                  TESTS=PATTERN runs those whose name matches, as in TESTS="queue|barrier"'
 	@echo 'make deb          Debian packages in $(BUILD)/deb; make deb-test installs, uses and removes them'
 	@echo 'make sim          the simulation under SEEDS=10000 seeds; SEED=n tells one of them'
+	@echo 'make soak         real clients and a broker killed and cut off for MINUTES=10, judged as the simulation'
 	@echo 'make mutants      bugs put into a copy of the broker, one at a time: is each found? MUTANT=WORDS'
 	@echo 'make test-crash   1,000 kills of a broker with a data directory while eight clients work'
 	@echo 'make image-test   build and run the container image, where an engine can run (root, Debian 12)'
@@ -114,7 +116,7 @@ help:
 	@echo 'make install      into PREFIX=$(PREFIX), below DESTDIR if given; make uninstall takes it away'
 	@echo 'make clean        remove $(BUILD)/'
 	@echo
-	@echo 'CC=gcc|clang  SAN=address,undefined|thread  OPT=-O0  WERROR=1  V=1 (whole commands)  BUILD=dir'
+	@echo 'CC=gcc|clang  SAN=address,undefined|thread|memory  OPT=-O0  WERROR=1  V=1 (whole commands)  BUILD=dir'
 
 deps:
 	@.ci/deps install build tests
@@ -191,7 +193,7 @@ $(BUILD)/tests/integration/%: $(BUILD)/tests/integration/%.o $(TEST_LIB) $(STATI
 tests: all $(TEST_PROGRAMS)
 
 check: tests
-	@CC='$(CC)' SAN='$(SAN)' MAKEFLAGS= tests/run.sh $(BUILD) '$(TESTS)' $(TEST_SCRIPTS) $(TEST_PROGRAMS)
+	@CC='$(CC)' SAN='$(SAN)' VALGRIND='$(VALGRIND)' MAKEFLAGS= tests/run.sh $(BUILD) '$(TESTS)' $(TEST_SCRIPTS) $(TEST_PROGRAMS)
 
 test:
 	@.ci/deps install build tests

@@ -23,7 +23,29 @@ export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1}
 export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1:die_after_fork=0}
 unset MUSTER_URL MUSTER_KEY MUSTER_SERVER_KEY MUSTER_TOKEN_FILE
 
-limit=${TEST_TIMEOUT:-$([ -n "${SAN-}" ] && echo 300 || echo 120)} # sanitizers are slow
+# Under valgrind: programs through tests/valgrind/run, and the two of ours that tests start as well.
+under=()
+if [ -n "${VALGRIND-}" ]; then
+    export VALGRIND_LOGS=$build/valgrind/logs
+    rm -rf "$build/valgrind"
+    mkdir -p "$VALGRIND_LOGS"
+    for ours in musterd muster; do
+        printf '#!/bin/sh\nexec "%s/tests/valgrind/run" "%s/%s" "$@"\n' "$PWD" "$build" "$ours" \
+            >"$build/valgrind/$ours"
+        chmod +x "$build/valgrind/$ours"
+    done
+    MUSTER=$build/valgrind/muster
+    MUSTERD=$build/valgrind/musterd
+    under=(tests/valgrind/run)
+fi
+
+is_left_out() # test $1
+{
+    [ -n "${VALGRIND-}" ] && grep -q "^$1 " tests/valgrind/left-out.txt
+}
+
+limit=${TEST_TIMEOUT:-$([ -n "${VALGRIND-}" ] && echo 900 || { [ -n "${SAN-}" ] && echo 300; } ||
+    echo 120)} # what watches is slow
 slots=${TEST_JOBS:-$(nproc)}
 passed=0
 failed=0
@@ -90,13 +112,21 @@ trap 'kill "${!program_of[@]}" 2>/dev/null; exit 130' INT TERM
 mkdir -p "$build/tests"
 for program in "$@"; do
     [[ -z $pattern || $program =~ $pattern ]] || continue
+    ! is_left_out "$(name_of "$program")" || continue
     [ ${#program_of[@]} -lt "$slots" ] || reap
-    timeout -k 5 "$limit" "$program" </dev/null >"$build/tests/$(name_of "$program").log" 2>&1 &
+    case $program in *.sh) start=("$program") ;; *) start=("${under[@]}" "$program") ;; esac
+    timeout -k 5 "$limit" "${start[@]}" </dev/null >"$build/tests/$(name_of "$program").log" 2>&1 &
     program_of[$!]=$program
     started_at[$!]=$(milliseconds)
 done
 while [ ${#program_of[@]} -gt 0 ]; do
     reap
+done
+
+for log in ${VALGRIND:+$(find "$VALGRIND_LOGS" -size +0)}; do
+    echo "  FAIL valgrind: $log"
+    head -n 40 "$log" | sed 's/^/       | /'
+    failed=$((failed + 1))
 done
 
 if [ $((passed + failed)) = 0 ]; then

@@ -74,6 +74,7 @@ static void defaults_are_those_of_the_headers(void **state)
     struct engine_config engine;
 
     (void)state;
+    memset(&engine, 0, sizeof(engine)); /* what lies between its members, too */
     engine_config_init(&engine);
     engine.version = config.engine.version;
     assert_memory_equal(&engine, &config.engine, sizeof(engine));
