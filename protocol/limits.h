@@ -49,6 +49,10 @@
 #define MST_PUT_CREDIT       1024       /* unanswered puts of one session into one queue */
 #define MST_PUT_CREDIT_BYTES (1u << 20) /* and their body bytes; one put alone may be larger */
 
+/* What one step of the broker may need at once and cannot be refused: the outcomes, deliveries and
+ * replies of MST_MESSAGES_MAX messages, about. */
+#define MST_RESERVE_BYTES (16u << 20)
+
 #define MST_SECRET_BYTES 32 /* proves that a session is ours on resume */
 #define MST_BOOT_BYTES   16 /* tells one run of the broker from another */
 

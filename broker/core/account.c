@@ -5,12 +5,11 @@ struct account *session_account(struct core *core, struct session *session, stru
 {
     struct account *account = idmap_get(&session->accounts, queue->object.id);
 
-    (void)core;
     if (account != NULL) {
         return account;
     }
-    account = calloc(1, sizeof(*account));
-    must(account != NULL && idmap_set(&session->accounts, queue->object.id, account));
+    NEED(core, (account = calloc(1, sizeof(*account))) != NULL);
+    NEED(core, idmap_set(&session->accounts, queue->object.id, account));
     account->session = session;
     account->queue = queue;
     list_insert(&queue->accounts, &account->in_queue);
@@ -28,6 +27,22 @@ void account_drop_if_idle(struct core *core, struct account *account)
     free(account);
 }
 
+void accounts_clear(struct session *session)
+{
+    void *page[IDMAP_PAGE];
+    size_t at = 0;
+    size_t n;
+
+    while ((n = idmap_take_page(&session->accounts, &at, page)) > 0) {
+        for (size_t i = 0; i < n; i++) {
+            struct account *account = page[i];
+
+            list_remove(&account->in_queue);
+            free(account);
+        }
+    }
+}
+
 /* The memory of finished deliveries is a ring that grows to its full size only when it is needed.
  */
 void session_remember_done(struct core *core, struct session *session, bool is_durable,
@@ -37,9 +52,9 @@ void session_remember_done(struct core *core, struct session *session, bool is_d
 
     if (ring->count == ring->cap && ring->cap < MST_FINISHED_REMEMBERED) {
         size_t cap = ring->cap == 0 ? 16 : ring->cap * 2;
-        struct finished *grown = realloc(ring->items, cap * sizeof(*grown));
+        struct finished *grown;
 
-        must(grown != NULL);
+        NEED(core, (grown = realloc(ring->items, cap * sizeof(*grown))) != NULL);
         ring->items = grown;
         ring->cap = cap;
     }

@@ -67,10 +67,10 @@ bool barrier_party_leads(const struct barrier_party *party)
 void barrier_party_add(struct core *core, struct barrier *barrier, uint64_t session_id,
                        uint64_t request, uint64_t index)
 {
-    struct barrier_party *party = calloc(1, sizeof(*party));
     struct session *session = session_find(core, session_id);
+    struct barrier_party *party;
 
-    must(party != NULL);
+    NEED(core, (party = calloc(1, sizeof(*party))) != NULL);
     party->barrier = barrier;
     party->session = session_id;
     party->request = request;
@@ -167,8 +167,7 @@ void apply_barrier(struct core *core, const struct record *record)
     } else if (record->what == RECORD_BARRIER_BREAK) {
         go(barrier, BARRIER_BROKEN);
         generation_clear(core, barrier);
-        barrier->cause = mst_blob_new(record->cause);
-        must(barrier->cause != NULL);
+        NEED(core, (barrier->cause = mst_blob_new(record->cause)) != NULL);
     } else if (record->what == RECORD_BARRIER_LEAVE) {
         party_leave(core, barrier, record);
     } else { /* TRIP, RESET */

@@ -10,6 +10,7 @@ void core_config_init(struct core_config *config)
 {
     memset(config, 0, sizeof(*config));
     config->memory_max = 1ull << 30;
+    config->reserve_bytes = MST_RESERVE_BYTES;
     config->objects_max = 100000;
     config->sessions_max = 100000;
     config->waits_max = 1000000;
@@ -28,6 +29,12 @@ struct core *core_new(const struct core_config *config)
     struct core *core = calloc(1, sizeof(*core));
 
     if (core == NULL) {
+        return NULL;
+    }
+    reserve_init(&core->reserve, config->reserve_bytes);
+    if (!reserve_fill(&core->reserve)) {
+        reserve_clear(&core->reserve);
+        free(core);
         return NULL;
     }
     core->config = *config;
@@ -66,16 +73,7 @@ static void free_sessions(struct core *core, struct link *list)
             lease->queue->leased--;
             lease_free(core, lease);
         }
-        while (session->accounts.count > 0) {
-            void **accounts = idmap_sorted(&session->accounts);
-            struct account *account;
-
-            must(accounts != NULL);
-            account = accounts[0];
-            free(accounts);
-            account->taken = 0;
-            account_drop_if_idle(core, account);
-        }
+        accounts_clear(session);
         session_free(core, session);
     }
 }
@@ -107,6 +105,7 @@ void core_free(struct core **owner)
     slab_clear(&core->messages);
     pool_clear(&core->lease_pool);
     pool_clear(&core->entry_pool);
+    reserve_clear(&core->reserve);
     free(core);
     *owner = NULL;
 }
@@ -128,8 +127,7 @@ static void decide_ping(struct step *step, struct session *session,
     };
 
     reply->version = mst_span_text(step->core->config.version);
-    reply->facts = mst_arena_take(&step->effects->arena, sizeof(facts));
-    must(reply->facts != NULL);
+    reply->facts = step_take(step, sizeof(facts));
     memcpy(reply->facts, facts, sizeof(facts));
     reply->facts_count = sizeof(facts) / sizeof(facts[0]);
 }
@@ -185,7 +183,9 @@ static decide *handler_of(enum mst_op op)
 void core_dispatch(struct step *step, struct session *session, const struct mst_request *request)
 {
     step->object = NULL;
-    handler_of(request->op)(step, session, request);
+    if (!memory_refuses(step, session, request)) {
+        handler_of(request->op)(step, session, request);
+    }
 }
 
 /* ---- what follows from a change ---- */
@@ -272,6 +272,7 @@ void core_step(struct core *core, const struct event *event, struct effects *eff
         storage_has_room(core);
     }
     core->storage_full = event->storage_full;
+    core->memory_short = event->memory_short;
     if (core->recovered) {
         core_begin_anew(core);
     }

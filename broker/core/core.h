@@ -15,9 +15,10 @@
 struct core;
 
 struct core_config {
-    bool strict;         /* nothing is created by use, only by DECLARE */
-    bool has_storage;    /* durable objects may exist, and are the default */
-    uint64_t memory_max; /* bytes charged for messages and waits; 0 = no limit */
+    bool strict;            /* nothing is created by use, only by DECLARE */
+    bool has_storage;       /* durable objects may exist, and are the default */
+    uint64_t memory_max;    /* bytes charged for messages and waits; 0 = no limit */
+    uint64_t reserve_bytes; /* set aside for what cannot be refused when the system has none left */
     uint64_t
         bodies_max; /* recovery leaves bodies in the journal beyond so much memory; 0 = never */
     uint64_t objects_max;
@@ -74,6 +75,7 @@ struct event {
     struct core_permit permit;
     struct core_welcome welcome; /* EXPEL */
     bool storage_full; /* what would add to durable objects is refused with NO_SPACE, or waits */
+    bool memory_short; /* the journal's batch has no room for the request: NO_MEMORY, if it adds */
 };
 
 enum effect_kind {
@@ -111,7 +113,6 @@ struct effects {
     struct core_body *bodies;
     size_t bodies_count;
     size_t bodies_cap;
-    bool out_of_memory; /* an effect could not be stored: the engine must stop the process */
 };
 
 void effects_init(struct effects *effects);
@@ -123,13 +124,17 @@ void core_free(struct core **core);
 /* effects is emptied first. */
 void core_step(struct core *core, const struct event *event, struct effects *effects);
 
+/* For who carries out effects and is refused memory that it cannot do without: gives some of what
+ * the core set aside to the allocator, to try again. If nothing is left the process ends. */
+void core_spare_memory(struct core *core);
+
 /* When the next EVENT_TICK is wanted: a time on the deadline line, 0 = now, MST_FOREVER = never. */
 int64_t core_next_deadline_ns(const struct core *core);
 
 /* Recovery: applies the encoded records of one batch, which stand at `place` in the journal: a body
  * in them has the place plus its offset. 0: they stand nowhere, bodies stay in memory. Returns
- * MST_OK; or MST_PROTOCOL, at the first that is no record or makes no sense here: those before it
- * are applied, and the core can be used. */
+ * MST_OK; or, at the first that is no record or makes no sense here, MST_PROTOCOL: those before it
+ * are applied, and the core can be used; or MST_NO_MEMORY, somewhere. */
 enum mst_status core_recover(struct core *core, struct mst_span records, uint64_t place);
 /* Salvage: messages whose body is away, and lost at its place, leave their queues under the tally
  * of the lost. */

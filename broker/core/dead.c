@@ -22,9 +22,8 @@ void dead_note_free(struct dead_note **note)
 
 static struct mst_span dead_name(struct step *step, struct mst_span name)
 {
-    uint8_t *text = mst_arena_take(&step->effects->arena, MST_NAME_BYTES_MAX + 1);
+    uint8_t *text = step_take(step, MST_NAME_BYTES_MAX + 1);
 
-    must(text != NULL);
     memcpy(text, name.data, name.len);
     memcpy(text + name.len, MST_DEAD_SUFFIX, sizeof(MST_DEAD_SUFFIX) - 1);
     return mst_span_of(text, name.len + sizeof(MST_DEAD_SUFFIX) - 1);
@@ -46,12 +45,13 @@ int64_t dead_durability(struct step *step, const struct slot *slot)
 static struct queue *dead_queue(struct step *step, const struct queue *queue)
 {
     struct core *core = step->core;
-    struct slot *slot = slot_intern(core, dead_name(step, object_name(&queue->object)));
+    struct mst_span name = dead_name(step, object_name(&queue->object));
     struct settings settings = settings_default(core, MST_KIND_FIFO);
     uint64_t limit = core->config.objects_max;
     struct object *object;
+    struct slot *slot;
 
-    must(slot != NULL);
+    NEED(core, (slot = slot_intern(core, name)) != NULL);
     if (slot->object != NULL) {
         return (struct queue *)slot->object;
     }
@@ -60,7 +60,6 @@ static struct queue *dead_queue(struct step *step, const struct queue *queue)
     core->config.objects_max = UINT64_MAX;
     object = object_create(step, slot, MST_KIND_FIFO, &settings, false);
     core->config.objects_max = limit;
-    must(object != NULL);
     return (struct queue *)object;
 }
 
@@ -78,26 +77,18 @@ void message_bury(struct step *step, struct queue *queue, struct message *messag
     dead->object.seq = queue->object.seq;
 }
 
-static struct mst_blob *keep(struct mst_span text)
-{
-    struct mst_blob *blob = mst_blob_new(text.data == NULL ? mst_span_text("") : text);
-
-    must(blob != NULL);
-    return blob;
-}
-
 static void write_note(struct core *core, struct queue *queue, struct message *message,
                        const struct record *record)
 {
     struct extra *extra = message_extra_ensure(core, queue, message);
-    struct dead_note *note = calloc(1, sizeof(*note));
     const struct lease *lease = message_lease(message);
+    struct dead_note *note;
 
-    must(note != NULL);
+    NEED(core, (note = calloc(1, sizeof(*note))) != NULL);
     stored_message_take(core, queue, message);
-    note->cause = keep(record->cause);
-    note->queue = keep(object_name(&queue->object));
-    note->holder = lease != NULL ? mst_blob_ref(lease->holder) : keep(MST_SPAN_NONE);
+    note->cause = text_blob(core, record->cause);
+    note->queue = text_blob(core, object_name(&queue->object));
+    note->holder = lease != NULL ? mst_blob_ref(lease->holder) : text_blob(core, MST_SPAN_NONE);
     note->id = message->id;
     note->deliveries = message->deliveries;
     note->died_wall_ns = record->wall_ns;
@@ -130,7 +121,7 @@ static void move_message(struct core *core, struct queue *from, struct queue *to
     message->state = MST_READY;
     message->deliveries = 0;
     message->counted = 0;
-    must(idmap_set(&to->messages, message->id, message));
+    NEED(core, idmap_set(&to->messages, message->id, message));
     to->next_id = message->id + 1;
     to->kept_bytes += message_body_len(message);
     to->puts++;
@@ -138,7 +129,7 @@ static void move_message(struct core *core, struct queue *from, struct queue *to
     queue_begin(to, 1);
     message_extra_ensure(core, to, message)->put_ns = record->now_ns;
     message_arm(core, message);
-    pile_arrive(&to->ready, message);
+    pile_arrive(core, &to->ready, message);
     from->object.version++;
     to->object.version++;
     from->object.seq = to->object.seq = record->seq;

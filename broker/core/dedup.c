@@ -77,9 +77,9 @@ void dedup_add(struct core *core, struct queue *queue, struct mst_blob *key, uin
 void dedup_restore(struct core *core, struct queue *queue, struct mst_blob *key, uint64_t message,
                    int64_t at_ns)
 {
-    struct dedup_note *note = calloc(1, sizeof(*note));
+    struct dedup_note *note;
 
-    must(note != NULL);
+    NEED(core, (note = calloc(1, sizeof(*note))) != NULL);
     note->key = mst_blob_ref(key);
     note->node.key = mst_blob_span(note->key);
     note->message = message;
@@ -87,5 +87,5 @@ void dedup_restore(struct core *core, struct queue *queue, struct mst_blob *key,
     core->memory += NOTE_OVERHEAD + key->len;
     stored_add(core, &queue->object, STORED_NOTE + key->len);
     list_insert(&queue->dedup_order, &note->in_order);
-    must(strmap_insert(&queue->dedup, &note->node));
+    NEED(core, strmap_insert(&queue->dedup, &note->node));
 }

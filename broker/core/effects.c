@@ -38,7 +38,6 @@ void effects_reset(struct effects *effects)
     effects->bodies_count = 0;
     effects->count = 0;
     effects->records_seq = 0;
-    effects->out_of_memory = false;
     mst_arena_reset(&effects->arena);
     mst_buf_reset(&effects->records);
 }
@@ -50,9 +49,9 @@ static struct effect *effects_add(struct step *step, enum effect_kind kind, uint
 
     if (effects->count == effects->cap) {
         size_t cap = effects->cap == 0 ? 16 : effects->cap * 2;
-        struct effect *items = realloc(effects->items, cap * sizeof(*items));
+        struct effect *items;
 
-        must(items != NULL);
+        NEED(step->core, (items = realloc(effects->items, cap * sizeof(*items))) != NULL);
         effects->items = items;
         effects->cap = cap;
     }
@@ -79,6 +78,14 @@ void effects_close(struct step *step, uint64_t conn, const char *why)
     if (conn != 0) {
         effects_add(step, EFFECT_CLOSE, conn)->why = why;
     }
+}
+
+void *step_take(struct step *step, size_t size)
+{
+    void *piece;
+
+    NEED(step->core, (piece = mst_arena_take(&step->effects->arena, size)) != NULL);
+    return piece;
 }
 
 struct mst_span step_printf(struct step *step, const char *format, ...)
@@ -109,8 +116,9 @@ struct record record_of(const struct step *step, enum record_kind what)
 }
 
 /* Room for so many more bodies behind those that are noted. */
-static struct core_body *bodies_room(struct effects *effects, size_t count)
+static struct core_body *bodies_room(struct step *step, size_t count)
 {
+    struct effects *effects = step->effects;
     size_t cap = effects->bodies_cap == 0 ? 16 : effects->bodies_cap;
     struct core_body *bodies;
 
@@ -118,8 +126,7 @@ static struct core_body *bodies_room(struct effects *effects, size_t count)
         cap *= 2;
     }
     if (cap != effects->bodies_cap) {
-        bodies = realloc(effects->bodies, cap * sizeof(*bodies));
-        must(bodies != NULL);
+        NEED(step->core, (bodies = realloc(effects->bodies, cap * sizeof(*bodies))) != NULL);
         effects->bodies = bodies;
         effects->bodies_cap = cap;
     }
@@ -161,11 +168,12 @@ void step_record(struct step *step, struct record *record, bool durable)
 {
     struct effects *effects = step->effects;
     size_t bodies = record->put == NULL ? 0 : record->put->count;
+    struct core_body *places;
 
     if (durable && step->core->config.has_storage) {
         record->seq = ++step->core->record_seq;
-        must(record_encode(&effects->records, record,
-                           bodies == 0 ? NULL : bodies_room(effects, bodies)));
+        places = bodies == 0 ? NULL : bodies_room(step, bodies);
+        NEED(step->core, record_encode(&effects->records, record, places));
         note_bodies(effects, bodies);
         effects->records_seq = record->seq;
     }

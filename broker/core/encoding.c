@@ -54,6 +54,14 @@ uint64_t decode_fail(struct decoder *in)
     return 0;
 }
 
+void decode_no_memory(struct decoder *in)
+{
+    if (in->bodies.no_memory != NULL) {
+        *in->bodies.no_memory = true;
+    }
+    decode_fail(in);
+}
+
 uint64_t decode_u64(struct decoder *in)
 {
     uint64_t value = 0;
@@ -104,8 +112,8 @@ struct mst_blob *decode_blob(struct decoder *in)
     struct mst_span span = decode_span(in);
     struct mst_blob *blob = in->ok ? mst_blob_new(span) : NULL;
 
-    if (blob == NULL) {
-        decode_fail(in);
+    if (in->ok && blob == NULL) {
+        decode_no_memory(in);
     }
     return blob;
 }
@@ -125,7 +133,7 @@ struct mst_blob *decode_body(struct decoder *in)
     blob = is_away ? mst_blob_new_away((size_t)len, place)
                    : mst_blob_new_far(mst_span_of(in->at, (size_t)len), place);
     if (blob == NULL) {
-        decode_fail(in);
+        decode_no_memory(in);
         return NULL;
     }
     in->at += len;

@@ -23,8 +23,9 @@ bool encode_body(struct mst_buf *out, struct mst_span body, size_t *hash_at_out)
 
 /* Bodies that are decoded: where they stand, and how many bytes of them may be in memory. */
 struct record_bodies {
-    uint64_t place; /* of the first byte that is decoded; 0: nowhere */
-    uint64_t room;  /* a body that goes beyond it is away, if it stands somewhere */
+    uint64_t place;  /* of the first byte that is decoded; 0: nowhere */
+    uint64_t room;   /* a body that goes beyond it is away, if it stands somewhere */
+    bool *no_memory; /* set when that, not the bytes, was at fault; or NULL */
 };
 
 /* Sticky: after the first fault every further read gives zero, and `ok` says so at the end. */
@@ -42,7 +43,8 @@ static inline size_t decode_left(const struct decoder *in)
     return (size_t)(in->end - in->at);
 }
 
-uint64_t decode_fail(struct decoder *in); /* 0 */
+uint64_t decode_fail(struct decoder *in);  /* 0 */
+void decode_no_memory(struct decoder *in); /* fails as well */
 uint64_t decode_u64(struct decoder *in);
 int64_t decode_i64(struct decoder *in);
 size_t decode_count(struct decoder *in); /* of things that take at least one byte each */

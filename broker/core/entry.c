@@ -17,9 +17,10 @@ struct entry *entry_find(struct session *session, uint64_t id)
 static struct entry *entry_new(struct core *core, struct session *session, uint64_t id,
                                uint64_t count)
 {
-    struct entry *entry = pool_take(&core->entry_pool);
+    struct entry *entry;
 
-    must(entry != NULL && idmap_set_run(&session->entries, id, count, entry));
+    NEED(core, (entry = pool_take(&core->entry_pool)) != NULL);
+    NEED(core, idmap_set_run(&session->entries, id, count, entry));
     entry->id = id;
     entry->count = count;
     list_init(&entry->leases);
@@ -88,9 +89,8 @@ struct entry *entry_ensure(struct core *core, struct session *session, uint64_t 
 void entries_part_all(struct core *core, struct session *session)
 {
     size_t n = session->entries.count;
-    struct entry **entries = (struct entry **)idmap_sorted(&session->entries);
+    struct entry **entries = (struct entry **)memory_sorted(core, &session->entries);
 
-    must(n == 0 || entries != NULL);
     for (size_t i = 0; i < n; i++) {
         if (entries[i]->count > 1) {
             cut_front(core, session, entries[i], 1);

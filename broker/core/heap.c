@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#define CAP_FIRST  16u
 #define SHRINK_MIN 4096u
 
 void heap_init(struct heap *heap, heap_before *before)
@@ -18,17 +19,10 @@ void heap_clear(struct heap *heap)
     heap->count = heap->cap = 0;
 }
 
-bool heap_reserve(struct heap *heap, uint32_t more)
+static bool grow(struct heap *heap, uint32_t cap)
 {
-    uint32_t cap = heap->cap == 0 ? 16 : heap->cap;
     struct heap_node **items;
 
-    while (cap - heap->count < more) {
-        cap *= 2;
-    }
-    if (cap == heap->cap) {
-        return true;
-    }
     items = realloc(heap->items, (size_t)cap * sizeof(*items));
     if (items == NULL) {
         return false;
@@ -36,6 +30,16 @@ bool heap_reserve(struct heap *heap, uint32_t more)
     heap->items = items;
     heap->cap = cap;
     return true;
+}
+
+bool heap_reserve(struct heap *heap, uint32_t more)
+{
+    uint32_t cap = heap->cap == 0 ? CAP_FIRST : heap->cap;
+
+    while (cap - heap->count < more) {
+        cap *= 2;
+    }
+    return cap == heap->cap || grow(heap, cap);
 }
 
 static void set(struct heap *heap, uint32_t place, struct heap_node *node)
@@ -73,7 +77,8 @@ static void sift_down(struct heap *heap, uint32_t place, struct heap_node *node)
 bool heap_push(struct heap *heap, struct heap_node *node)
 {
     assert(node->place == 0);
-    if (!heap_reserve(heap, 1)) {
+    if (heap->count >= heap->cap - heap->cap / 4 &&
+        !grow(heap, heap->cap == 0 ? CAP_FIRST : heap->cap * 2) && heap->count == heap->cap) {
         return false;
     }
     heap->count++;

@@ -33,6 +33,12 @@ static inline struct heap_node *heap_first(const struct heap *heap)
     return heap->count == 0 ? NULL : heap->items[0];
 }
 
+/* The heap grows when three quarters of it are full; refused memory, it uses up the rest: */
+static inline bool heap_is_tight(const struct heap *heap)
+{
+    return heap->count > heap->cap - heap->cap / 4;
+}
+
 static inline bool heap_holds(const struct heap_node *node)
 {
     return node->place != 0;

@@ -78,7 +78,7 @@ static bool grow(struct idmap *map)
     }
     pages = calloc(places, sizeof(struct idmap_page *));
     if (pages == NULL) {
-        return false;
+        return map->used < old_places - old_places / 8; /* look-ups must end at a free place */
     }
     map->pages = pages;
     map->places = places;

@@ -38,7 +38,13 @@ bool idmap_set(struct idmap *map, uint64_t key, void *value);
  * them are set. */
 bool idmap_set_run(struct idmap *map, uint64_t key, uint64_t count, void *value);
 void idmap_remove_run(struct idmap *map, uint64_t key, uint64_t count); /* all of them are set */
-void *idmap_get(struct idmap *map, uint64_t key);                       /* NULL: not set */
+/* The directory grows when half of it is in use. Refused memory, it goes on with what it has, which
+ * may soon be too little: */
+static inline bool idmap_is_tight(const struct idmap *map)
+{
+    return map->used > map->places - map->places / 4;
+}
+void *idmap_get(struct idmap *map, uint64_t key);    /* NULL: not set */
 void *idmap_remove(struct idmap *map, uint64_t key); /* what was there, or NULL */
 
 /* The key is set, and above all that are marked. */

@@ -10,14 +10,33 @@
 
 #include <stdlib.h>
 
-/* Memory that a step could not do without ran out half-way: nothing sane can go on. Where a request
- * can still be refused, memory is taken before, and a NULL is answered NO_MEMORY. */
-static inline void must(bool ok)
-{
-    if (!ok) {
-        abort();
+/* ---- memory.c: what happens when there is none ----
+ *
+ * The rule. Whoever decides may be refused memory, and refuses the request with NO_MEMORY; all that
+ * grows with what a client sent is taken there: bodies (put_list_new), and room for them
+ * (memory_for_put). Whoever carries out a record, or makes a reply, cannot stop half-way: it NEEDs
+ * its memory, and is given what was set aside. While that is not whole again the broker is short of
+ * memory: what adds is refused with NO_MEMORY (memory_refuses), what gives back goes on. */
+
+/* Tries until it is true; in between a part of what was set aside goes to the allocator. `got` is
+ * an allocation, or a call that takes memory and may be tried again. */
+#define NEED(core, got)                                                                            \
+    while (!(got)) {                                                                               \
+        memory_spend(core);                                                                        \
     }
-}
+
+void memory_spend(struct core *core); /* ends the process if nothing is left */
+/* Is memory short? What was set aside is taken back as far as it can be had. */
+bool memory_is_short(struct core *core);
+bool memory_is_low(const struct core *core); /* not even half of it is left */
+/* The values of a map in order, which the caller frees; NULL: it is empty. */
+void **memory_sorted(struct core *core, const struct idmap *map);
+/* Refuses a request that the broker has no memory for now; or hangs up when not even a refusal can
+ * be afforded. */
+bool memory_refuses(struct step *step, struct session *session, const struct mst_request *request);
+/* Room in the queue, and for the record, for what is to be put. false: out of memory. */
+bool memory_for_put(struct step *step, struct queue *queue, const struct put_list *put);
+extern const char *const memory_is_used_up;
 
 /* ---- effects.c: replies and records of a step ---- */
 
@@ -34,6 +53,7 @@ void effects_close(struct step *step, uint64_t conn, const char *why);
 void effects_reset(struct effects *effects);
 void effects_finish(
     struct effects *effects); /* the step is over: bodies nobody keeps are left out */
+void *step_take(struct step *step, size_t size); /* zeroed, until the step's effects are done */
 struct mst_span step_printf(struct step *step, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
@@ -102,8 +122,8 @@ void line_enter(struct core *core, struct line *line, struct place *place);
 void line_leave(struct place *place);
 /* The first place whose session is connected (connected_only) or simply the first; or NULL. */
 struct place *line_first(struct line *line, bool connected_only);
-void line_come_back(struct place *place);                  /* its session is connected again */
-void wait_come_back(struct core *core, struct wait *wait); /* its request was sent again */
+void line_come_back(struct core *core, struct place *place); /* its session is connected again */
+void wait_come_back(struct core *core, struct wait *wait);   /* its request was sent again */
 
 /* A wait for the request, in no line yet, its timer armed; the entry then WAITS. NULL: over the
  * limit of waits or out of memory (then refuse with LIMIT or NO_MEMORY: *refusal_out). */
@@ -193,6 +213,7 @@ void session_disconnect(struct step *step, struct session *session);
 void session_connect(struct step *step, struct session *session);
 void apply_session(struct core *core, const struct record *record);
 void session_free(struct core *core, struct session *session);
+struct mst_blob *text_blob(struct core *core, struct mst_span span); /* of none: an empty one */
 
 /* ---- requests.c: what a session's connection brings ---- */
 
@@ -206,6 +227,7 @@ void apply_abandon(struct core *core, const struct record *record);
 
 struct account *session_account(struct core *core, struct session *session, struct queue *queue);
 void account_drop_if_idle(struct core *core, struct account *account);
+void accounts_clear(struct session *session); /* whatever they say: the core ends */
 void session_remember_done(struct core *core, struct session *session, bool is_durable,
                            uint64_t object, uint64_t message, uint64_t number);
 size_t finished_kept(const struct finished_ring *ring); /* so many of the last are in it */
@@ -222,8 +244,10 @@ void decide_kill(struct step *step, struct session *session, const struct mst_re
 
 void pile_init(struct pile *pile, enum mst_kind kind, struct idmap *messages);
 void pile_clear(struct pile *pile);
-void pile_arrive(struct pile *pile, struct message *message); /* the latest id so far */
-void pile_return(struct pile *pile, struct message *message); /* takes its own place */
+/* The latest id so far. */
+void pile_arrive(struct core *core, struct pile *pile, struct message *message);
+/* Takes its own place. */
+void pile_return(struct core *core, struct pile *pile, struct message *message);
 void pile_remove(struct pile *pile, struct message *message);
 struct message *pile_first(const struct pile *pile);  /* next to be delivered, or NULL */
 struct message *pile_oldest(const struct pile *pile); /* smallest id, or NULL */

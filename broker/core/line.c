@@ -88,14 +88,14 @@ struct place *line_first(struct line *line, bool connected_only)
     return place;
 }
 
-void line_come_back(struct place *place)
+void line_come_back(struct core *core, struct place *place)
 {
     if (place->line == NULL || !place->aside) {
         return;
     }
     list_remove(&place->link);
     place->aside = false;
-    must(heap_push(&place->line->returned, &place->node));
+    NEED(core, heap_push(&place->line->returned, &place->node));
 }
 
 struct wait *wait_new(struct step *step, struct session *session, const struct mst_request *request,
@@ -112,7 +112,7 @@ struct wait *wait_new(struct step *step, struct session *session, const struct m
     if (core->waits_count >= core->config.waits_max) {
         return NULL;
     }
-    wait = calloc(1, sizeof(*wait));
+    wait = memory_is_short(core) ? NULL : calloc(1, sizeof(*wait));
     *refusal_out = MST_NO_MEMORY;
     if (wait == NULL) {
         return NULL;

@@ -35,6 +35,15 @@ static void peek_add(struct peek *peek, const struct message *message)
     peek->reply->deliveries_count++;
 }
 
+/* As many pointers as there are messages are not to be had: better nothing than a part of it. */
+static void peek_fail(struct peek *peek)
+{
+    peek->reply->status = MST_NO_MEMORY;
+    peek->reply->cause = mst_span_text(memory_is_used_up);
+    peek->reply->deliveries_count = 0;
+    peek->full = true;
+}
+
 static void peek_ready(struct peek *peek, struct queue *queue, const struct message *after)
 {
     struct pile_walk walk = pile_walk(&queue->ready, after);
@@ -57,7 +66,10 @@ static void peek_others(struct peek *peek, struct queue *queue, enum mst_message
         return;
     }
     messages = (struct message **)idmap_sorted(&queue->messages);
-    must(messages != NULL);
+    if (messages == NULL) {
+        peek_fail(peek);
+        return;
+    }
     for (size_t i = 0; i < n && !peek->full; i++) {
         if (messages[i]->state == state && messages[i]->id > after) {
             peek_add(peek, messages[i]);
@@ -106,9 +118,7 @@ void decide_peek(struct step *step, struct session *session, const struct mst_re
     if (peek.max == 0) {
         return;
     }
-    peek.reply->deliveries =
-        mst_arena_take(&step->effects->arena, peek.max * sizeof(*peek.reply->deliveries));
-    must(peek.reply->deliveries != NULL);
+    peek.reply->deliveries = step_take(step, peek.max * sizeof(*peek.reply->deliveries));
     peek_from(&peek, queue, after);
 }
 
@@ -233,8 +243,7 @@ void decide_list(struct step *step, struct session *session, const struct mst_re
     }
     qsort(names.items, names.count, sizeof(struct object *), by_name);
     reply = answer_read(step, session, NULL, request);
-    reply->entries = mst_arena_take(arena, (names.count + 1) * sizeof(*reply->entries));
-    must(reply->entries != NULL);
+    reply->entries = step_take(step, (names.count + 1) * sizeof(*reply->entries));
     for (size_t i = 0; i < names.count; i++) {
         reply->entries[reply->entries_count++] = list_row(names.items[i], core->now_ns);
     }

@@ -217,11 +217,9 @@ static int by_seq(const void *a, const void *b)
 /* Those who were passed over stand outside the list, so the line is put together by sequence. */
 static void add_line(struct stat *stat, const struct line *line, const char *role)
 {
-    const struct place **places =
-        mst_arena_take(&stat->step->effects->arena, (line->count + 1) * sizeof(*places));
+    const struct place **places = step_take(stat->step, (line->count + 1) * sizeof(*places));
     size_t n = 0;
 
-    must(places != NULL);
     for (const struct link *l = line->places.next; l != &line->places; l = l->next) {
         places[n++] = OWNER_CONST(l, struct place, link);
     }

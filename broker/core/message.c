@@ -27,9 +27,10 @@ static size_t piece_size(size_t inside_len)
 static struct message *take_piece(struct core *core, struct queue *queue,
                                   const struct message_made *made, size_t size)
 {
-    struct message *message = slab_take(&core->messages, size);
+    struct message *message;
 
-    must(message != NULL && idmap_set(&queue->messages, made->id, message));
+    NEED(core, (message = slab_take(&core->messages, size)) != NULL);
+    NEED(core, idmap_set(&queue->messages, made->id, message));
     memset(message, 0, sizeof(*message));
     message->id = made->id;
     message->more.put_ns = made->put_ns;
@@ -124,8 +125,7 @@ struct extra *message_extra_ensure(struct core *core, struct queue *queue, struc
     struct extra *extra = message_extra(message);
 
     if (extra == NULL) {
-        extra = calloc(1, sizeof(*extra));
-        must(extra != NULL);
+        NEED(core, (extra = calloc(1, sizeof(*extra))) != NULL);
         core->memory += sizeof(struct extra);
         stored_extra_add(core, queue, STORED_EXTRA);
         extra->message = message;
@@ -154,9 +154,8 @@ void message_arm(struct core *core, struct message *message)
 
 static const struct mst_history *history_of(struct step *step, const struct dead_note *dead)
 {
-    struct mst_history *history = mst_arena_take(&step->effects->arena, sizeof(*history));
+    struct mst_history *history = step_take(step, sizeof(*history));
 
-    must(history != NULL);
     *history = (struct mst_history){.cause = mst_blob_span(dead->cause),
                                     .queue = mst_blob_span(dead->queue),
                                     .id = dead->id,

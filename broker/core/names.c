@@ -69,7 +69,7 @@ void decide_open(struct step *step, struct session *session, const struct mst_re
     if (old != NULL) {
         handle_drop(core, old);
     }
-    handle = calloc(1, sizeof(*handle));
+    handle = memory_is_low(core) ? NULL : calloc(1, sizeof(*handle));
     if (handle == NULL || !idmap_set(&session->handles, request->handle, handle)) {
         free(handle);
         effects_close(step, session->conn, "out of memory for a handle");
@@ -202,6 +202,10 @@ static struct object *make_by_use(struct step *step, struct session *session,
     if (settings.values[SETTING_DURABLE] == 1 && no_space(step, session, request)) {
         return NULL;
     }
+    if (memory_is_short(step->core)) {
+        refuse(step, session, request, MST_NO_MEMORY, mst_span_text(memory_is_used_up));
+        return NULL;
+    }
     object = object_create(step, slot, kind, &settings, true);
     if (object == NULL) {
         refuse(step, session, request, MST_LIMIT,
@@ -283,25 +287,20 @@ struct object *object_create(struct step *step, struct slot *slot, enum mst_kind
 
 static struct object *object_new(struct core *core, enum mst_kind kind, uint64_t first_id)
 {
-    struct object *object = NULL;
-
     if (kind_is_queue(kind)) {
-        object = (struct object *)queue_new(core, kind, first_id);
-    } else if (kind == MST_KIND_EVENT) {
-        object = (struct object *)event_object_new();
-    } else {
-        object = (struct object *)barrier_new();
+        return (struct object *)queue_new(core, kind, first_id);
     }
-    must(object != NULL);
-    return object;
+    return kind == MST_KIND_EVENT ? (struct object *)event_object_new()
+                                  : (struct object *)barrier_new();
 }
 
 void apply_create(struct core *core, const struct record *record)
 {
-    struct slot *slot = slot_intern(core, record->name);
-    struct object *object = object_new(core, (enum mst_kind)record->kind, record->message);
+    struct object *object;
+    struct slot *slot;
 
-    must(slot != NULL);
+    NEED(core, (slot = slot_intern(core, record->name)) != NULL);
+    NEED(core, (object = object_new(core, (enum mst_kind)record->kind, record->message)) != NULL);
     object->id = record->object;
     object->kind = (enum mst_kind)record->kind;
     object->slot = slot;
@@ -320,7 +319,7 @@ void apply_create(struct core *core, const struct record *record)
     }
     slot->object = object;
     slot->gone = false;
-    must(idmap_set(&core->objects, object->id, object));
+    NEED(core, idmap_set(&core->objects, object->id, object));
     list_insert(&core->objects_order, &object->in_core);
     if (record->object >= core->next_object) {
         core->next_object = record->object + 1;

@@ -9,16 +9,9 @@
 
 #define PUT_DUPLICATE 3 /* which number of a put's outcome is the message that it duplicates */
 
-static struct mst_blob *blob_or_null(struct mst_span span)
+static struct mst_blob *blob_or_null(struct core *core, struct mst_span span)
 {
-    struct mst_blob *blob;
-
-    if (span.data == NULL) {
-        return NULL;
-    }
-    blob = mst_blob_new(span);
-    must(blob != NULL);
-    return blob;
+    return span.data == NULL ? NULL : text_blob(core, span);
 }
 
 static void entry_settle(struct core *core, struct entry *entry, enum mst_op op,
@@ -32,8 +25,8 @@ static void entry_settle(struct core *core, struct entry *entry, enum mst_op op,
     entry->state = ENTRY_ANSWERED;
     entry->outcome.op = op;
     entry->outcome.status = status;
-    entry->outcome.cause = blob_or_null(cause);
-    entry->outcome.value = blob_or_null(value);
+    entry->outcome.cause = blob_or_null(core, cause);
+    entry->outcome.value = blob_or_null(core, value);
     if (numbers_count > 0) {
         memcpy(entry->outcome.numbers, numbers, numbers_count * sizeof(*numbers));
     }
@@ -217,8 +210,7 @@ static void fill_deliveries(struct step *step, struct effect *effect, const stru
     if (n == 0) {
         return;
     }
-    reply->deliveries = mst_arena_take(&step->effects->arena, n * sizeof(*reply->deliveries));
-    must(reply->deliveries != NULL);
+    reply->deliveries = step_take(step, n * sizeof(*reply->deliveries));
     for (const struct link *l = first; n > 0; l = l->next, n--) {
         const struct message *message = OWNER_CONST(l, struct lease, in_entry)->message;
 
@@ -272,9 +264,8 @@ static bool add_delivery(struct step *step, struct effect *effect, const struct 
         return false;
     }
     if ((n & (n - 1)) == 0) {
-        struct mst_delivery *more = mst_arena_take(&step->effects->arena, 2 * n * sizeof(*more));
+        struct mst_delivery *more = step_take(step, 2 * n * sizeof(*more));
 
-        must(more != NULL);
         memcpy(more, reply->deliveries, n * sizeof(*more));
         reply->deliveries = more;
     }

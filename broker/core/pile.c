@@ -57,18 +57,18 @@ static bool is_priority(const struct pile *pile)
     return pile->kind == MST_KIND_PRIORITY;
 }
 
-void pile_return(struct pile *pile, struct message *message)
+void pile_return(struct core *core, struct pile *pile, struct message *message)
 {
-    must(sorted_insert(&pile->by_order, message));
-    must(!is_priority(pile) || sorted_insert(&pile->by_age, message));
+    NEED(core, sorted_insert(&pile->by_order, message));
+    NEED(core, !is_priority(pile) || sorted_insert(&pile->by_age, message));
     add(pile, message);
 }
 
-void pile_arrive(struct pile *pile, struct message *message)
+void pile_arrive(struct core *core, struct pile *pile, struct message *message)
 {
     idmap_mark(pile->messages, &pile->arrived, message->id);
     message->is_listed = 1;
-    must(!is_priority(pile) || sorted_insert(&pile->by_order, message));
+    NEED(core, !is_priority(pile) || sorted_insert(&pile->by_order, message));
     add(pile, message);
 }
 

@@ -80,10 +80,10 @@ bool timeout_valid(int64_t timeout_ns)
 
 uint64_t queue_discard(struct core *core, struct queue *queue)
 {
-    struct discarded *discarded = calloc(1, sizeof(*discarded));
     uint64_t count = queue->ready.count + queue->delayed;
+    struct discarded *discarded;
 
-    must(discarded != NULL);
+    NEED(core, (discarded = calloc(1, sizeof(*discarded))) != NULL);
     list_init(&discarded->notes);
     discarded->messages = queue->messages;
     discarded->next = core->discarded;
@@ -97,7 +97,7 @@ uint64_t queue_discard(struct core *core, struct queue *queue)
         struct message *message = OWNER(l, struct lease, in_queue)->message;
 
         idmap_remove(&discarded->messages, message->id);
-        must(idmap_set(&queue->messages, message->id, message));
+        NEED(core, idmap_set(&queue->messages, message->id, message));
         queue->kept_bytes += message_body_len(message);
         stored_message_add(core, queue, message);
     }

@@ -324,7 +324,7 @@ void apply_return(struct core *core, const struct record *record)
         queue->delayed++;
     } else {
         message->state = MST_READY;
-        pile_return(&queue->ready, message);
+        pile_return(core, &queue->ready, message);
     }
     message_arm(core, message);
     queue->object.seq = record->seq;
@@ -473,7 +473,7 @@ void apply_ready(struct core *core, const struct record *record)
     message->state = MST_READY;
     message_arm(core, message);
     queue->delayed--;
-    pile_return(&queue->ready, message);
+    pile_return(core, &queue->ready, message);
     queue->object.seq = record->seq;
     queue->object.version++;
     object_mark_dirty(core, &queue->object);

@@ -9,9 +9,9 @@ static struct lease *lease_new(struct core *core, struct queue *queue, struct se
                                struct entry *entry, uint64_t request, struct message *message,
                                const struct record *record)
 {
-    struct lease *lease = pool_take(&core->lease_pool);
+    struct lease *lease;
 
-    must(lease != NULL);
+    NEED(core, (lease = pool_take(&core->lease_pool)) != NULL);
     lease->message = message;
     lease->priority = message->in.priority;
     lease->queue = queue;
@@ -157,8 +157,7 @@ static size_t grant(struct step *step, struct queue *queue, const struct taker *
     uint64_t *ids;
 
     want = want < queue->ready.count ? want : queue->ready.count;
-    ids = mst_arena_take(&step->effects->arena, want * sizeof(*ids));
-    must(ids != NULL);
+    ids = step_take(step, want * sizeof(*ids));
     record.list_count = look_ahead(step, queue, ids, want, room);
     record.list = ids;
     record.session = taker->session->id;
@@ -301,7 +300,10 @@ static void get_wait(struct step *step, struct session *session, const struct ms
 
     if (wait == NULL) {
         outcome_volatile(step, session, id, request->op, refusal,
-                         mst_span_text("the broker's limit of waits is reached"), NULL, 0);
+                         mst_span_text(refusal == MST_LIMIT
+                                           ? "the broker's limit of waits is reached"
+                                           : memory_is_used_up),
+                         NULL, 0);
         return;
     }
     wait->mode = (enum mst_get_mode)request->mode;
@@ -309,8 +311,9 @@ static void get_wait(struct step *step, struct session *session, const struct ms
     wait->lease_ns = request->lease_ns;
     wait->detached = request->detached;
     wait->more_count = sources->count - 1;
-    wait->more = wait->more_count == 0 ? NULL : calloc(wait->more_count, sizeof(*wait->more));
-    must(wait->more_count == 0 || wait->more != NULL);
+    if (wait->more_count > 0) {
+        NEED(step->core, (wait->more = calloc(wait->more_count, sizeof(*wait->more))) != NULL);
+    }
     for (size_t i = 0; i < sources->count; i++) {
         struct place *place = i == 0 ? &wait->place : &wait->more[i - 1];
 

@@ -37,7 +37,7 @@ static void add_message(struct core *core, struct queue *queue, const struct rec
     if (message->state == MST_DELAYED) {
         queue->delayed++;
     } else {
-        pile_arrive(&queue->ready, message);
+        pile_arrive(core, &queue->ready, message);
     }
 }
 
@@ -199,12 +199,15 @@ static bool put_now(struct step *step, struct session *session, struct queue *qu
     for (size_t i = 0; i < count; i++) {
         bytes += request->bodies[from + i].len;
     }
-    if (memory_allows(core, bytes + count * (MESSAGE_COST + request->headers.len))) {
-        put = put_list_new(queue, request, from, count);
-    }
-    if (put == NULL) {
+    if (!memory_allows(core, bytes + count * (MESSAGE_COST + request->headers.len))) {
         refuse_ids(step, session, request, from, ids, MST_NO_MEMORY,
                    "the broker's memory limit is reached; consume, then try again");
+        return false;
+    }
+    put = put_list_new(queue, request, from, count);
+    if (put == NULL || !memory_for_put(step, queue, put)) {
+        put_list_free(&put);
+        refuse_ids(step, session, request, from, ids, MST_NO_MEMORY, memory_is_used_up);
         return false;
     }
     make_room(step, queue, count, bytes);
@@ -414,6 +417,10 @@ bool put_serve(struct step *step, struct queue *queue)
 
         if (duplicate == 0 && can_never_fit(queue, wait->put->count, wait->put->bytes)) {
             wait_end(step, wait, MST_VALUE, mst_span_text(never_fits)); /* since an update */
+            continue;
+        }
+        if (duplicate == 0 && !memory_for_put(step, queue, wait->put)) {
+            wait_end(step, wait, MST_NO_MEMORY, mst_span_text(memory_is_used_up));
             continue;
         }
         if (duplicate == 0 && !make_room(step, queue, wait->put->count, wait->put->bytes)) {

@@ -167,8 +167,8 @@ static void *take(struct decoder *in, size_t count, size_t size)
 {
     void *memory = in->ok ? mst_arena_take(in->arena, count * size) : NULL;
 
-    if (memory == NULL) {
-        decode_fail(in);
+    if (in->ok && memory == NULL) {
+        decode_no_memory(in);
     }
     return memory;
 }

@@ -118,7 +118,7 @@ bool record_encode(struct mst_buf *out, const struct record *record, struct core
 
 /* Decodes the first record of in; arrays and the put list's are in arena, its blobs are new, its
  * bodies far.
- * Returns the bytes used, 0 when in is not a record or memory ran out. */
+ * Returns the bytes used, 0 when in is not a record or memory ran out (bodies->no_memory). */
 size_t record_decode(struct mst_span in, const struct record_bodies *bodies,
                      struct mst_arena *arena, struct record *record);
 
@@ -128,8 +128,8 @@ size_t record_decode(struct mst_span in, const struct record_bodies *bodies,
  * out would break what holds. */
 bool record_makes_sense(struct core *core, const struct record *record);
 
-/* Carries out a record. Live and in recovery the same; memory was reserved before, where a step
- * could still refuse. */
+/* Carries out a record. Live and in recovery the same; memory that it is refused is taken from what
+ * was set aside (internal.h). */
 void record_apply(struct core *core, const struct record *record);
 
 /* Carries out a record of STATE; bodies: of what record->state holds. false: it makes no sense. */

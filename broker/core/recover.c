@@ -45,9 +45,9 @@ static bool carry_out(struct core *core, const struct record *record, struct rec
 
 /* Returns the bytes of the first of the records, 0: it is none, or makes no sense here. */
 static size_t recover_one(struct core *core, struct mst_span records, uint64_t place,
-                          struct mst_arena *arena)
+                          struct mst_arena *arena, bool *no_memory)
 {
-    struct record_bodies bodies = {place, bodies_room(core)};
+    struct record_bodies bodies = {place, bodies_room(core), no_memory};
     struct record record;
     size_t used = record_decode(records, &bodies, arena, &record);
     bool is_ours;
@@ -66,18 +66,26 @@ static size_t recover_one(struct core *core, struct mst_span records, uint64_t p
 enum mst_status core_recover(struct core *core, struct mst_span records, uint64_t place)
 {
     struct mst_arena arena;
+    bool no_memory = false;
     size_t used = 1;
 
     core->recovered = true;
     mst_arena_init(&arena);
     while (records.len > 0 && used > 0) {
+        if (memory_is_short(core)) {
+            no_memory = true;
+            break;
+        }
         mst_arena_reset(&arena);
-        used = recover_one(core, records, place, &arena);
+        used = recover_one(core, records, place, &arena, &no_memory);
         records.data += used;
         records.len -= used;
         place += place == 0 ? 0 : used;
     }
     mst_arena_clear(&arena);
+    if (no_memory) {
+        return MST_NO_MEMORY;
+    }
     return used > 0 ? MST_OK : MST_PROTOCOL;
 }
 
@@ -119,9 +127,8 @@ static void drop_lost_of(struct core *core, struct queue *queue,
                          bool (*is_lost)(void *user, uint64_t place, size_t len), void *user)
 {
     size_t count = queue->messages.count;
-    struct message **messages = (struct message **)idmap_sorted(&queue->messages);
+    struct message **messages = (struct message **)memory_sorted(core, &queue->messages);
 
-    must(count == 0 || messages != NULL);
     for (size_t i = 0; i < count; i++) {
         const struct mst_blob *body = message_blob(messages[i]);
         struct record record = {.what = RECORD_DROP,

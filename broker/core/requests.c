@@ -223,8 +223,7 @@ void session_confirm(struct step *step)
     if (session == NULL || session->conn != step->event->conn || n == 0) {
         return;
     }
-    pairs = mst_arena_take(&step->effects->arena, n * 2 * sizeof(*pairs));
-    must(pairs != NULL);
+    pairs = step_take(step, n * 2 * sizeof(*pairs));
     for (size_t i = 0; i < n; i++) {
         pairs[2 * i] = step->event->confirmed[i].first;
         pairs[2 * i + 1] = step->event->confirmed[i].count;
@@ -320,12 +319,11 @@ static void sort_out(struct step *step, struct session *session, const struct ms
 {
     size_t n = session->entries.count;
     struct entry **entries;
-    uint64_t *taken = mst_arena_take(&step->effects->arena, (2 * n + 1) * sizeof(*taken));
+    uint64_t *taken = step_take(step, (2 * n + 1) * sizeof(*taken));
     size_t taken_count = 0;
 
     entries_part_all(step->core, session);
-    entries = (struct entry **)idmap_sorted(&session->entries);
-    must((n == 0 || entries != NULL) && taken != NULL);
+    entries = (struct entry **)memory_sorted(step->core, &session->entries);
     for (size_t i = 0; i < n; i++) {
         struct entry *entry = entries[i];
 
@@ -392,6 +390,10 @@ void session_resume(struct step *step)
         reply->status = MST_NOT_FOUND;
         reply->cause = mst_span_text("no such session; it ended, or the broker started anew");
         reply->boot = mst_span_of(step->core->config.boot, MST_BOOT_BYTES);
+        return;
+    }
+    if (memory_is_short(step->core) && memory_is_low(step->core)) {
+        effects_close(step, event->conn, "out of memory");
         return;
     }
     if (session->conn != 0) {

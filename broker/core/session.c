@@ -87,6 +87,10 @@ void session_hello(struct step *step)
         hello_refuse(step, MST_LIMIT, "the broker's limit of sessions is reached");
         return;
     }
+    if (memory_is_short(core)) {
+        hello_refuse(step, MST_NO_MEMORY, memory_is_used_up);
+        return;
+    }
     if (event->request->ttl_ns < 0 || event->request->ttl_ns > core->config.ttl_max_ns) {
         hello_refuse(step, MST_VALUE, "the time-to-live is negative or over the broker's limit");
         return;
@@ -104,16 +108,16 @@ void session_hello(struct step *step)
     session_welcome(step, session_find(core, record.session), MST_OP_HELLO, event->secret);
 }
 
-static struct mst_blob *text_blob(struct mst_span span)
+struct mst_blob *text_blob(struct core *core, struct mst_span span)
 {
-    struct mst_blob *blob = mst_blob_new(span.data == NULL ? mst_span_text("") : span);
+    struct mst_blob *blob;
 
-    must(blob != NULL);
+    NEED(core, (blob = mst_blob_new(span.data == NULL ? mst_span_text("") : span)) != NULL);
     return blob;
 }
 
 /* Who the channel says it is comes before what it says of itself: "mill/worker". */
-static struct mst_blob *make_name(const struct record *record)
+static struct mst_blob *make_name(struct core *core, const struct record *record)
 {
     char text[MST_CLIENT_NAME_MAX + 1];
     struct mst_span identity = record->identity;
@@ -121,7 +125,7 @@ static struct mst_blob *make_name(const struct record *record)
     size_t room = MST_CLIENT_NAME_MAX - 1;
 
     if (identity.len == 0 || identity.len >= room) {
-        return text_blob(identity.len == 0 ? name : mst_span_of(identity.data, room));
+        return text_blob(core, identity.len == 0 ? name : mst_span_of(identity.data, room));
     }
     room -= identity.len;
     if (name.len > room) {
@@ -135,10 +139,11 @@ static struct mst_blob *make_name(const struct record *record)
     if (name.len > 0) {
         memcpy(text + identity.len + 1, name.data, name.len);
     }
-    return text_blob(mst_span_of(text, identity.len + 1 + name.len));
+    return text_blob(core, mst_span_of(text, identity.len + 1 + name.len));
 }
 
-static struct mst_blob *make_label(const struct record *record, const struct mst_blob *name)
+static struct mst_blob *make_label(struct core *core, const struct record *record,
+                                   const struct mst_blob *name)
 {
     char text[MST_CLIENT_NAME_MAX + MST_HOST_NAME_MAX + 32];
     int n = snprintf(text, sizeof(text), "%.*s@%.*s:%llu", (int)name->len,
@@ -146,21 +151,22 @@ static struct mst_blob *make_label(const struct record *record, const struct mst
                      record->host.len == 0 ? "" : (const char *)record->host.data,
                      (unsigned long long)record->pid);
 
-    return text_blob(mst_span_of(text, (size_t)n));
+    return text_blob(core, mst_span_of(text, (size_t)n));
 }
 
 static void apply_open(struct core *core, const struct record *record)
 {
-    struct session *session = calloc(1, sizeof(*session));
+    struct session *session;
 
-    must(session != NULL && idmap_set(&core->sessions, record->session, session));
+    NEED(core, (session = calloc(1, sizeof(*session))) != NULL);
+    NEED(core, idmap_set(&core->sessions, record->session, session));
     session->id = record->session;
     memcpy(session->secret_hash, record->secret_hash.data,
            record->secret_hash.len < 32 ? record->secret_hash.len : 32);
-    session->name = make_name(record);
-    session->host = text_blob(record->host);
-    session->identity = text_blob(record->identity);
-    session->label = make_label(record, session->name);
+    session->name = make_name(core, record);
+    session->host = text_blob(core, record->host);
+    session->identity = text_blob(core, record->identity);
+    session->label = make_label(core, record, session->name);
     session->pid = record->pid;
     session->ttl_ns = record->ttl_ns;
     session->opened_ns = record->now_ns;
@@ -201,10 +207,9 @@ void apply_session(struct core *core, const struct record *record)
 void session_free(struct core *core, struct session *session)
 {
     size_t n = session->entries.count;
-    struct entry **entries = (struct entry **)idmap_sorted(&session->entries);
+    struct entry **entries = (struct entry **)memory_sorted(core, &session->entries);
     size_t count;
 
-    must(n == 0 || entries != NULL);
     for (size_t i = 0; i < n; i += count) {
         count = entries[i]->count;
         entry_drop(core, session, entries[i]);
@@ -229,7 +234,7 @@ void session_free(struct core *core, struct session *session)
 static void place_back(struct core *core, struct place *place)
 {
     if (place->line != NULL) {
-        line_come_back(place);
+        line_come_back(core, place);
         object_mark_dirty(core, place->object);
     }
 }
@@ -318,9 +323,8 @@ void session_end(struct step *step, struct session *session)
 static void lose_accounts(struct step *step, struct session *session)
 {
     size_t n = session->accounts.count;
-    struct account **accounts = (struct account **)idmap_sorted(&session->accounts);
+    struct account **accounts = (struct account **)memory_sorted(step->core, &session->accounts);
 
-    must(n == 0 || accounts != NULL);
     for (size_t i = 0; i < n; i++) {
         struct record record = record_of(step, RECORD_LOSE);
 
@@ -336,6 +340,9 @@ bool session_teardown(struct step *step, struct session *session)
     struct record record = record_of(step, RECORD_SESSION_GONE);
 
     for (int i = 0; i < TEARDOWN_SLICE && !list_empty(&session->leases); i++) {
+        if (i > 0 && memory_is_low(step->core)) {
+            return false;
+        }
         struct lease *lease = OWNER(session->leases.next, struct lease, in_session);
 
         lease_return(step, lease, lease->taken, 0,

@@ -113,8 +113,7 @@ static bool apply_state_barrier(struct core *core, struct barrier *barrier,
     barrier->leader_request = record->request;
     barrier->acting_since_ns = record->ready_ns;
     if (is_broken) {
-        barrier->cause = mst_blob_new(record->cause);
-        must(barrier->cause != NULL);
+        NEED(core, (barrier->cause = mst_blob_new(record->cause)) != NULL);
     }
     if (record->target != 0) {
         timer_restore(core, &barrier->action, record->until_ns, record->target);

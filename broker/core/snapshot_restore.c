@@ -43,8 +43,8 @@ static struct mst_blob *read_body(struct decoder *in, bool is_elsewhere)
         decode_fail(in);
     }
     body = in->ok ? mst_blob_new_away((size_t)len, place) : NULL;
-    if (body == NULL) {
-        decode_fail(in);
+    if (in->ok && body == NULL) {
+        decode_no_memory(in);
     }
     return body;
 }
@@ -53,7 +53,7 @@ static void read_dead(struct decoder *in, struct message_read *read)
 {
     read->dead = calloc(1, sizeof(*read->dead));
     if (read->dead == NULL) {
-        decode_fail(in);
+        decode_no_memory(in);
         return;
     }
     read->dead->cause = decode_blob(in);
@@ -187,9 +187,9 @@ static void restore_lease(struct core *core, struct queue *queue, struct message
                           const struct message_read *read)
 {
     bool is_free = (read->lease_flags & LEASE_FREE) != 0;
-    struct lease *lease = pool_take(&core->lease_pool);
+    struct lease *lease;
 
-    must(lease != NULL);
+    NEED(core, (lease = pool_take(&core->lease_pool)) != NULL);
     lease->message = message;
     lease->priority = message->in.priority;
     lease->queue = queue;
@@ -239,9 +239,9 @@ static void restore_message(struct core *core, struct queue *queue, struct messa
         message->state = MST_DELAYED;
         queue->delayed++;
     } else if ((read->flags & MESSAGE_RETURNED) != 0) {
-        pile_return(&queue->ready, message);
+        pile_return(core, &queue->ready, message);
     } else {
-        pile_arrive(&queue->ready, message);
+        pile_arrive(core, &queue->ready, message);
     }
 }
 

@@ -20,6 +20,7 @@
 #include "broker/core/list.h"
 #include "broker/core/message.h"
 #include "broker/core/pool.h"
+#include "broker/core/reserve.h"
 #include "broker/core/slab.h"
 #include "broker/core/sorted.h"
 #include "broker/core/strmap.h"
@@ -410,6 +411,7 @@ struct core {
     struct link ending; /* sessions that ended and still hold something, in order of their end */
     struct link dirty;  /* objects that changed in this step and are to be settled */
     struct heap timers;
+    struct reserve reserve;      /* memory set aside */
     struct mst_blob_shelf shelf; /* bodies that can be sent away */
     struct slab messages;        /* all of them */
     struct pool lease_pool;
@@ -433,6 +435,7 @@ struct core {
     int64_t wall_ns;
     bool draining;
     bool storage_full;        /* as the last event said */
+    bool memory_short;        /* this too */
     bool recovered;           /* and no step since: times are still to begin anew */
     struct queue_counts rest; /* of all queues that have no counters of their own */
     uint64_t counted_apart;   /* queues that have */

@@ -54,7 +54,7 @@ static bool grow(struct strmap *map)
     }
     chains = calloc(places, sizeof(struct strmap_node *));
     if (chains == NULL) {
-        return false;
+        return map->places > 0; /* longer chains will do */
     }
     for (size_t i = 0; i < map->places; i++) {
         struct strmap_node *node = map->chains[i];

@@ -44,7 +44,7 @@ void timer_set(struct core *core, struct timer *timer, int64_t at_ns)
     }
     timer->at_ns = at_ns;
     timer->seq = ++core->timer_seq;
-    must(heap_push(&core->timers, &timer->node));
+    NEED(core, heap_push(&core->timers, &timer->node));
 }
 
 void timer_restore(struct core *core, struct timer *timer, int64_t at_ns, uint64_t seq)
@@ -78,7 +78,7 @@ void timers_run(struct step *step)
         struct heap_node *first = heap_first(&core->timers);
         struct timer *timer;
 
-        if (first == NULL) {
+        if (first == NULL || (i > 0 && memory_is_low(core))) {
             return;
         }
         timer = OWNER(first, struct timer, node);

@@ -18,8 +18,7 @@ void decide_sessions(struct step *step, struct session *session, const struct ms
         return;
     }
     reply = answer_read(step, session, NULL, request);
-    reply->sessions = mst_arena_take(&step->effects->arena, max * sizeof(*reply->sessions) + 1);
-    must(reply->sessions != NULL);
+    reply->sessions = step_take(step, max * sizeof(*reply->sessions) + 1);
     for (size_t i = 0; i < all_count && reply->sessions_count < max; i++) {
         const struct session *s = all[i];
 

@@ -4,16 +4,37 @@
  * their connections, records into the batch. Must not know: bytes, time. */
 #include "broker/engine/internal.h"
 
-#include <stdlib.h>
+#define BATCH_ROOM_FOR_BODY 32u /* what a record has beside a body */
 
-/* The engine cannot go on as if nothing had happened: what a client was told, or what the journal
- * should have kept, would be missing. */
-static void must(struct engine *engine, bool ok, const char *what)
+/* Room for what a put would add to the batch. Whatever else is recorded is small. */
+static bool batch_has_room(struct engine *engine, const struct mst_request *request)
 {
-    if (!ok) {
-        engine_log(engine, ENGINE_ERROR, "out of memory for %s; the broker ends at once", what);
-        abort();
+    size_t bytes = 0;
+
+    if (request->op != MST_OP_PUT || engine->journal == NULL) {
+        return true;
     }
+    for (size_t i = 0; i < request->bodies_count; i++) {
+        bytes += request->bodies[i].len + BATCH_ROOM_FOR_BODY;
+    }
+    return mst_buf_reserve(&engine->batch, bytes);
+}
+
+/* What was decided is kept, whatever it takes: the core spares memory for it. */
+static void take_records(struct engine *engine)
+{
+    struct effects *effects = &engine->effects;
+    struct mst_span records = mst_buf_span(&effects->records);
+
+    for (size_t i = 0; i < effects->bodies_count; i++) {
+        while (!bodies_add(&engine->bodies, &effects->bodies[i], mst_buf_size(&engine->batch))) {
+            core_spare_memory(engine->core);
+        }
+    }
+    while (!mst_buf_append(&engine->batch, records.data, records.len)) {
+        core_spare_memory(engine->core);
+    }
+    engine->batch_seq = effects->records_seq;
 }
 
 static void carry_out_one(struct engine *engine, const struct effect *effect,
@@ -53,17 +74,8 @@ static void step(struct engine *engine, struct event *event)
     event->wall_ns = engine->wall_ns;
     event->storage_full = engine->storage_full;
     core_step(engine->core, event, effects);
-    must(engine, !effects->out_of_memory, "a reply");
     if (mst_buf_size(&effects->records) > 0) {
-        struct mst_span records = mst_buf_span(&effects->records);
-
-        for (size_t i = 0; i < effects->bodies_count; i++) {
-            must(engine,
-                 bodies_add(&engine->bodies, &effects->bodies[i], mst_buf_size(&engine->batch)),
-                 "a record");
-        }
-        must(engine, mst_buf_append(&engine->batch, records.data, records.len), "a record");
-        engine->batch_seq = effects->records_seq;
+        take_records(engine);
     }
     for (size_t i = 0; i < effects->count; i++) {
         carry_out_one(engine, &effects->items[i], event->request);
@@ -91,6 +103,7 @@ void step_request(struct engine *engine, struct member *member, const struct mst
     } else if (request->op == MST_OP_RESUME) {
         event.kind = EVENT_RESUME;
     }
+    event.memory_short = !batch_has_room(engine, request);
     step(engine, &event);
 }
 

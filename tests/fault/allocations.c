@@ -1,6 +1,7 @@
 /* allocations.c - refused memory. See allocations.h. */
 #include "tests/fault/allocations.h"
 
+#include <errno.h>
 #include <msgpack/zone.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,28 +9,28 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define GAVE_UP 86 /* exit code of a child that was ended by `must` */
-
 static struct {
     bool armed;
     bool child;
-    uint64_t next, step;
+    uint64_t next, step, more;
+    uint64_t refuse; /* in the child: so many from now on */
     struct fault_result result;
 } fault;
 
 void *fault_malloc(size_t size);
 void *fault_calloc(size_t count, size_t size);
 void *fault_realloc(void *memory, size_t size);
+int fault_posix_memalign(void **memory, size_t alignment, size_t size);
 char *fault_strdup(const char *text);
 char *fault_strndup(const char *text, size_t len);
 msgpack_zone *fault_zone_new(size_t size);
-_Noreturn void fault_abort(void);
 
-void fault_begin(uint64_t first, uint64_t step)
+void fault_begin(uint64_t first, uint64_t step, uint64_t more)
 {
     memset(&fault, 0, sizeof(fault));
     fault.next = first;
     fault.step = step;
+    fault.more = more;
 }
 
 bool fault_arm(bool on)
@@ -48,7 +49,7 @@ bool fault_is_child(void)
 struct fault_result fault_end(void)
 {
     fault.armed = false;
-    fault.next = 0; /* from here on nothing is refused */
+    fault.next = fault.refuse = 0; /* from here on nothing is refused */
     return fault.result;
 }
 
@@ -59,12 +60,11 @@ static void judge(int status)
     result->tried++;
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
         result->survived++;
-    } else if (WIFEXITED(status) && WEXITSTATUS(status) == GAVE_UP) {
-        result->gave_up++;
     } else {
         result->failed++;
-        fprintf(stderr, "allocation %llu refused: ended with %s %d\n",
-                (unsigned long long)result->allocations, WIFEXITED(status) ? "code" : "signal",
+        fprintf(stderr, "allocation %llu and %llu behind it refused: ended with %s %d\n",
+                (unsigned long long)result->allocations, (unsigned long long)fault.more,
+                WIFEXITED(status) ? "code" : "signal",
                 WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
     }
 }
@@ -75,6 +75,10 @@ static bool is_refused(void)
     int status = 0;
     pid_t pid;
 
+    if (fault.armed && fault.refuse > 0) {
+        fault.refuse--;
+        return true;
+    }
     if (!fault.armed || fault.child || fault.next == 0 ||
         ++fault.result.allocations != fault.next) {
         return false;
@@ -84,6 +88,7 @@ static bool is_refused(void)
     pid = fork();
     if (pid == 0) {
         fault.child = true;
+        fault.refuse = fault.more;
         return true;
     }
     if (pid < 0 || waitpid(pid, &status, 0) != pid) {
@@ -109,6 +114,11 @@ void *fault_realloc(void *memory, size_t size)
     return is_refused() ? NULL : realloc(memory, size);
 }
 
+int fault_posix_memalign(void **memory, size_t alignment, size_t size)
+{
+    return is_refused() ? ENOMEM : posix_memalign(memory, alignment, size);
+}
+
 char *fault_strdup(const char *text)
 {
     return is_refused() ? NULL : strdup(text);
@@ -122,13 +132,4 @@ char *fault_strndup(const char *text, size_t len)
 msgpack_zone *fault_zone_new(size_t size)
 {
     return is_refused() ? NULL : msgpack_zone_new(size);
-}
-
-/* What `must` calls. An assertion does not come here. */
-void fault_abort(void)
-{
-    if (fault.child && fault.armed) {
-        _exit(GAVE_UP);
-    }
-    abort();
 }

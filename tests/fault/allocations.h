@@ -2,8 +2,8 @@
  *
  * Objects that are linked through fault.mk call these in place of malloc and its kin. While armed
  * they count; at each allocation that is chosen the process forks: the child is refused this one
- * and goes on alone, the parent waits for its end and goes on as if nothing had been. So one walk
- * through a script tries every allocation in it. */
+ * and perhaps some behind it, then has memory again and goes on alone; the parent waits for its end
+ * and goes on as if nothing had been. So one walk through a script tries every allocation in it. */
 #ifndef FAULT_ALLOCATIONS_H
 #define FAULT_ALLOCATIONS_H
 
@@ -15,12 +15,11 @@ struct fault_result {
     uint64_t allocations; /* while armed */
     uint64_t tried;
     uint64_t survived; /* the child came to the end of the script */
-    uint64_t gave_up;  /* it was ended by `must`: abort rather than half a step */
-    uint64_t failed;   /* anything else */
+    uint64_t failed;   /* it did not */
 };
 
-/* Every `step`th from `first` on is tried. */
-void fault_begin(uint64_t first, uint64_t step);
+/* Every `step`th from `first` on is tried: it is refused, and `more` behind it. */
+void fault_begin(uint64_t first, uint64_t step, uint64_t more);
 /* Returns what it was before. */
 bool fault_arm(bool on);
 bool fault_is_child(void); /* something was refused */

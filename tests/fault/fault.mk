@@ -6,7 +6,7 @@ TEST_PROGRAMS += $(FAULT_PROGRAMS)
 TEST_SCRIPTS += $(wildcard tests/fault/test_*.sh)
 ALL_OBJECTS += $(call objects,tests/fault/*.c)
 
-ALLOCATIONS := $(foreach call,malloc calloc realloc strdup strndup abort,--redefine-sym $(call)=fault_$(call)) \
+ALLOCATIONS := $(foreach call,malloc calloc realloc posix_memalign strdup strndup,--redefine-sym $(call)=fault_$(call)) \
     --redefine-sym msgpack_zone_new=fault_zone_new
 
 $(BUILD)/tests/fault/liballocations.a: $(INNER)

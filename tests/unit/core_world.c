@@ -104,7 +104,6 @@ void world_step(struct world *w, struct event *event)
     event->wall_ns = WALL_NS + w->now_ns;
     event->storage_full = w->storage_full;
     core_step(w->core, event, &w->effects);
-    assert_false(w->effects.out_of_memory);
     store_append(&w->store, &w->effects);
     fill_bodies(w, &w->effects);
     if (w->effects.records_seq != 0) {

@@ -95,7 +95,7 @@ static void expect_usable(struct core *core, const struct core_config *config)
 /* The records of a journal, each by itself. */
 static size_t split(struct mst_span all, struct mst_span *out, size_t max)
 {
-    struct record_bodies nowhere = {0, UINT64_MAX};
+    struct record_bodies nowhere = {0, UINT64_MAX, NULL};
     struct mst_arena arena;
     size_t n = 0;
 

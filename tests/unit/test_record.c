@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-static const struct record_bodies nowhere = {0, UINT64_MAX};
+static const struct record_bodies nowhere = {0, UINT64_MAX, NULL};
 
 /* ---- random records ---- */
 
@@ -265,7 +265,7 @@ static void what_is_encoded_is_decoded_the_same(void **state)
 static void decode_bodies(const char *const *texts, size_t count, uint64_t room,
                           struct record *record, struct mst_arena *arena)
 {
-    struct record_bodies bodies = {1000, room};
+    struct record_bodies bodies = {1000, room, NULL};
     struct put_list *put = mst_arena_take(arena, sizeof(*put));
     struct core_body *notes = mst_arena_take(arena, count * sizeof(*notes));
     struct record first = {.what = RECORD_PUT, .seq = 1, .object = 1, .message = 1};
