@@ -107,10 +107,11 @@ struct history_call {
     size_t messages_count;
     uint64_t taken; /* PUT: so many of them are in */
     uint64_t duplicate_of;
-    bool already; /* DONE */
-    bool paused;  /* refused, or did not wait, as a side is paused */
-    bool flag;    /* IS_SET, WAIT; PAUSE: the pause is over */
-    bool leads;   /* BARRIER */
+    bool already;   /* DONE */
+    bool has_cause; /* something more was said */
+    bool paused;    /* refused, or did not wait, as a side is paused */
+    bool flag;      /* IS_SET, WAIT; PAUSE: the pause is over */
+    bool leads;     /* BARRIER */
     uint64_t generation;
     uint64_t index;
 };

@@ -14,6 +14,7 @@ static const struct {
     {"done", judge_done},         {"holder", judge_holder},   {"deaths", judge_deaths},
     {"loss", judge_loss},         {"dedup", judge_dedup},     {"order", judge_order},
     {"empty", judge_empty},       {"join", judge_join},       {"room", judge_room},
+    {"full", judge_full},         {"drops", judge_drops},     {"statuses", judge_statuses},
     {"times", judge_times},       {"line", judge_line},       {"pauses", judge_pauses},
     {"event", judge_event},       {"barrier", judge_barrier},
 };
@@ -82,6 +83,20 @@ bool was_troubled(const struct history *history, size_t program, uint64_t from, 
 
         if ((trouble->program == program || trouble->all) && trouble->where >= from &&
             trouble->where <= to) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool had_arrived(const struct history *history, const struct history_call *call, uint64_t where)
+{
+    for (size_t i = 0; i < history->calls_count; i++) {
+        const struct history_call *later = &history->calls[i];
+
+        if (later->program == call->program && later->begin > call->begin && later->end < where &&
+            later->session == call->session && later->session_end == call->session &&
+            (later->status == MUSTER_OK || later->status == MUSTER_LOST)) {
             return true;
         }
     }

@@ -35,10 +35,16 @@ judge_fn judge_done;   /* what was finished never comes back, and is finished on
 judge_fn judge_holder; /* who holds a message may finish it */
 judge_fn judge_deaths; /* dead letters: neither too early nor too late */
 /* judge_order.c: what lay there meanwhile */
-judge_fn judge_order;  /* fifo, lifo, priority */
-judge_fn judge_empty;  /* no EMPTY beside a ready message */
-judge_fn judge_join;   /* only when nothing is unfinished */
-judge_fn judge_room;   /* never more than maxsize, never FULL with room */
+judge_fn judge_order; /* fifo, lifo, priority */
+judge_fn judge_empty; /* no EMPTY beside a ready message */
+judge_fn judge_join;  /* only when nothing is unfinished */
+/* judge_room.c */
+judge_fn judge_room;  /* never more than maxsize */
+judge_fn judge_full;  /* never FULL with room */
+judge_fn judge_drops; /* who makes way is the oldest */
+/* judge_status.c */
+judge_fn judge_statuses; /* UNKNOWN, TIMEOUT and EMPTY only where they are true */
+/* judge_time.c */
 judge_fn judge_times;  /* neither before a delay nor after a time-to-live */
 judge_fn judge_line;   /* a newcomer never overtakes */
 judge_fn judge_pauses; /* nothing passes a paused side */
@@ -78,6 +84,9 @@ bool was_removed(const struct history *history, size_t object); /* or may have b
 bool was_declared(const struct history *history,
                   size_t object); /* as a queue: its settings are known */
 bool was_troubled(const struct history *history, size_t program, uint64_t from, uint64_t to);
+/* Its program was told something that it asked after `call`, before `where`: so `call` had
+ * arrived, too. */
+bool had_arrived(const struct history *history, const struct history_call *call, uint64_t where);
 /* The broker ended, and came back. */
 bool was_restarted(const struct history *history, uint64_t from, uint64_t to);
 /* The session was at its end only after this call began. */
@@ -99,5 +108,8 @@ struct deliveries {
     size_t count;
 };
 struct deliveries deliveries_of(const struct history *history); /* to be freed: items */
+/* At least so many messages were in the queue all the time while the call lasted. */
+uint64_t kept_during(const struct history *history, const struct deliveries *all,
+                     const struct history_call *call);
 
 #endif

@@ -203,8 +203,8 @@ static bool was_kept(const struct history *history, const struct deliveries *all
     return false;
 }
 
-static uint64_t kept_during(const struct history *history, const struct deliveries *all,
-                            const struct history_call *call)
+uint64_t kept_during(const struct history *history, const struct deliveries *all,
+                     const struct history_call *call)
 {
     uint64_t count = 0;
 
@@ -263,38 +263,6 @@ void judge_join(const struct history *history, struct verdict *verdict)
             (kept_during(history, &all, call) > 0 || was_taken(history, &all, call))) {
             guilty(verdict, "%s joined %s while something was unfinished", name_of(history, call),
                    history->objects[call->objects[0]]);
-        }
-    }
-    free(all.items);
-}
-
-/* ---- room ---- */
-
-void judge_room(const struct history *history, struct verdict *verdict)
-{
-    struct deliveries all = deliveries_of(history);
-
-    for (size_t i = 0; i < history->calls_count; i++) {
-        const struct history_call *put = &history->calls[i];
-        int64_t most = -1;
-        bool limited = true;
-
-        if (put->op != HISTORY_PUT || !went_well(put) || put->duplicate_of != 0 ||
-            was_removed(history, put->objects[0]) || !was_declared(history, put->objects[0])) {
-            continue;
-        }
-        for (size_t k = 0; k < history->calls_count; k++) {
-            const struct history_call *call = &history->calls[k];
-
-            if (call->op == HISTORY_DECLARE && is_about(call, put->objects[0]) &&
-                call->maxsize >= 0) {
-                limited = limited && call->maxsize > 0;
-                most = call->maxsize > most ? call->maxsize : most;
-            }
-        }
-        if (limited && most > 0 && kept_during(history, &all, put) + put->taken > (uint64_t)most) {
-            guilty(verdict, "%s put into %s, which was full", name_of(history, put),
-                   history->objects[put->objects[0]]);
         }
     }
     free(all.items);

@@ -57,23 +57,6 @@ void judge_times(const struct history *history, struct verdict *verdict)
 
 /* ---- the line ---- */
 
-/* Its program was told something that it asked after `call`, before `where`: so `call` had
- * arrived, too. */
-static bool had_arrived(const struct history *history, const struct history_call *call,
-                        uint64_t where)
-{
-    for (size_t i = 0; i < history->calls_count; i++) {
-        const struct history_call *later = &history->calls[i];
-
-        if (later->program == call->program && later->begin > call->begin && later->end < where &&
-            later->session == call->session && later->session_end == call->session &&
-            (later->status == MUSTER_OK || later->status == MUSTER_LOST)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* It is not on its way, nor away: from before `from` until `to` its program was told what it asked,
  * and nothing befell it. */
 static bool was_there(const struct history *history, const struct history_call *call, uint64_t from,

@@ -80,16 +80,24 @@ static void judge_event_call(const struct history *history, const struct history
     }
 }
 
-static void judge_generations(const struct history *history, const struct history_call *call,
-                              enum history_op op, bool strictly, struct verdict *verdict)
+static bool tells_generation(const struct history_call *call)
+{
+    return went_well(call) && (call->op == HISTORY_SET || call->op == HISTORY_CLEAR ||
+                               call->op == HISTORY_IS_SET || call->op == HISTORY_WAIT);
+}
+
+/* It never falls, and rises between a clear and a set that follows. */
+static void judge_event_generations(const struct history *history, const struct history_call *call,
+                                    struct verdict *verdict)
 {
     for (size_t i = 0; i < history->calls_count; i++) {
         const struct history_call *other = &history->calls[i];
+        bool rises = other->op == HISTORY_CLEAR && call->op == HISTORY_SET;
 
-        if (other->op == op && went_well(other) && other->objects[0] == call->objects[0] &&
+        if (tells_generation(other) && other->objects[0] == call->objects[0] &&
             before(other, call) &&
-            (strictly ? other->generation >= call->generation
-                      : other->generation > call->generation)) {
+            (rises ? other->generation >= call->generation
+                   : other->generation > call->generation)) {
             guilty(verdict, "%s was told generation %llu of %s, and %s before it %llu",
                    name_of(history, call), (unsigned long long)call->generation,
                    history->objects[call->objects[0]], name_of(history, other),
@@ -106,9 +114,9 @@ void judge_event(const struct history *history, struct verdict *verdict)
 
         if (asks && was_answered(call) && !was_removed(history, call->objects[0])) {
             judge_event_call(history, call, verdict);
-            if (went_well(call)) {
-                judge_generations(history, call, call->op, false, verdict);
-            }
+        }
+        if (tells_generation(call) && !was_removed(history, call->objects[0])) {
+            judge_event_generations(history, call, verdict);
         }
     }
 }
@@ -153,6 +161,11 @@ static void judge_two_parties(const struct history *history, const struct histor
         guilty(verdict, "%s and %s both have index %llu in generation %llu of %s",
                name_of(history, a), name_of(history, b), (unsigned long long)a->index,
                (unsigned long long)a->generation, history->objects[a->objects[0]]);
+    } else if (a->index > b->index && had_arrived(history, a, b->begin) &&
+               !was_restarted(history, a->begin, b->end)) {
+        guilty(verdict, "%s came before %s to %s, and has index %llu, not %llu",
+               name_of(history, a), name_of(history, b), history->objects[a->objects[0]],
+               (unsigned long long)a->index, (unsigned long long)b->index);
     } else if (was_away(history, a, b)) {
         guilty(verdict, "%s was released from %s while %s was away", name_of(history, a),
                history->objects[a->objects[0]], name_of(history, b));
@@ -194,6 +207,24 @@ static void judge_party(const struct history *history, const struct history_call
     }
 }
 
+/* Each comes after those before it. */
+static void judge_barrier_generations(const struct history *history,
+                                      const struct history_call *call, struct verdict *verdict)
+{
+    for (size_t i = 0; i < history->calls_count; i++) {
+        const struct history_call *other = &history->calls[i];
+
+        if (other->op == HISTORY_BARRIER && went_well(other) &&
+            other->objects[0] == call->objects[0] && before(other, call) &&
+            other->generation >= call->generation) {
+            guilty(verdict, "%s was told generation %llu of %s, and %s before it %llu",
+                   name_of(history, call), (unsigned long long)call->generation,
+                   history->objects[call->objects[0]], name_of(history, other),
+                   (unsigned long long)other->generation);
+        }
+    }
+}
+
 void judge_barrier(const struct history *history, struct verdict *verdict)
 {
     for (size_t i = 0; i < history->calls_count; i++) {
@@ -202,7 +233,7 @@ void judge_barrier(const struct history *history, struct verdict *verdict)
         if (call->op == HISTORY_BARRIER && went_well(call) &&
             !was_removed(history, call->objects[0])) {
             judge_party(history, call, verdict);
-            judge_generations(history, call, HISTORY_BARRIER, true, verdict);
+            judge_barrier_generations(history, call, verdict);
         }
     }
 }

@@ -68,6 +68,7 @@ static void begin_anew(struct mix *m)
         for (struct errand *e = w->programs[i]->errands; e != NULL; e = e->next) {
             begins(w, w->programs[i], e);
             m->history->calls[m->history->calls_count - 1].session = 0;
+            m->history->calls[m->history->calls_count - 1].timeout_ns = -1; /* it counts on */
         }
     }
 }

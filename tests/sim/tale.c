@@ -39,6 +39,16 @@ struct history_call *tale_does(struct tale *t, const char *who, enum history_op 
     return call;
 }
 
+struct history_call *tale_fails(struct tale *t, const char *who, enum history_op op,
+                                const char *object, enum muster_status status)
+{
+    struct history_call *call = tale_does(t, who, op, object);
+
+    call->timeout_ns = 0;
+    call->status = status;
+    return call;
+}
+
 struct history_call *tale_puts_one(struct tale *t, const char *who, const char *object, uint64_t id,
                                    const char *body)
 {
@@ -92,10 +102,10 @@ static void good_queue(struct tale *t)
     strcpy(call->key, "k");
     call->duplicate_of = 4;
     tale_finishes(t, "c", HISTORY_DONE, "q", 2, 1);
-    tale_does(t, "a", HISTORY_JOIN, "q")->status = MUSTER_TIMEOUT;
+    tale_fails(t, "a", HISTORY_JOIN, "q", MUSTER_TIMEOUT);
     tale_gets(t, "b", "q", 3, 1, "x3")->automatic = true;
     tale_gets(t, "b", "q", 4, 1, "x4")->automatic = true;
-    tale_does(t, "c", HISTORY_GET, "q")->status = MUSTER_EMPTY;
+    tale_fails(t, "c", HISTORY_GET, "q", MUSTER_EMPTY);
     tale_does(t, "b", HISTORY_TASK_DONE, "q");
 }
 
@@ -119,8 +129,7 @@ static void good_rest(struct tale *t)
     tale_end(t, call);
     tale_end(t, other);
     tale_does(t, "a", HISTORY_PAUSE, "q")->gets = true;
-    call = tale_does(t, "b", HISTORY_GET, "q");
-    call->status = MUSTER_EMPTY;
+    call = tale_fails(t, "b", HISTORY_GET, "q", MUSTER_EMPTY);
     call->paused = true;
     call = tale_does(t, "a", HISTORY_PAUSE, "q");
     call->gets = call->flag = true;
@@ -129,11 +138,11 @@ static void good_rest(struct tale *t)
     history_rests(t->history);
     tale_gets(t, "z", "q", 5, 1, "x5")->automatic = true;
     tale_gets(t, "z", "q", 6, 1, "x6")->automatic = true;
-    tale_does(t, "z", HISTORY_GET, "q")->status = MUSTER_EMPTY;
+    tale_fails(t, "z", HISTORY_GET, "q", MUSTER_EMPTY);
     /* Everybody lived until the end. */
-    tale_does(t, "a", HISTORY_CLEAR, "go");
-    tale_does(t, "b", HISTORY_CLEAR, "go");
-    tale_does(t, "c", HISTORY_CLEAR, "go");
+    tale_does(t, "a", HISTORY_CLEAR, "go")->generation = 1;
+    tale_does(t, "b", HISTORY_CLEAR, "go")->generation = 1;
+    tale_does(t, "c", HISTORY_CLEAR, "go")->generation = 1;
 }
 
 int tale_tell_it(void **state)

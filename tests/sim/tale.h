@@ -58,6 +58,9 @@ struct history_call *tale_begin(struct tale *t, const char *who, enum history_op
 void tale_end(struct tale *t, struct history_call *call);
 struct history_call *tale_does(struct tale *t, const char *who, enum history_op op,
                                const char *object);
+/* It tries once, in vain. */
+struct history_call *tale_fails(struct tale *t, const char *who, enum history_op op,
+                                const char *object, enum muster_status status);
 struct history_call *tale_puts_one(struct tale *t, const char *who, const char *object, uint64_t id,
                                    const char *body);
 struct history_call *tale_gets(struct tale *t, const char *who, const char *object, uint64_t id,

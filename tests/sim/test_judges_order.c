@@ -78,6 +78,7 @@ SPOILED(a_newcomer_who_overtakes)
     struct history_call *call = tale_call_of(t, EMPTY_EARLY); /* c: waits until the end */
 
     call->status = MUSTER_OK;
+    call->timeout_ns = MUSTER_FOREVER;
     call->begin = tale_call_of(t, DONE_1)->begin;
     call->end = t->history->now++;
     call->end_ns = t->now_ns;

@@ -208,6 +208,7 @@ void witness_ends(struct history *history, const struct program *program,
     history_end(history, call, program->world->now_ns);
     call->session_end = mst_client_session(program->machine);
     call->status = (enum muster_status)from->status;
+    call->has_cause = from->cause != NULL;
     call->paused = from->cause != NULL && strcmp(from->cause, "paused") == 0;
     if (from->status != MST_OK) {
         return;
