@@ -7,22 +7,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SIZE_FIRST 64u /* the smallest block */
+#define SIZE_FIRST_BITS  6u
+#define SIZE_FIRST       ((size_t)1 << SIZE_FIRST_BITS) /* the smallest block */
+#define SIZE_FIRST_ZEROS (63u - SIZE_FIRST_BITS)        /* leading zeros of its size */
 
 /* Rounds up to a quarter of the power of two below it. Returns the class. */
 static size_t class_of(size_t size, size_t *room_out)
 {
-    size_t base = SIZE_FIRST;
-    size_t octave = 0;
-
-    while (base * 2 <= size) {
-        base *= 2;
-        octave++;
+    if (size <= SIZE_FIRST) {
+        *room_out = SIZE_FIRST;
+        return 0;
     }
-    size_t quarters = size <= base ? 0 : (size - base + base / 4 - 1) / (base / 4);
+    unsigned octave = SIZE_FIRST_ZEROS - (unsigned)__builtin_clzll(size);
+    unsigned shift = octave + SIZE_FIRST_BITS - 2; /* of a quarter */
+    size_t quarters = (size + (((size_t)1 << shift) - 1)) >> shift;
 
-    *room_out = base + quarters * (base / 4);
-    return octave * 4 + quarters;
+    *room_out = quarters << shift;
+    return (size_t)octave * 4 + quarters - 4;
 }
 
 void *mst_pool_take(struct mst_pool *pool, size_t size, size_t *room_out)

@@ -59,24 +59,27 @@ enum muster_status muster_consumer_open(muster_queue *queue,
     return MUSTER_OK;
 }
 
-/* Asks for more once half the window is free: one run of gets. The lock is held. */
+/* So much is free that it is worth a frame. */
+static bool wants_more(const muster_consumer *consumer)
+{
+    return consumer->count <= consumer->options.window / 2;
+}
+
+/* Asks for more: one run of gets. The lock is held. false: out of memory. */
 static bool fill_window(muster_consumer *consumer)
 {
     struct mst_client *machine = consumer->object.client->machine;
     const muster_consume_options *options = &consumer->options;
     struct mst_flow_request gets = {.op = MST_OP_GET,
                                     .handle = mst_handle_number(consumer->object.handle),
-                                    .timeout_ns = MUSTER_FOREVER};
+                                    .timeout_ns = MUSTER_FOREVER,
+                                    .count = options->window - consumer->count};
 
-    if (consumer->count > options->window / 2) {
-        return true;
-    }
-    gets.count = options->window - consumer->count;
     gets.flow.get.mode = options->mode == MUSTER_LEASE ? MST_GET_LEASE : MST_GET_AUTO;
     gets.flow.get.lease_ns = options->lease_ns;
     struct mst_call *call = mst_call_new_flow(mst_client_pool(machine), &gets, &consumer->waiter);
     if (call == NULL) {
-        return consumer->count > 0;
+        return false;
     }
     consumer->count = options->window;
     mst_client_submit(machine, call, mst_clock_ns());
@@ -119,7 +122,7 @@ static bool await(muster_consumer *consumer, int64_t timeout_ns)
     int64_t now_ns = mst_clock_ns();
     int64_t until_ns = timeout_ns > MUSTER_FOREVER - now_ns ? MUSTER_FOREVER : now_ns + timeout_ns;
 
-    if (!fill_window(consumer)) {
+    if (wants_more(consumer) && !fill_window(consumer) && consumer->count == 0) {
         return false;
     }
     mst_transport_settle(client);
@@ -144,8 +147,7 @@ static enum muster_status next_locked(muster_consumer *consumer, int64_t timeout
                         mst_object_name(&consumer->object));
     }
     enum muster_status status = take(consumer, message_out);
-    size_t before = consumer->count;
-    if (status == MUSTER_OK && fill_window(consumer) && consumer->count > before) {
+    if (status == MUSTER_OK && wants_more(consumer) && fill_window(consumer)) {
         mst_transport_settle(consumer->object.client);
     }
     return status;

@@ -161,6 +161,7 @@ static bool row_sane(enum mst_field_type type, const void *row)
     return true;
 }
 
+/* The row has its defaults. */
 static void row_decode(struct mst_decoder *decoder, const struct mst_field *field,
                        const msgpack_object *element, struct mst_layout layout, void *row)
 {
@@ -168,7 +169,6 @@ static void row_decode(struct mst_decoder *decoder, const struct mst_field *fiel
         wrong(decoder, field);
         return;
     }
-    mst_fields_init(row, layout);
     mst_fields_decode(decoder, element->via.array.ptr, element->via.array.size, layout, row);
     if (!row_sane(field->type, row)) {
         wrong(decoder, field);
@@ -183,6 +183,12 @@ static void rows_decode(struct mst_decoder *decoder, const struct mst_field *fie
     const msgpack_object_array *array = &element->via.array;
     char *rows = list_take(decoder, field, owner, array->size, size);
 
+    if (rows != NULL) {
+        mst_fields_init(rows, layout);
+    }
+    for (size_t i = 1; rows != NULL && i < array->size; i++) {
+        memcpy(rows + i * size, rows, size);
+    }
     for (size_t i = 0; rows != NULL && i < array->size && !failed(decoder); i++) {
         row_decode(decoder, field, &array->ptr[i], layout, rows + i * size);
     }
@@ -221,6 +227,7 @@ static void history_decode(struct mst_decoder *decoder, const struct mst_field *
         decoder->out_of_memory = true;
         return;
     }
+    mst_fields_init(history, layout);
     row_decode(decoder, field, element, layout, history);
     *(const struct mst_history **)member(owner, field) = history;
 }
