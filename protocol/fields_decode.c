@@ -27,8 +27,11 @@ void mst_fields_init(void *owner, struct mst_layout layout)
 
 static bool u64_decode(const msgpack_object *element, uint64_t *value_out)
 {
+    if (element->type != MSGPACK_OBJECT_POSITIVE_INTEGER) {
+        return false; /* nothing else has a number to look at */
+    }
     *value_out = element->via.u64;
-    return element->type == MSGPACK_OBJECT_POSITIVE_INTEGER;
+    return true;
 }
 
 static bool i64_decode(const msgpack_object *element, int64_t *value_out)

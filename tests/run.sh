@@ -44,7 +44,7 @@ is_left_out() # test $1
     [ -n "${VALGRIND-}" ] && grep -q "^$1 " tests/valgrind/left-out.txt
 }
 
-limit=${TEST_TIMEOUT:-$([ -n "${VALGRIND-}" ] && echo 900 || { [ -n "${SAN-}" ] && echo 300; } ||
+limit=${TEST_TIMEOUT:-$([ -n "${VALGRIND-}" ] && echo 900 || { [ -n "${SAN-}" ] && echo 600; } ||
     echo 120)} # what watches is slow
 slots=${TEST_JOBS:-$(nproc)}
 passed=0

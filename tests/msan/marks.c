@@ -123,7 +123,7 @@ static void know_object(const msgpack_object *object);
 
 static void know_children(const msgpack_object *object)
 {
-    if (object->type == MSGPACK_OBJECT_ARRAY && object->via.array.size > 0) {
+    if (object->type == MSGPACK_OBJECT_ARRAY) {
         for (uint32_t i = 0; i < object->via.array.size; i++) {
             know_object(&object->via.array.ptr[i]);
         }
@@ -135,9 +135,24 @@ static void know_children(const msgpack_object *object)
     }
 }
 
+/* Nothing of the union but what its type has: who reads more is to be caught. */
+static size_t known_bytes(msgpack_object_type type)
+{
+    switch (type) {
+    case MSGPACK_OBJECT_NIL: return 0;
+    case MSGPACK_OBJECT_BOOLEAN: return sizeof(bool);
+    case MSGPACK_OBJECT_POSITIVE_INTEGER:
+    case MSGPACK_OBJECT_NEGATIVE_INTEGER:
+    case MSGPACK_OBJECT_FLOAT32:
+    case MSGPACK_OBJECT_FLOAT64: return sizeof(uint64_t);
+    default: return sizeof(msgpack_object_union);
+    }
+}
+
 static void know_object(const msgpack_object *object)
 {
-    __msan_unpoison(object, sizeof(*object));
+    __msan_unpoison(&object->type, sizeof(object->type));
+    __msan_unpoison(&object->via, known_bytes(object->type));
     know_children(object);
 }
 
