@@ -1,24 +1,28 @@
 /* sorted.c - see sorted.h.
  *
- * Invariants: no block is empty; a row's key is that of the block's first item; all items of a
- * block come before all of the next. */
+ * Invariants: no block is empty; all items of a block come before all of the next, and not before
+ * the key of its row, which was that of its first item once. */
 #include "broker/core/sorted.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define BLOCK_MAX 508u /* items: with its head, and malloc's, a page of memory */
+#define BLOCK_MAX 340u /* items: with its head, and malloc's, a page of memory */
 #define BLOCK_MIN 8u
-#define SPARE_MAX 64u                 /* items a block has room for that is kept */
-#define LEND_MAX  (BLOCK_MAX / 4 * 3) /* a block with fewer takes over from a full neighbour */
-#define MERGE_MAX (BLOCK_MAX / 2)     /* two that have no more together become one */
-#define AHEAD     8u /* so many items are asked from memory at once: three steps of a search */
+#define SPARE_MAX 64u                   /* items a block has room for that is kept */
+#define LEND_MAX  (BLOCK_MAX / 16 * 15) /* a block with fewer takes over from a full neighbour */
+#define MERGE_MAX (BLOCK_MAX / 2)       /* two that have no more together become one */
 #define TABLE_MIN 4u
 
+struct sorted_entry {
+    uint32_t rough;
+    uint8_t item[sizeof(void *)]; /* the pointer: not aligned, so that an entry has 12 bytes */
+};
+
 struct sorted_block {
-    uint32_t from, count, room; /* items stand at from .. from + count - 1 */
-    void *items[];
+    uint32_t from, count, room; /* entries are at from .. from + count - 1 */
+    struct sorted_entry entries[];
 };
 
 void sorted_init(struct sorted *sorted, const struct sorted_order *order)
@@ -41,9 +45,30 @@ static struct sorted_row *row_at(const struct sorted *sorted, size_t row)
     return &sorted->table[sorted->from + row];
 }
 
+static struct sorted_entry *entry_at(struct sorted_block *block, size_t place)
+{
+    return &block->entries[block->from + place];
+}
+
+static uint32_t rough_at(const struct sorted_block *block, size_t place)
+{
+    return block->entries[block->from + place].rough;
+}
+
 static void *item_at(const struct sorted_block *block, size_t place)
 {
-    return block->items[block->from + place];
+    void *item;
+
+    memcpy(&item, block->entries[block->from + place].item, sizeof(item));
+    return item;
+}
+
+static struct sorted_entry entry_of(struct sorted_key key, void *item)
+{
+    struct sorted_entry entry = {.rough = key.rough};
+
+    memcpy(entry.item, &item, sizeof(item));
+    return entry;
 }
 
 /* ---- searching ---- */
@@ -59,16 +84,29 @@ static bool key_before(struct sorted_key a, struct sorted_key b)
     return a.major != b.major ? a.major < b.major : a.minor < b.minor;
 }
 
-static bool comes_before(const struct sorted *sorted, const struct sought *sought,
-                         struct sorted_key key, const void *item)
+static bool key_same(struct sorted_key a, struct sorted_key b)
 {
-    if (sought->key.major != key.major || sought->key.minor != key.minor) {
-        return key_before(sought->key, key);
-    }
-    return sorted->order->before != NULL && sorted->order->before(sought->item, item);
+    return a.major == b.major && a.minor == b.minor;
 }
 
-/* The block that the item belongs to: the last whose first item does not come behind it. */
+static bool comes_before(const struct sorted *sorted, const struct sought *sought, const void *item)
+{
+    struct sorted_key key = sorted->order->key(item);
+
+    return key_same(sought->key, key) && sorted->order->before != NULL
+               ? sorted->order->before(sought->item, item)
+               : key_before(sought->key, key);
+}
+
+/* Items are touched only if their keys are the same: the table is small, they are everywhere. */
+static bool comes_before_row(const struct sorted *sorted, const struct sought *sought,
+                             const struct sorted_row *row)
+{
+    return key_same(sought->key, row->from) ? comes_before(sorted, sought, item_at(row->block, 0))
+                                            : key_before(sought->key, row->from);
+}
+
+/* The block that the item belongs to: the last that does not begin behind it. */
 static size_t search_table(const struct sorted *sorted, const struct sought *sought)
 {
     size_t first = 0; /* the answer is in first .. end - 1 */
@@ -76,9 +114,8 @@ static size_t search_table(const struct sorted *sorted, const struct sought *sou
 
     while (end - first > 1) {
         size_t middle = first + (end - first) / 2;
-        const struct sorted_row *row = row_at(sorted, middle);
 
-        if (comes_before(sorted, sought, row->first, item_at(row->block, 0))) {
+        if (comes_before_row(sorted, sought, row_at(sorted, middle))) {
             end = middle;
         } else {
             first = middle;
@@ -87,31 +124,41 @@ static size_t search_table(const struct sorted *sorted, const struct sought *sou
     return first;
 }
 
-/* The steps of a search wait for memory one after the other, unless it was asked before. */
-static void ask_ahead(const struct sorted_block *block, size_t first, size_t end)
-{
-    for (size_t i = 1; i < AHEAD; i++) {
-        __builtin_prefetch(item_at(block, first + (end - first) * i / AHEAD));
-    }
-}
-
-/* How many items of the block do not come behind the one that is sought. */
-static size_t search_block(const struct sorted *sorted, const struct sorted_block *block,
-                           const struct sought *sought)
+/* How many entries have a rough key below the given one. */
+static size_t count_below(const struct sorted_block *block, uint64_t rough)
 {
     size_t first = 0;
     size_t end = block->count;
 
-    for (unsigned step = 0; first < end; step++) {
-        size_t middle;
-        const void *item;
+    while (first < end) {
+        size_t middle = first + (end - first) / 2;
 
-        if (step % 3 == 0 && end - first > 1) {
-            ask_ahead(block, first, end);
+        if (rough_at(block, middle) < rough) {
+            first = middle + 1;
+        } else {
+            end = middle;
         }
-        middle = first + (end - first) / 2;
-        item = item_at(block, middle);
-        if (comes_before(sorted, sought, sorted->order->key(item), item)) {
+    }
+    return first;
+}
+
+/* How many items of the block do not come behind the one that is sought. Of those that are roughly
+ * the same the last is asked first: what arrives often comes behind its like. */
+static size_t search_block(const struct sorted *sorted, const struct sorted_block *block,
+                           const struct sought *sought)
+{
+    size_t end = count_below(block, (uint64_t)sought->key.rough + 1);
+    size_t first;
+
+    if (end == 0 || rough_at(block, end - 1) != sought->key.rough ||
+        !comes_before(sorted, sought, item_at(block, end - 1))) {
+        return end;
+    }
+    first = count_below(block, sought->key.rough);
+    for (end--; first < end;) {
+        size_t middle = first + (end - first) / 2;
+
+        if (comes_before(sorted, sought, item_at(block, middle))) {
             end = middle;
         } else {
             first = middle + 1;
@@ -130,7 +177,7 @@ static struct sorted_block *block_new(struct sorted *sorted, uint32_t room)
         sorted->spare = NULL;
         return block;
     }
-    block = malloc(sizeof(*block) + room * sizeof(block->items[0]));
+    block = malloc(sizeof(*block) + room * sizeof(block->entries[0]));
     if (block != NULL) {
         *block = (struct sorted_block){0, 0, room};
     }
@@ -147,10 +194,15 @@ static void block_free(struct sorted *sorted, struct sorted_block *block)
     }
 }
 
-/* Items begin at the first place again. */
+static void move_entries(struct sorted_entry *to, const struct sorted_entry *from, size_t n)
+{
+    memmove(to, from, n * sizeof(*to));
+}
+
+/* Entries begin at the first place again. */
 static void block_align(struct sorted_block *block)
 {
-    memmove(block->items, block->items + block->from, block->count * sizeof(void *));
+    move_entries(block->entries, entry_at(block, 0), block->count);
     block->from = 0;
 }
 
@@ -168,7 +220,7 @@ static struct sorted_block *block_reserve(struct sorted_row *row, uint32_t more)
         room = room * 2 < BLOCK_MAX ? room * 2 : BLOCK_MAX;
     }
     if (room > block->room) {
-        block = realloc(block, sizeof(*block) + room * sizeof(block->items[0]));
+        block = realloc(block, sizeof(*block) + room * sizeof(block->entries[0]));
         if (block == NULL) {
             return NULL;
         }
@@ -178,23 +230,18 @@ static struct sorted_block *block_reserve(struct sorted_row *row, uint32_t more)
     return block;
 }
 
-static void update_key(const struct sorted *sorted, size_t row)
-{
-    row_at(sorted, row)->first = sorted->order->key(item_at(row_at(sorted, row)->block, 0));
-}
-
-/* Moves the last n items of a block to the beginning of the next, which has room for them. */
+/* Moves the last n entries of a block to the beginning of the next, which has room for them. */
 static void move_to_next(const struct sorted *sorted, size_t row, uint32_t n)
 {
     struct sorted_block *from = row_at(sorted, row)->block;
     struct sorted_block *to = row_at(sorted, row + 1)->block;
 
     assert(to->from + to->count + n <= to->room && n <= from->count);
-    memmove(to->items + to->from + n, to->items + to->from, to->count * sizeof(void *));
-    memcpy(to->items + to->from, from->items + from->from + from->count - n, n * sizeof(void *));
+    move_entries(entry_at(to, n), entry_at(to, 0), to->count);
+    move_entries(entry_at(to, 0), entry_at(from, from->count - n), n);
     from->count -= n;
     to->count += n;
-    update_key(sorted, row + 1);
+    row_at(sorted, row + 1)->from = sorted->order->key(item_at(to, 0));
 }
 
 /* ---- the table ---- */
@@ -298,12 +345,11 @@ static bool place_item(struct sorted *sorted, const struct sought *sought, void 
         return false;
     }
     place = search_block(sorted, block, sought);
-    memmove(block->items + block->from + place + 1, block->items + block->from + place,
-            (block->count - place) * sizeof(void *));
-    block->items[block->from + place] = item;
+    move_entries(entry_at(block, place + 1), entry_at(block, place), block->count - place);
+    *entry_at(block, place) = entry_of(sought->key, item);
     block->count++;
-    if (place == 0) {
-        row_at(sorted, row)->first = sought->key;
+    if (place == 0 && key_before(sought->key, row_at(sorted, row)->from)) {
+        row_at(sorted, row)->from = sought->key;
     }
     return true;
 }
@@ -325,11 +371,11 @@ static bool append(struct sorted *sorted, const struct sought *sought, void *ite
         if (!insert_row(sorted, row, row == 0 ? BLOCK_MIN : BLOCK_MAX)) {
             return false;
         }
-        row_at(sorted, row)->first = sought->key;
+        row_at(sorted, row)->from = sought->key;
     }
     block = block_reserve(row_at(sorted, row), 1);
     if (block != NULL) {
-        block->items[block->from + block->count++] = item;
+        *entry_at(block, block->count++) = entry_of(sought->key, item);
     }
     return block != NULL;
 }
@@ -338,8 +384,8 @@ static bool is_behind_all(const struct sorted *sorted, const struct sought *soug
 {
     const void *last = sorted_last(sorted);
 
-    return last == NULL || (!key_before(sought->key, row_at(sorted, sorted->rows - 1)->first) &&
-                            !comes_before(sorted, sought, sorted->order->key(last), last));
+    return last == NULL || (!key_before(sought->key, row_at(sorted, sorted->rows - 1)->from) &&
+                            !comes_before(sorted, sought, last));
 }
 
 bool sorted_insert(struct sorted *sorted, void *item)
@@ -374,17 +420,11 @@ static void take_out(struct sorted *sorted, size_t row, size_t place)
     if (place == 0) {
         block->from++;
     } else {
-        memmove(block->items + block->from + place, block->items + block->from + place + 1,
-                (block->count - place) * sizeof(void *));
+        move_entries(entry_at(block, place), entry_at(block, place + 1), block->count - place);
     }
     if (block->count == 0) {
         remove_row(sorted, row);
-        return;
-    }
-    if (place == 0) {
-        update_key(sorted, row);
-    }
-    if (block->count < MERGE_MAX / 2) {
+    } else if (block->count < MERGE_MAX / 2) {
         merge(sorted, row);
     }
 }
@@ -402,6 +442,7 @@ void sorted_remove(struct sorted *sorted, const void *item)
     assert(sorted->count > 0 && item_at(row_at(sorted, row)->block, place) == item);
     sorted->count--;
     take_out(sorted, row, place);
+    __builtin_prefetch(sorted_first(sorted)); /* which is wanted next, and was long not touched */
 }
 
 /* ---- looking ---- */

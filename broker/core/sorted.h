@@ -1,12 +1,12 @@
 /* sorted.h - a set of pointers in order, which can be walked from anywhere.
  *
- * The pointers stand in blocks of up to some hundred; a table has a row for each block: the block,
- * and the key of its first item. So a look-up is a search in the table, which touches no item, and
- * one within a block, which asks memory for several items at a time; the first item is there at
- * once. An item costs 8 bytes and what its block has free, a fifth of that or so.
+ * The pointers stand in blocks of up to some hundred, each beside the rough part of its item's key;
+ * a table has a row for each block: a key, and the block. So a look-up searches the table, then a
+ * block, and touches items only where keys are roughly the same; the first item is there at once.
+ * An item costs 12 bytes and what its block has free, a sixth of that or so.
  *
- * What comes first is told by a key of two numbers, and for items of one key by before(): both make
- * one strict total order, in which an item must not move while it is in the set. */
+ * What comes first is told by the key, and where that is the same by before(), which knows the
+ * whole order: strict and total, and an item must not move in it while it is in the set. */
 #ifndef CORE_SORTED_H
 #define CORE_SORTED_H
 
@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 struct sorted_key {
+    uint32_t rough; /* never falls as major rises */
     uint64_t major, minor;
 };
 
@@ -26,7 +27,7 @@ struct sorted_order {
 struct sorted_block;
 
 struct sorted_row {
-    struct sorted_key first; /* of the block's first item */
+    struct sorted_key from; /* no item of the block comes before it, and all of the last do */
     struct sorted_block *block;
 };
 

@@ -18,15 +18,8 @@ static struct sorted_key key_of(const void *item)
 {
     const struct item *of = item;
 
-    return (struct sorted_key){of->major, of->minor};
+    return (struct sorted_key){(uint32_t)(of->major / 2), of->major, of->minor};
 }
-
-static bool rest_before(const void *a, const void *b)
-{
-    return ((const struct item *)a)->rest < ((const struct item *)b)->rest;
-}
-
-static const struct sorted_order order = {key_of, rest_before};
 
 static int compare(const void *a, const void *b)
 {
@@ -41,6 +34,13 @@ static int compare(const void *a, const void *b)
     }
     return left->rest < right->rest ? -1 : left->rest > right->rest;
 }
+
+static bool before(const void *a, const void *b)
+{
+    return compare(&a, &b) < 0;
+}
+
+static const struct sorted_order order = {key_of, before};
 
 static uint64_t draw(uint64_t *seed, uint64_t below)
 {
