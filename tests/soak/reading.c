@@ -254,7 +254,7 @@ static bool is_certain(const struct history_call *call)
     return call->session != 0 && call->session == call->session_end;
 }
 
-static bool puts(const struct history_call *call, const char *body)
+static bool puts_body(const struct history_call *call, const char *body)
 {
     for (size_t i = 0; i < call->messages_count && call->op == HISTORY_PUT; i++) {
         if (strcmp(call->messages[i].body, body) == 0) {
@@ -271,7 +271,7 @@ static int64_t put_ns(const struct reading *r, const struct history_call *get)
         for (size_t k = 0; k < r->programs[p].count; k++) {
             const struct history_call *put = &r->programs[p].calls[k];
 
-            if (puts(put, get->messages[0].body)) {
+            if (puts_body(put, get->messages[0].body)) {
                 return put->end_ns != INT64_MAX && is_certain(put) ? put->begin_ns : INT64_MIN;
             }
         }
