@@ -1,10 +1,10 @@
 /* guard.c - work that is always the same, for counting instructions: put, get, done.
  *
- *   guard core|engine MESSAGES BATCH
+ *   guard core|engine|waiting MESSAGES BATCH
  *
  * `core` tells events to the core; `engine` gives bytes to the whole broker and takes bytes from
- * it, in memory, under a clock that stands still: no socket, no file, no chance. guard.sh counts
- * what guard_work does, and nothing else. With a batch above 1 so many requests travel in one
+ * it, in memory, under a clock that stands still: no socket, no file, no chance; so does `waiting`,
+ * where each get waits for its put. guard.sh counts what guard_work does, and nothing else. With a batch above 1 so many requests travel in one
  * frame. That no message is left in the end shows that the work was done. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +19,8 @@ enum { WARM = 2000, BODY = 100, BATCH_MAX = 1000, HANDLE = 1 };
 
 struct guard {
     struct engine *engine; /* NULL: the core alone */
+    bool gets_first;
+    uint64_t waiting; /* gets without an answer */
     struct core *core;
     struct effects effects;
     uint64_t conn;
@@ -91,7 +93,7 @@ static void tell(struct guard *guard, enum event_kind kind, const struct mst_req
 
 static void say(struct guard *guard, struct mst_request *request)
 {
-    uint64_t before = guard->next_id - 1;
+    uint64_t before = guard->next_id - 1 - guard->waiting;
     request->confirm = before;
     if (guard->engine != NULL) {
         guard->frame.len = 0;
@@ -125,28 +127,50 @@ static void say_counted(struct guard *guard, struct mst_request *request)
     ids(guard);
 }
 
-static void pass_batch(struct guard *guard)
+static void put(struct guard *guard)
 {
     struct mst_request request;
-    uint64_t handle = HANDLE;
     mst_request_init(&request, MST_OP_PUT);
     request.bodies = guard->bodies;
     request.bodies_count = guard->batch;
     say_counted(guard, &request);
+}
 
+static void get(struct guard *guard)
+{
+    struct mst_request request;
+    uint64_t handle = HANDLE;
     mst_request_init(&request, MST_OP_GET);
     request.handles = &handle;
     request.handles_count = 1;
     request.mode = MST_GET_LEASE;
     request.count = guard->batch;
     say_counted(guard, &request);
+}
 
+static void finish(struct guard *guard)
+{
+    struct mst_request request;
     struct mst_run run = {guard->next_message, 1, guard->batch};
     mst_request_init(&request, MST_OP_DONE);
     request.runs = &run;
     request.runs_count = 1;
     say_counted(guard, &request);
     guard->next_message += guard->batch;
+}
+
+static void pass_batch(struct guard *guard)
+{
+    if (guard->gets_first) {
+        get(guard);
+        guard->waiting = guard->batch;
+        put(guard);
+        guard->waiting = 0;
+    } else {
+        put(guard);
+        get(guard);
+    }
+    finish(guard);
 }
 
 static void greet(struct guard *guard)
@@ -211,7 +235,7 @@ int main(int count, char **words)
     static const char body[BODY] = "what the message says does not matter";
     struct guard *guard = need(calloc(1, sizeof(*guard)));
     if (count != 4) {
-        die("usage: guard core|engine MESSAGES BATCH");
+        die("usage: guard core|engine|waiting MESSAGES BATCH");
     }
     size_t messages = strtoull(words[2], NULL, 10);
     guard->batch = strtoull(words[3], NULL, 10);
@@ -225,7 +249,8 @@ int main(int count, char **words)
     for (size_t i = 0; i < guard->batch; i++) {
         guard->bodies[i] = mst_span_of(body, sizeof(body));
     }
-    start(guard, strcmp(words[1], "engine") == 0);
+    guard->gets_first = strcmp(words[1], "waiting") == 0;
+    start(guard, strcmp(words[1], "core") != 0);
     greet(guard);
     pass(guard, WARM);
     guard_work(guard, messages);

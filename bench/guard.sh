@@ -28,7 +28,7 @@ compiler=$(sed 's/ .*//' "$build/flags")
 compiler="$(basename "$compiler") $("$compiler" -dumpversion)"
 grep -q -- '-fsanitize' "$build/flags" && skip "this build has sanitizers"
 
-count() # core|engine BATCH: instructions of one message
+count() # core|engine|waiting BATCH: instructions of one message
 {
     local out
     if ! out=$(valgrind --tool=callgrind --callgrind-out-file=/dev/null --collect-atstart=no \
@@ -58,7 +58,7 @@ compare() # NAME COUNTED WRITTEN
 }
 
 declare -A counted
-names=("core 1" "core 100" "engine 1" "engine 100")
+names=("core 1" "core 100" "engine 1" "engine 100" "waiting 1" "waiting 100")
 for name in "${names[@]}"; do
     # shellcheck disable=SC2086
     counted[$name]=$(count $name) || exit 1

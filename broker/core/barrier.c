@@ -262,7 +262,7 @@ void decide_barrier_wait(struct step *step, struct session *session,
     if (timeout_ns == MST_DEFAULT_TIMEOUT) {
         timeout_ns = setting(&barrier->object, SETTING_TIMEOUT);
     }
-    wait = wait_new(step, session, request, request->id, WAIT_BARRIER, timeout_ns, &refusal);
+    wait = wait_new(step, session, request, request->id, 1, WAIT_BARRIER, timeout_ns, &refusal);
     if (wait == NULL) {
         refuse(step, session, request, refusal, mst_span_text("no more waits can be kept"));
         return;

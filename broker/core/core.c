@@ -214,15 +214,16 @@ void core_settle(struct step *step)
 static void drain_slice(struct step *step)
 {
     struct link *sessions = &step->core->sessions_order;
-    int ended = 0;
+    uint64_t ended = 0;
 
     for (struct link *s = sessions->next; s != sessions && ended < DRAIN_SLICE; s = s->next) {
         struct session *session = OWNER(s, struct session, in_core);
 
         while (!list_empty(&session->waits)) {
-            wait_end(step, OWNER(session->waits.next, struct wait, in_session), MST_UNAVAILABLE,
-                     mst_span_text("the broker is going away"));
-            ended++;
+            struct wait *wait = OWNER(session->waits.next, struct wait, in_session);
+
+            ended += wait->entry->count;
+            wait_end(step, wait, MST_UNAVAILABLE, mst_span_text("the broker is going away"));
         }
     }
 }

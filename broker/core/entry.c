@@ -47,7 +47,7 @@ static struct entry *cut_front(struct core *core, struct session *session, struc
 {
     struct entry *front = entry_new(core, session, entry->id, count);
 
-    assert(count < entry->count && entry->wait == NULL);
+    assert(count < entry->count);
     front->state = entry->state;
     front->recorded = entry->recorded;
     front->awaited = entry->awaited;
@@ -65,6 +65,9 @@ static struct entry *cut_front(struct core *core, struct session *session, struc
         entry->outcome.numbers[0] += count;
     }
     move_leases(entry, front);
+    if (entry->wait != NULL) {
+        wait_cut_front(core, entry->wait, front);
+    }
     return front;
 }
 

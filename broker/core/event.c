@@ -124,7 +124,7 @@ static void answer_wait(struct step *step, struct session *session, struct event
 
     event_numbers(event, status == MST_OK, numbers);
     step->object = &event->object;
-    outcome_volatile(step, session, request->id, request->op, status, MST_SPAN_NONE, numbers,
+    outcome_volatile(step, session, request->id, 1, request->op, status, MST_SPAN_NONE, numbers,
                      EVENT_NUMBERS);
 }
 
@@ -169,7 +169,7 @@ void decide_event_wait(struct step *step, struct session *session,
         refuse(step, session, request, MST_UNAVAILABLE, mst_span_text("the broker is going away"));
         return;
     }
-    wait = wait_new(step, session, request, request->id, WAIT_EVENT, timeout_ns, &refusal);
+    wait = wait_new(step, session, request, request->id, 1, WAIT_EVENT, timeout_ns, &refusal);
     if (wait == NULL) {
         refuse(step, session, request, refusal, mst_span_text("no more waits can be kept"));
         return;

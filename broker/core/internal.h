@@ -82,12 +82,12 @@ void outcome_record(struct step *step, struct session *session, struct object *o
 /* The most common form: OK, one request, no numbers but "durable". */
 void outcome_ok(struct step *step, struct session *session, struct object *object,
                 const struct mst_request *request);
-/* Ends a request without a record: refusals, and waits that end without changing anything. */
+/* Ends requests without a record: refusals, and waits that end without changing anything. */
 void refuse(struct step *step, struct session *session, const struct mst_request *request,
             enum mst_status status, struct mst_span cause);
-void outcome_volatile(struct step *step, struct session *session, uint64_t id, enum mst_op op,
-                      enum mst_status status, struct mst_span cause, const uint64_t *numbers,
-                      size_t numbers_count);
+void outcome_volatile(struct step *step, struct session *session, uint64_t id, uint64_t count,
+                      enum mst_op op, enum mst_status status, struct mst_span cause,
+                      const uint64_t *numbers, size_t numbers_count);
 /* A reply that only reads: fill what is returned. It speaks of object, or of all (NULL). */
 struct mst_reply *answer_read(struct step *step, struct session *session, struct object *object,
                               const struct mst_request *request);
@@ -125,11 +125,14 @@ struct place *line_first(struct line *line, bool connected_only);
 void line_come_back(struct core *core, struct place *place); /* its session is connected again */
 void wait_come_back(struct core *core, struct wait *wait);   /* its request was sent again */
 
-/* A wait for the request, in no line yet, its timer armed; the entry then WAITS. NULL: over the
- * limit of waits or out of memory (then refuse with LIMIT or NO_MEMORY: *refusal_out). */
+/* A wait for `count` requests from id on (one, or gets of one message each), in no line yet, its
+ * timer armed; their entry then WAITS. NULL: over the limit of waits or out of memory (then refuse
+ * with LIMIT or NO_MEMORY: *refusal_out). */
 struct wait *wait_new(struct step *step, struct session *session, const struct mst_request *request,
-                      uint64_t id, enum wait_kind kind, int64_t timeout_ns,
+                      uint64_t id, uint64_t count, enum wait_kind kind, int64_t timeout_ns,
                       enum mst_status *refusal_out);
+/* Its first requests now have an entry of their own: they get a wait that stands in front of it. */
+void wait_cut_front(struct core *core, struct wait *wait, struct entry *entry);
 /* Takes the wait out of its lines, timer and session and frees it. The entry stays. */
 void wait_free(struct core *core, struct wait *wait);
 /* Ends the wait without a record (TIMEOUT, CANCELLED, SHUTDOWN, GONE, UNAVAILABLE, ...) and

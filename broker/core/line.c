@@ -31,9 +31,10 @@ void line_enter(struct core *core, struct line *line, struct place *place)
 {
     assert(place->line == NULL);
     place->line = line;
-    place->seq = ++core->place_seq;
+    place->seq = core->place_seq + 1;
+    core->place_seq += place->wait->entry->count;
     list_insert(&line->places, &place->link);
-    line->count++;
+    line->count += place->wait->entry->count;
 }
 
 void line_leave(struct place *place)
@@ -47,7 +48,7 @@ void line_leave(struct place *place)
     if (heap_holds(&place->node)) {
         heap_remove(&place->line->returned, &place->node);
     }
-    place->line->count--;
+    place->line->count -= place->wait->entry->count;
     place->line = NULL;
 }
 
@@ -99,7 +100,7 @@ void line_come_back(struct core *core, struct place *place)
 }
 
 struct wait *wait_new(struct step *step, struct session *session, const struct mst_request *request,
-                      uint64_t id, enum wait_kind kind, int64_t timeout_ns,
+                      uint64_t id, uint64_t count, enum wait_kind kind, int64_t timeout_ns,
                       enum mst_status *refusal_out)
 {
     struct core *core = step->core;
@@ -109,7 +110,7 @@ struct wait *wait_new(struct step *step, struct session *session, const struct m
         timeout_ns = MST_FOREVER; /* whoever has another default has put it in before */
     }
     *refusal_out = MST_LIMIT;
-    if (core->waits_count >= core->config.waits_max) {
+    if (core->waits_count + count > core->config.waits_max) {
         return NULL;
     }
     wait = memory_is_short(core) ? NULL : calloc(1, sizeof(*wait));
@@ -119,7 +120,7 @@ struct wait *wait_new(struct step *step, struct session *session, const struct m
     }
     wait->kind = kind;
     wait->session = session;
-    wait->entry = entry_ensure(core, session, id, 1);
+    wait->entry = entry_ensure(core, session, id, count);
     wait->entry->state = ENTRY_WAITS;
     wait->entry->wait = wait;
     wait->entry->outcome.op = request->op;
@@ -127,11 +128,56 @@ struct wait *wait_new(struct step *step, struct session *session, const struct m
     wait->timeout_ns = timeout_ns;
     wait->place.wait = wait;
     list_insert(&session->waits, &wait->in_session);
-    session->waits_count++;
-    core->waits_count++;
+    session->waits_count += count;
+    core->waits_count += count;
     timer_init(&wait->timer, TIMER_WAIT);
     timer_set(core, &wait->timer, time_after(core->now_ns, timeout_ns));
     return wait;
+}
+
+/* A place in front of this one, for the wait of the first `count` requests of those it is for. */
+static void place_cut_front(struct core *core, struct place *place, struct place *front,
+                            struct wait *wait, uint64_t count)
+{
+    *front = (struct place){.object = place->object, .handle = place->handle, .wait = wait};
+    if (place->line == NULL) {
+        return;
+    }
+    front->line = place->line;
+    front->aside = place->aside;
+    front->seq = place->seq;
+    place->seq += count;
+    if (heap_holds(&place->node)) {
+        NEED(core, heap_push(&place->line->returned, &front->node));
+    } else {
+        list_insert(&place->link, &front->link);
+    }
+}
+
+void wait_cut_front(struct core *core, struct wait *wait, struct entry *entry)
+{
+    struct wait *front;
+    int64_t at_ns = wait->timer.at_ns;
+    uint64_t seq = wait->timer.seq;
+
+    assert(wait->kind == WAIT_GET);
+    NEED(core, (front = malloc(sizeof(*front))) != NULL);
+    *front = *wait;
+    front->entry = entry;
+    entry->wait = front;
+    list_insert(&wait->in_session, &front->in_session);
+    timer_init(&front->timer, TIMER_WAIT);
+    if (timer_armed(&wait->timer)) {
+        timer_set(core, &wait->timer, at_ns);
+        timer_restore(core, &front->timer, at_ns, seq);
+    }
+    place_cut_front(core, &wait->place, &front->place, front, entry->count);
+    if (wait->more_count > 0) {
+        NEED(core, (front->more = calloc(wait->more_count, sizeof(*front->more))) != NULL);
+    }
+    for (size_t i = 0; i < wait->more_count; i++) {
+        place_cut_front(core, &wait->more[i], &front->more[i], front, entry->count);
+    }
 }
 
 void wait_free(struct core *core, struct wait *wait)
@@ -142,8 +188,8 @@ void wait_free(struct core *core, struct wait *wait)
         line_leave(&wait->more[i]);
     }
     list_remove(&wait->in_session);
-    wait->session->waits_count--;
-    core->waits_count--;
+    wait->session->waits_count -= wait->entry->count;
+    core->waits_count -= wait->entry->count;
     if (wait->put != NULL) {
         struct account *account =
             session_account(core, wait->session, (struct queue *)wait->place.object);
@@ -177,11 +223,12 @@ void wait_end(struct step *step, struct wait *wait, enum mst_status status, stru
 {
     struct session *session = wait->session;
     uint64_t id = wait->entry->id;
+    uint64_t count = wait->entry->count;
     enum mst_op op = wait->entry->outcome.op;
 
     step->object = wait_object(wait);
     wait_free(step->core, wait);
-    outcome_volatile(step, session, id, op, status, cause, NULL, 0);
+    outcome_volatile(step, session, id, count, op, status, cause, NULL, 0);
 }
 
 void wait_expire(struct step *step, struct wait *wait, enum mst_status status)

@@ -214,6 +214,19 @@ static int by_seq(const void *a, const void *b)
     return left->seq < right->seq ? -1 : left->seq > right->seq;
 }
 
+/* Each of its requests. */
+static void add_waiting(struct stat *stat, const struct wait *wait, const char *role)
+{
+    for (uint64_t i = 0; i < wait->entry->count; i++) {
+        struct mst_party *party = who_add(stat, role, wait->since_ns);
+
+        if (party == NULL) {
+            return;
+        }
+        who_session(party, wait->session);
+    }
+}
+
 /* Those who were passed over stand outside the list, so the line is put together by sequence. */
 static void add_line(struct stat *stat, const struct line *line, const char *role)
 {
@@ -229,15 +242,9 @@ static void add_line(struct stat *stat, const struct line *line, const char *rol
     for (uint32_t i = 0; i < line->returned.count; i++) {
         places[n++] = OWNER_CONST(line->returned.items[i], struct place, node);
     }
-    assert(n == line->count);
     qsort(places, n, sizeof(struct place *), by_seq);
     for (size_t i = 0; i < n; i++) {
-        struct mst_party *party = who_add(stat, role, places[i]->wait->since_ns);
-
-        if (party == NULL) {
-            return;
-        }
-        who_session(party, places[i]->wait->session);
+        add_waiting(stat, places[i]->wait, role);
     }
 }
 

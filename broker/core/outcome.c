@@ -104,11 +104,11 @@ static uint64_t seq_of(const struct core *core, const struct object *object)
     return object == NULL ? core->record_seq : object->seq;
 }
 
-void outcome_volatile(struct step *step, struct session *session, uint64_t id, enum mst_op op,
-                      enum mst_status status, struct mst_span cause, const uint64_t *numbers,
-                      size_t numbers_count)
+void outcome_volatile(struct step *step, struct session *session, uint64_t id, uint64_t count,
+                      enum mst_op op, enum mst_status status, struct mst_span cause,
+                      const uint64_t *numbers, size_t numbers_count)
 {
-    struct entry *entry = entry_ensure(step->core, session, id, 1);
+    struct entry *entry = entry_ensure(step->core, session, id, count);
 
     entry_settle(step->core, entry, op, status, cause, MST_SPAN_NONE, numbers, numbers_count);
     entry->recorded = false;
@@ -139,11 +139,8 @@ static uint64_t request_count(const struct mst_request *request)
 void refuse(struct step *step, struct session *session, const struct mst_request *request,
             enum mst_status status, struct mst_span cause)
 {
-    uint64_t count = request_count(request);
-
-    for (uint64_t i = 0; i < count; i++) {
-        outcome_volatile(step, session, request->id + i, request->op, status, cause, NULL, 0);
-    }
+    outcome_volatile(step, session, request->id, request_count(request), request->op, status, cause,
+                     NULL, 0);
 }
 
 struct mst_reply *answer_read(struct step *step, struct session *session, struct object *object,

@@ -32,7 +32,7 @@ void decide_join(struct step *step, struct session *session, const struct mst_re
     if (!timeout_valid(request->timeout_ns)) {
         refusal = MST_VALUE;
     } else if (queue->unfinished == 0) {
-        outcome_volatile(step, session, request->id, request->op, MST_OK, MST_SPAN_NONE,
+        outcome_volatile(step, session, request->id, 1, request->op, MST_OK, MST_SPAN_NONE,
                          queue->tallies, MST_TALLY_COUNT);
         return;
     } else if (request->timeout_ns == 0) {
@@ -41,8 +41,8 @@ void decide_join(struct step *step, struct session *session, const struct mst_re
         refusal = MST_UNAVAILABLE;
     }
     if (refusal == MST_OK) {
-        wait =
-            wait_new(step, session, request, request->id, WAIT_JOIN, request->timeout_ns, &refusal);
+        wait = wait_new(step, session, request, request->id, 1, WAIT_JOIN, request->timeout_ns,
+                        &refusal);
         if (wait != NULL) {
             wait->place.object = &queue->object;
             line_enter(step->core, &queue->joiners, &wait->place);
@@ -61,7 +61,7 @@ void join_serve(struct step *step, struct queue *queue)
         uint64_t id = place->wait->entry->id;
 
         wait_free(step->core, place->wait);
-        outcome_volatile(step, session, id, MST_OP_JOIN, MST_OK, MST_SPAN_NONE, queue->tallies,
+        outcome_volatile(step, session, id, 1, MST_OP_JOIN, MST_OK, MST_SPAN_NONE, queue->tallies,
                          MST_TALLY_COUNT);
     }
 }

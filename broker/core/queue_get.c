@@ -147,6 +147,16 @@ static size_t look_ahead(struct step *step, struct queue *queue, uint64_t *ids, 
     return n;
 }
 
+/* Those that are served wait no longer. */
+static void end_wait(struct core *core, struct session *session, uint64_t id, uint64_t count)
+{
+    struct entry *entry = entry_find(session, id);
+
+    if (entry != NULL && entry->wait != NULL) {
+        wait_free(core, entry_part(core, session, entry, id, count)->wait);
+    }
+}
+
 /* Grants ready messages to request(s) from `id` on: to `requests` of them one each, or to the one
  * as many as `max`. Returns how many messages went. */
 static size_t grant(struct step *step, struct queue *queue, const struct taker *taker, uint64_t id,
@@ -166,6 +176,7 @@ static size_t grant(struct step *step, struct queue *queue, const struct taker *
     record.mode = (uint64_t)taker->mode;
     record.lease_ns = taker->lease_ns;
     record.detached = taker->detached;
+    end_wait(step->core, taker->session, id, record.count);
     object_record(step, &queue->object, &record);
     return record.list_count;
 }
@@ -192,13 +203,24 @@ static void grant_many(struct step *step, struct queue *queue, const struct take
     }
 }
 
-/* Its entry stands for all that were granted together. */
-static void answer_grant(struct step *step, struct session *session, uint64_t id, uint64_t handle)
+/* Gives what is ready, which is something: to the one request as many as max, or to as many of the
+ * requests as possible one each; and answers. Returns how many requests were served. */
+static uint64_t serve(struct step *step, struct queue *queue, const struct taker *taker,
+                      uint64_t handle, uint64_t id, uint64_t requests, uint64_t max)
 {
-    struct entry *entry = entry_find(session, id);
+    uint64_t room = reply_bytes_max(step->core);
+    uint64_t served = 1;
+    struct entry *entry;
 
+    if (max == 1) {
+        served = grant(step, queue, taker, id, requests, 1, &room);
+    } else {
+        grant_many(step, queue, taker, id, max);
+    }
+    entry = entry_find(taker->session, id); /* of all that were served together */
     entry->outcome.numbers[0] = handle;
-    answer_entry(step, session, entry);
+    answer_entry(step, taker->session, entry);
+    return served;
 }
 
 void get_serve(struct step *step, struct queue *queue)
@@ -209,13 +231,8 @@ void get_serve(struct step *step, struct queue *queue)
            (place = line_first(&queue->getters, true)) != NULL && queue_expire_head(step, queue)) {
         struct wait *wait = place->wait;
         struct taker taker = {wait->session, wait->mode, wait->lease_ns, wait->detached};
-        uint64_t id = wait->entry->id;
-        uint64_t handle = place->handle;
-        uint64_t max = wait->max;
 
-        wait_free(step->core, wait);
-        grant_many(step, queue, &taker, id, max);
-        answer_grant(step, taker.session, id, handle);
+        serve(step, queue, &taker, place->handle, wait->entry->id, wait->entry->count, wait->max);
     }
 }
 
@@ -291,21 +308,23 @@ static bool all_drained(const struct get_sources *sources)
     return true;
 }
 
-static void get_wait(struct step *step, struct session *session, const struct mst_request *request,
-                     uint64_t id, const struct get_sources *sources)
+/* Returns how many of the requests from `id` on can wait; the others are to be refused. */
+static uint64_t get_wait(struct step *step, struct session *session,
+                         const struct mst_request *request, uint64_t id, uint64_t count,
+                         const struct get_sources *sources, enum mst_status *refusal_out)
 {
-    enum mst_status refusal;
-    struct wait *wait =
-        wait_new(step, session, request, id, WAIT_GET, request->timeout_ns, &refusal);
+    const struct core *core = step->core;
+    uint64_t room = core->config.waits_max - core->waits_count;
+    struct wait *wait;
 
-    if (wait == NULL) {
-        outcome_volatile(step, session, id, request->op, refusal,
-                         mst_span_text(refusal == MST_LIMIT
-                                           ? "the broker's limit of waits is reached"
-                                           : memory_is_used_up),
-                         NULL, 0);
-        return;
+    if (core->waits_count < core->config.waits_max && count > room) {
+        count = room;
     }
+    wait = wait_new(step, session, request, id, count, WAIT_GET, request->timeout_ns, refusal_out);
+    if (wait == NULL) {
+        return 0;
+    }
+    *refusal_out = MST_LIMIT;
     wait->mode = (enum mst_get_mode)request->mode;
     wait->max = request->max;
     wait->lease_ns = request->lease_ns;
@@ -324,6 +343,7 @@ static void get_wait(struct step *step, struct session *session, const struct ms
             line_enter(step->core, &sources->queues[i]->getters, place);
         }
     }
+    return count;
 }
 
 /* None of the rest can be had now. */
@@ -331,7 +351,7 @@ static void get_none(struct step *step, struct session *session, const struct ms
                      uint64_t from, const struct get_sources *sources)
 {
     enum mst_status status = MST_OK;
-    const char *why = (sources->queues[0]->paused & MST_SIDE_GET) != 0 ? "paused" : NULL;
+    const char *why = NULL;
 
     if (all_drained(sources)) {
         status = MST_SHUTDOWN;
@@ -339,14 +359,16 @@ static void get_none(struct step *step, struct session *session, const struct ms
         status = MST_UNAVAILABLE;
     } else if (request->timeout_ns == 0) {
         status = MST_EMPTY;
+        why = (sources->queues[0]->paused & MST_SIDE_GET) != 0 ? "paused" : NULL;
+    } else {
+        from += get_wait(step, session, request, request->id + from, request->count - from, sources,
+                         &status);
+        why =
+            status == MST_NO_MEMORY ? memory_is_used_up : "the broker's limit of waits is reached";
     }
-    for (uint64_t i = from; i < request->count; i++) {
-        if (status == MST_OK) {
-            get_wait(step, session, request, request->id + i, sources);
-        } else {
-            outcome_volatile(step, session, request->id + i, request->op, status,
-                             mst_span_text(status == MST_EMPTY ? why : NULL), NULL, 0);
-        }
+    if (from < request->count) {
+        outcome_volatile(step, session, request->id + from, request->count - from, request->op,
+                         status, mst_span_text(why), NULL, 0);
     }
 }
 
@@ -368,17 +390,8 @@ void decide_get(struct step *step, struct session *session, const struct mst_req
         return;
     }
     while (i < request->count && (queue = giving(step, &sources, &at)) != NULL) {
-        uint64_t id = request->id + i;
-        uint64_t room = reply_bytes_max(step->core);
-        size_t n = 1;
-
-        if (request->max > 1) {
-            grant_many(step, queue, &taker, id, request->max);
-        } else {
-            n = grant(step, queue, &taker, id, request->count - i, 1, &room);
-        }
-        answer_grant(step, session, id, request->handles[at]);
-        i += n;
+        i += serve(step, queue, &taker, request->handles[at], request->id + i, request->count - i,
+                   request->max);
     }
     if (i < request->count) {
         get_none(step, session, request, i, &sources);

@@ -180,8 +180,8 @@ static void refuse_ids(struct step *step, struct session *session,
                        const struct mst_request *request, uint64_t from, uint64_t ids,
                        enum mst_status status, const char *why)
 {
-    for (uint64_t i = 0; i < ids; i++) {
-        outcome_volatile(step, session, request->id + from + i, request->op, status,
+    if (ids > 0) {
+        outcome_volatile(step, session, request->id + from, ids, request->op, status,
                          mst_span_text(why), NULL, 0);
     }
 }
@@ -235,19 +235,19 @@ static bool put_wait(struct step *step, struct session *session, struct queue *q
         (account->blocked + count > session->put_credit ||
          account->blocked_bytes + put->bytes > session->put_credit_bytes)) {
         put_list_free(&put);
-        outcome_volatile(step, session, id, request->op, MST_LIMIT,
+        outcome_volatile(step, session, id, 1, request->op, MST_LIMIT,
                          mst_span_text("more blocked puts than the welcome's put credit"), NULL, 0);
         effects_close(step, session->conn, "more blocked puts than its credit");
         return false;
     }
     if (put != NULL && memory_allows(core, put->charge)) {
-        wait = wait_new(step, session, request, id, WAIT_PUT, request->timeout_ns, &refusal);
+        wait = wait_new(step, session, request, id, 1, WAIT_PUT, request->timeout_ns, &refusal);
     }
     if (wait == NULL) {
         put_list_free(&put);
         account_drop_if_idle(core, account);
         object_mark_dirty(core, &queue->object); /* a smaller one behind it may fit */
-        outcome_volatile(step, session, id, request->op, refusal,
+        outcome_volatile(step, session, id, 1, request->op, refusal,
                          mst_span_text("the broker has no room for another blocked put"), NULL, 0);
         return true;
     }

@@ -115,6 +115,7 @@ static void cancel(struct step *step, struct session *session, const struct mst_
     enum mst_status status = request->status == MST_TIMEOUT ? MST_TIMEOUT : MST_CANCELLED;
 
     if (entry != NULL && entry->state == ENTRY_WAITS) {
+        entry = entry_part(step->core, session, entry, request->target, 1);
         wait_expire(step, entry->wait, status);
     }
 }

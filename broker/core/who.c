@@ -94,7 +94,7 @@ void decide_kill(struct step *step, struct session *session, const struct mst_re
                            (unsigned long long)request->session));
         return;
     }
-    outcome_volatile(step, session, request->id, request->op, MST_OK, MST_SPAN_NONE, NULL, 0);
+    outcome_volatile(step, session, request->id, 1, request->op, MST_OK, MST_SPAN_NONE, NULL, 0);
     put_out(step, victim, "killed", "its session was killed");
     step->effects->items[answer].seq = step->effects->records_seq;
 }

@@ -82,10 +82,26 @@ static void check_accounts(const struct queue *queue)
     assert_int_equal(blocked > 0, queue->putters.count > 0);
 }
 
+static uint64_t waiting(const struct place *place, const struct line *line)
+{
+    assert_ptr_equal(place->line, line);
+    return place->wait->entry->count;
+}
+
 static void check_line(const struct line *line)
 {
-    assert_int_equal(line->count,
-                     length(&line->places) + length(&line->aside) + line->returned.count);
+    const struct link *lists[] = {&line->places, &line->aside};
+    uint64_t count = 0;
+
+    for (size_t i = 0; i < 2; i++) {
+        for (const struct link *l = lists[i]->next; l != lists[i]; l = l->next) {
+            count += waiting(OWNER_CONST(l, struct place, link), line);
+        }
+    }
+    for (uint32_t i = 0; i < line->returned.count; i++) {
+        count += waiting(OWNER_CONST(line->returned.items[i], struct place, node), line);
+    }
+    assert_int_equal(line->count, count);
 }
 
 /* After a step nobody waits for what is there. */
@@ -183,13 +199,16 @@ static void check_wait(const struct wait *wait, struct sums *sums)
 
 static void check_session(struct session *session, struct sums *sums)
 {
-    assert_int_equal(session->waits_count, length(&session->waits));
+    uint64_t waits = 0;
+
     assert_int_equal(session->leases_count, length(&session->leases));
     assert_true(session->conn != 0 || session->ended || timer_armed(&session->timer));
     assert_true(session->conn == 0 || !timer_armed(&session->timer));
     for (const struct link *l = session->waits.next; l != &session->waits; l = l->next) {
         check_wait(OWNER_CONST(l, struct wait, in_session), sums);
+        waits += OWNER_CONST(l, struct wait, in_session)->entry->count;
     }
+    assert_int_equal(session->waits_count, waits);
     check_entries(session, sums);
     sums->durable_bytes += session_stored(session);
     sums->waits += session->waits_count;

@@ -241,6 +241,143 @@ static void a_run_of_dones_is_taken_bit_by_bit(void **state)
     world_close(&w);
 }
 
+/* ---- gets that wait together ---- */
+
+static uint64_t wait_run(struct world *w, const char *who, int64_t timeout_ns)
+{
+    struct mst_request *get = world_request(w, who, MST_OP_GET, "q");
+
+    get->count = RUN;
+    get->timeout_ns = timeout_ns;
+    return world_send(w);
+}
+
+static void gets_that_wait_together_are_served_cancelled_and_end_one_by_one(void **state)
+{
+    struct world w;
+    uint64_t id;
+
+    (void)state;
+    open_with(&w, WORLD_DURABLE);
+    id = wait_run(&w, "a", 5 * SECOND);
+    assert_int_equal(world_stat(&w, "b", "q", "waiting_getters"), RUN);
+    queue_put_all(&w, "b", "q", 2);
+    assert_int_equal(queue_got(&w, "a", id + 1)->id, 2);
+    expect_waiting(&w, "a", id + 2);
+    world_cancel(&w, "a", id + 4, MST_CANCELLED);
+    expect_reply(&w, "a", id + 4, MST_CANCELLED);
+    expect_waiting(&w, "a", id + 3);
+    expect_waiting(&w, "a", id + 5);
+    assert_int_equal(world_stat(&w, "b", "q", "waiting_getters"), RUN - 3);
+    queue_put_all(&w, "b", "q", 3);
+    assert_int_equal(queue_got(&w, "a", id + 3)->id, 4);
+    assert_int_equal(queue_got(&w, "a", id + 5)->id, 5);
+    assert_int_equal(core_figures(w.core).waits, 2);
+    world_advance(&w, 5 * SECOND);
+    expect_reply(&w, "a", id + 6, MST_TIMEOUT);
+    expect_reply(&w, "a", id + 7, MST_TIMEOUT);
+    for (uint64_t i = 0; i < RUN; i++) {
+        expect_replies(&w, "a", id + i, 1);
+    }
+    world_close(&w);
+}
+
+static void who_came_behind_a_run_is_served_behind_it(void **state)
+{
+    struct world w;
+    uint64_t of_a;
+    uint64_t of_b;
+
+    (void)state;
+    open_with(&w, WORLD_MEMORY);
+    world_hello(&w, "c");
+    of_a = wait_run(&w, "a", MST_FOREVER);
+    of_b = wait_run(&w, "b", MST_FOREVER);
+    queue_put_all(&w, "c", "q", 4);
+    world_cancel(&w, "a", of_a + 6, MST_CANCELLED);
+    queue_put_all(&w, "c", "q", 5);
+    assert_int_equal(queue_got(&w, "a", of_a + 7)->id, 7);
+    assert_int_equal(queue_got(&w, "b", of_b)->id, 8);
+    assert_int_equal(queue_got(&w, "b", of_b + 1)->id, 9);
+    expect_waiting(&w, "b", of_b + 2);
+    world_close(&w);
+}
+
+static void a_run_that_was_away_has_its_place_again(void **state)
+{
+    struct world w;
+    uint64_t of_a;
+    uint64_t of_b;
+
+    (void)state;
+    open_with(&w, WORLD_DURABLE);
+    world_hello(&w, "c");
+    of_a = wait_run(&w, "a", MST_FOREVER);
+    of_b = wait_run(&w, "b", MST_FOREVER);
+    queue_put_all(&w, "c", "q", 1);
+    world_lose(&w, "a");
+    queue_put_all(&w, "c", "q", 2); /* it is passed over */
+    assert_int_equal(queue_got(&w, "b", of_b + 1)->id, 3);
+    world_give_up(&w, "a", of_a + 2);
+    world_reconnect(&w, "a");
+    ask_again(&w, "a", of_a, 1, 1);
+    ask_again(&w, "a", of_a, 3, 5);
+    queue_put_all(&w, "c", "q", 7);
+    assert_int_equal(queue_got(&w, "a", of_a + 1)->id, 4);
+    assert_int_equal(queue_got(&w, "a", of_a + 3)->id, 5);
+    assert_int_equal(queue_got(&w, "a", of_a + 7)->id, 9);
+    assert_int_equal(queue_got(&w, "b", of_b + 2)->id, 10);
+    assert_int_equal(core_figures(w.core).waits, RUN - 3);
+    world_close(&w);
+}
+
+static void a_run_waits_in_several_queues(void **state)
+{
+    uint64_t handles[2];
+    struct mst_request *get;
+    struct world w;
+    uint64_t id;
+
+    (void)state;
+    open_with(&w, WORLD_MEMORY);
+    handles[0] = world_handle(&w, "a", "p");
+    handles[1] = world_handle(&w, "a", "q");
+    get = world_request(&w, "a", MST_OP_GET, NULL);
+    get->handles = handles;
+    get->handles_count = 2;
+    get->count = RUN;
+    id = world_send(&w);
+    queue_put_all(&w, "b", "q", 2);
+    queue_put_all(&w, "b", "p", 3);
+    assert_int_equal(expect_reply(&w, "a", id + 1, MST_OK)->handle, handles[1]);
+    assert_int_equal(queue_got(&w, "a", id + 4)->id, 3);
+    assert_int_equal(world_stat(&w, "b", "p", "waiting_getters"), RUN - 5);
+    assert_int_equal(world_stat(&w, "b", "q", "waiting_getters"), RUN - 5);
+    expect_reply(&w, "b", world_do(&w, "b", MST_OP_REMOVE, "p"), MST_OK);
+    assert_int_equal(world_stat(&w, "b", "q", "waiting_getters"), 0);
+    expect_reply(&w, "a", id + 7, MST_GONE);
+    world_close(&w);
+}
+
+static void as_many_of_a_run_wait_as_may(void **state)
+{
+    struct world w;
+    uint64_t id;
+
+    (void)state;
+    open_with(&w, WORLD_MEMORY);
+    w.config.waits_max = 3;
+    core_configure(w.core, &w.config);
+    id = wait_run(&w, "a", MST_FOREVER);
+    expect_waiting(&w, "a", id + 2);
+    expect_cause(&w, "a", id + 3, MST_LIMIT, "the broker's limit of waits is reached");
+    expect_reply(&w, "a", id + 7, MST_LIMIT);
+    queue_put_all(&w, "b", "q", 4);
+    assert_int_equal(queue_got(&w, "a", id + 2)->id, 3);
+    assert_int_equal(world_stat(&w, "b", "q", "ready"), 1);
+    world_close(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -250,6 +387,11 @@ int main(void)
         cmocka_unit_test(what_is_finished_early_is_missing_from_its_own_reply_only),
         cmocka_unit_test(a_queue_that_goes_takes_from_a_run_only_what_was_not_taken),
         cmocka_unit_test(a_run_of_dones_is_taken_bit_by_bit),
+        cmocka_unit_test(gets_that_wait_together_are_served_cancelled_and_end_one_by_one),
+        cmocka_unit_test(who_came_behind_a_run_is_served_behind_it),
+        cmocka_unit_test(a_run_that_was_away_has_its_place_again),
+        cmocka_unit_test(a_run_waits_in_several_queues),
+        cmocka_unit_test(as_many_of_a_run_wait_as_may),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
