@@ -39,6 +39,7 @@ struct core *core_new(const struct core_config *config)
     }
     core->config = *config;
     strmap_init(&core->slots, config->boot);
+    sorted_init(&core->names, &by_name);
     idmap_init(&core->objects);
     idmap_init(&core->sessions);
     list_init(&core->objects_order);
@@ -98,6 +99,7 @@ void core_free(struct core **owner)
     while (core->discarded != NULL) {
         discard_slice(core);
     }
+    sorted_clear(&core->names);
     strmap_clear(&core->slots);
     idmap_clear(&core->objects);
     idmap_clear(&core->sessions);

@@ -175,6 +175,7 @@ const char *name_problem(const struct slot *slot, enum mst_kind kind);
 struct object *object_find(const struct core *core, uint64_t id);
 struct object *object_by_name(struct core *core, struct mst_span name);
 struct slot *slot_intern(struct core *core, struct mst_span name); /* NULL: out of memory */
+extern const struct sorted_order by_name;                          /* of slots */
 void slot_release(struct core *core, struct slot *slot);           /* frees it if nobody needs it */
 /* Makes an object through a record. NULL: out of memory. */
 struct object *object_create(struct step *step, struct slot *slot, enum mst_kind kind,

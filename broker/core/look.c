@@ -161,54 +161,6 @@ static struct mst_entry list_row(const struct object *object, int64_t now_ns)
     return row;
 }
 
-static int by_name(const void *a, const void *b)
-{
-    const struct object *const *left = a;
-    const struct object *const *right = b;
-
-    return mst_span_compare(object_name(*left), object_name(*right));
-}
-
-/* The first names of many, in time that hardly grows with how many are wanted: a heap with the last
- * of them on top, which gives way to an earlier one. */
-struct first_names {
-    const struct object **items;
-    size_t count;
-    size_t max;
-};
-
-static void sink(struct first_names *names, size_t at)
-{
-    for (;;) {
-        size_t child = 2 * at + 1;
-        const struct object *object = names->items[at];
-
-        if (child + 1 < names->count &&
-            by_name(&names->items[child], &names->items[child + 1]) < 0) {
-            child++;
-        }
-        if (child >= names->count || by_name(&object, &names->items[child]) >= 0) {
-            return;
-        }
-        names->items[at] = names->items[child];
-        names->items[child] = object;
-        at = child;
-    }
-}
-
-static void first_names_add(struct first_names *names, const struct object *object)
-{
-    if (names->count < names->max) {
-        names->items[names->count++] = object;
-        for (size_t at = names->count / 2; names->count == names->max && at > 0; at--) {
-            sink(names, at - 1); /* it is full now: from here on it is a heap */
-        }
-    } else if (names->max > 0 && by_name(&object, &names->items[0]) < 0) {
-        names->items[0] = object;
-        sink(names, 0);
-    }
-}
-
 /* Of what a client may not see it does not learn that it is there. */
 static bool is_listed(const struct step *step, const struct object *object,
                       const struct mst_request *request)
@@ -216,35 +168,33 @@ static bool is_listed(const struct step *step, const struct object *object,
     struct mst_span name = object_name(object);
 
     return (request->kind == 0 || request->kind == (uint64_t)object->kind) &&
-           (request->after.len == 0 || mst_span_compare(name, request->after) > 0) &&
            (request->pattern.len == 0 || mst_name_matches(request->pattern, name)) &&
            may(step, MST_VERB_STAT, name);
 }
 
+/* A page: so many rows behind a name, in order of names. A list of many goes on where the page
+ * before ended, and looks at each object once. */
 void decide_list(struct step *step, struct session *session, const struct mst_request *request)
 {
-    struct core *core = step->core;
-    struct mst_arena *arena = &step->effects->arena;
-    struct first_names names = {.max = request->count < MST_LIST_MAX ? (size_t)request->count
-                                                                     : MST_LIST_MAX};
+    const struct sorted *names = &step->core->names;
+    size_t max = request->count < MST_LIST_MAX ? (size_t)request->count : MST_LIST_MAX;
+    struct slot after = {.node.key = request->after};
+    struct sorted_at at = sorted_behind(names, request->after.len == 0 ? NULL : &after);
     struct mst_reply *reply;
+    const struct slot *slot;
+    struct mst_entry *rows;
 
-    names.items = mst_arena_take(arena, (names.max + 1) * sizeof(struct object *));
-    if (names.items == NULL) {
+    max = max < names->count ? max : names->count;
+    rows = mst_arena_take(&step->effects->arena, (max + 1) * sizeof(*rows));
+    if (rows == NULL) {
         refuse(step, session, request, MST_NO_MEMORY, MST_SPAN_NONE);
         return;
     }
-    for (const struct link *l = core->objects_order.next; l != &core->objects_order; l = l->next) {
-        const struct object *object = OWNER_CONST(l, struct object, in_core);
-
-        if (is_listed(step, object, request)) {
-            first_names_add(&names, object);
-        }
-    }
-    qsort(names.items, names.count, sizeof(struct object *), by_name);
     reply = answer_read(step, session, NULL, request);
-    reply->entries = step_take(step, (names.count + 1) * sizeof(*reply->entries));
-    for (size_t i = 0; i < names.count; i++) {
-        reply->entries[reply->entries_count++] = list_row(names.items[i], core->now_ns);
+    reply->entries = rows;
+    while (reply->entries_count < max && (slot = sorted_next(names, &at)) != NULL) {
+        if (is_listed(step, slot->object, request)) {
+            rows[reply->entries_count++] = list_row(slot->object, step->core->now_ns);
+        }
     }
 }

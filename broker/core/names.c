@@ -10,6 +10,40 @@
 const char *const storage_is_full =
     "the broker's disk is full; take messages out, or give it more room";
 
+/* ---- the order of names ---- */
+
+static struct mst_span name_of(const void *slot)
+{
+    return ((const struct slot *)slot)->node.key;
+}
+
+static uint64_t eight_bytes(struct mst_span name, size_t from)
+{
+    uint64_t number = 0;
+
+    for (size_t i = from; i < from + sizeof(number); i++) {
+        number = number << 8 | (i < name.len ? name.data[i] : 0u);
+    }
+    return number;
+}
+
+static struct sorted_key name_key(const void *slot)
+{
+    struct mst_span name = name_of(slot);
+    uint64_t major = eight_bytes(name, 0);
+
+    return (struct sorted_key){(uint32_t)(major >> 32), major, eight_bytes(name, sizeof(major))};
+}
+
+static bool name_before(const void *a, const void *b)
+{
+    return mst_span_compare(name_of(a), name_of(b)) < 0;
+}
+
+const struct sorted_order by_name = {name_key, name_before};
+
+/* ---- slots and handles ---- */
+
 struct slot *slot_intern(struct core *core, struct mst_span name)
 {
     struct strmap_node *node = strmap_find(&core->slots, name);
@@ -320,6 +354,7 @@ void apply_create(struct core *core, const struct record *record)
     slot->object = object;
     slot->gone = false;
     NEED(core, idmap_set(&core->objects, object->id, object));
+    NEED(core, sorted_insert(&core->names, slot));
     list_insert(&core->objects_order, &object->in_core);
     if (record->object >= core->next_object) {
         core->next_object = record->object + 1;
@@ -399,6 +434,7 @@ void object_forget(struct core *core, struct object *object)
     struct slot *slot = object->slot;
 
     idmap_remove(&core->objects, object->id);
+    sorted_remove(&core->names, slot);
     figures_step_over(core, object);
     object_free(core, object);
     slot->object = NULL;

@@ -404,6 +404,7 @@ struct discarded { /* messages and notes cut off in O(1), freed in slices */
 struct core {
     struct core_config config;
     struct strmap slots;
+    struct sorted names;  /* of objects: slots that have one */
     struct idmap objects; /* by object id */
     struct link objects_order;
     struct idmap sessions;
