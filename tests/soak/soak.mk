@@ -5,11 +5,11 @@ MINUTES ?= 10
 
 SOAK_TEST := $(BUILD)/tests/soak/test_soak
 SOAK_CLIENT := $(BUILD)/tests/soak/client
-TEST_PROGRAMS += $(SOAK_TEST)
+TEST_PROGRAMS += $(patsubst %.c,$(BUILD)/%,$(wildcard tests/soak/test_*.c))
 ALL_OBJECTS += $(call objects,tests/soak/*.c)
 
-$(SOAK_TEST): $(call objects,tests/soak/test_soak.c tests/soak/reading.c tests/soak/lines.c \
-    tests/sim/judge*.c tests/sim/history.c) $(TEST_LIB) $(STATIC)
+$(BUILD)/tests/soak/test_%: $(BUILD)/tests/soak/test_%.o $(call objects,tests/soak/reading.c \
+    tests/soak/lines.c tests/sim/judge*.c tests/sim/history.c) $(TEST_LIB) $(STATIC)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(MST_LDFLAGS) -o $@ $^ $(LIB_CMOCKA) $(LIB_CODEC) -lm
 
