@@ -234,14 +234,37 @@ static void finishes_in_a_row_are_one_run_and_others_are_not(void **state)
     done(&w, 7, 1);
     done(&w, 8, 2);
     done(&w, 20, 1);
-    assert_said(&w, "OPEN 0=q\nDONE #1 5.1*3 8.2*1 20.1*1\n");
+    done(&w, 22, 1);
+    assert_said(&w, "OPEN 0=q\nDONE #1 5.1*3 8.2*1 20.1*1 22.1*1\n");
     broker_answers(&w, MST_OP_DONE, 1, 2, MST_OK);
     broker_answers(&w, MST_OP_DONE, 3, 1, MST_LOST);
-    broker_answers(&w, MST_OP_DONE, 4, 2, MST_OK);
+    broker_answers(&w, MST_OP_DONE, 4, 3, MST_OK);
     assert_string_equal(result(&w), "DONE OK*2");
     assert_string_equal(result(&w), "DONE LOST*1");
     assert_string_equal(result(&w), "DONE OK*1");
     assert_string_equal(result(&w), "DONE OK*1");
+    assert_string_equal(result(&w), "DONE OK*1");
+    clear(&w);
+}
+
+static void finishes_that_were_not_answered_are_sent_again(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_up(&w);
+    for (uint64_t message = 5; message < 10; message++) {
+        done(&w, message, 1);
+    }
+    world_said(&w);
+    broker_answers(&w, MST_OP_DONE, 1, 2, MST_OK);
+    lose_and_come_back(&w);
+    assert_said(&w, "RESUME session=7 pending 3*3\n");
+    world_welcome(&w, MST_OP_RESUME);
+    assert_said(&w, "OPEN 0=q\nDONE #3 7.1*3\n");
+    broker_answers(&w, MST_OP_DONE, 3, 3, MST_OK);
+    assert_string_equal(result(&w), "DONE OK*2");
+    assert_string_equal(result(&w), "DONE OK*3");
     clear(&w);
 }
 
@@ -275,6 +298,32 @@ static void a_run_goes_as_far_as_the_credit_reaches(void **state)
     broker_answers(&w, MST_OP_PUT, 7, 1, MST_OK);
     assert_said(&w, "PUT #8 confirm=7 h0 8\n");
     broker_answers(&w, MST_OP_PUT, 8, 1, MST_OK);
+    clear(&w);
+}
+
+/* What was sent and what still waits have their bodies in one place. */
+static void a_run_does_not_grow_where_a_part_of_it_was_sent(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_init(&w, 10 * S);
+    w.welcome.put_credit = 2;
+    world_said(&w);
+    world_welcome(&w, MST_OP_HELLO);
+    put(&w, "one", 0);
+    put(&w, "two", 0);
+    put(&w, "three", 0);
+    assert_said(&w, "OPEN 0=q\nPUT #1 h0 one two\n");
+    for (int i = 0; i < 20; i++) {
+        put(&w, "much more than there is room for, so that it needs another place", 0);
+    }
+    lose_and_come_back(&w);
+    assert_said(&w, "RESUME session=7 pending 1*2\n");
+    world_welcome(&w, MST_OP_RESUME);
+    assert_said(&w, "OPEN 0=q\nPUT #1 h0 one two\n");
+    broker_answers(&w, MST_OP_PUT, 1, 2, MST_OK);
+    assert_said(&w, "PUT #3 confirm=2 h0 three much more than the\n");
     clear(&w);
 }
 
@@ -394,6 +443,8 @@ int main(void)
         cmocka_unit_test(what_was_not_answered_is_sent_again_with_its_bodies),
         cmocka_unit_test(an_answer_to_what_has_one_already_ends_the_connection),
         cmocka_unit_test(finishes_in_a_row_are_one_run_and_others_are_not),
+        cmocka_unit_test(finishes_that_were_not_answered_are_sent_again),
+        cmocka_unit_test(a_run_does_not_grow_where_a_part_of_it_was_sent),
         cmocka_unit_test(a_run_goes_as_far_as_the_credit_reaches),
         cmocka_unit_test(a_window_leaves_room_for_what_is_no_get),
         cmocka_unit_test(what_came_and_was_not_taken_is_pending_again),
