@@ -323,7 +323,7 @@ static void a_run_does_not_grow_where_a_part_of_it_was_sent(void **state)
     world_welcome(&w, MST_OP_RESUME);
     assert_said(&w, "OPEN 0=q\nPUT #1 h0 one two\n");
     broker_answers(&w, MST_OP_PUT, 1, 2, MST_OK);
-    assert_said(&w, "PUT #3 confirm=2 h0 three much more than the\n");
+    assert_said(&w, "PUT #3 confirm=2 h0 three much more than there\n");
     clear(&w);
 }
 
