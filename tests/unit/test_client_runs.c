@@ -308,7 +308,7 @@ static void a_run_does_not_grow_where_a_part_of_it_was_sent(void **state)
 
     (void)state;
     world_init(&w, 10 * S);
-    w.welcome.put_credit = 2;
+    w.welcome.in_flight_max = 2;
     world_said(&w);
     world_welcome(&w, MST_OP_HELLO);
     put(&w, "one", 0);
@@ -318,12 +318,16 @@ static void a_run_does_not_grow_where_a_part_of_it_was_sent(void **state)
     for (int i = 0; i < 20; i++) {
         put(&w, "much more than there is room for, so that it needs another place", 0);
     }
+    done(&w, 1, 1);
+    put(&w, "xxx", 0); /* a run that would take its place */
+    put(&w, "yyy", 0);
     lose_and_come_back(&w);
     assert_said(&w, "RESUME session=7 pending 1*2\n");
     world_welcome(&w, MST_OP_RESUME);
     assert_said(&w, "OPEN 0=q\nPUT #1 h0 one two\n");
     broker_answers(&w, MST_OP_PUT, 1, 2, MST_OK);
-    assert_said(&w, "PUT #3 confirm=2 h0 three much more than there\n");
+    world_move(&w, 0);
+    assert_said(&w, "HEARTBEAT confirm=2\nPUT #3 confirm=2 h0 three much more than there\n");
     clear(&w);
 }
 
