@@ -219,19 +219,21 @@ static void list_is_in_order_of_name_and_matches_patterns_and_kinds(void **state
     world_close(&w);
 }
 
+#define LONG_PREFIX "names/that/differ/in/their/end/"
+
 static void pages_of_a_list_show_every_name_once_in_order(void **state)
 {
     enum { NAMES = 500 };
     struct world w;
-    char names[NAMES][16];
-    char after[16] = "";
+    char names[NAMES][40];
+    char after[40] = "";
     size_t seen = 0;
 
     (void)state;
     world_open(&w, WORLD_MEMORY);
     world_hello(&w, "a");
     for (unsigned i = 0; i < NAMES; i++) { /* made in an order that is none of the names */
-        snprintf(names[i], sizeof(names[i]), "n%03u", i * 277u % NAMES);
+        snprintf(names[i], sizeof(names[i]), LONG_PREFIX "%03u", i * 277u % NAMES);
         world_client(&w, "a")->handles_count = 0;
         world_declare(&w, "a", names[i], MST_KIND_EVENT, NULL, 0);
     }
@@ -239,15 +241,17 @@ static void pages_of_a_list_show_every_name_once_in_order(void **state)
         const struct mst_reply *reply = list(&w, NULL, after, 7, MST_KIND_NONE);
 
         for (size_t i = 0; i < reply->entries_count; i++) {
-            char expected[16];
+            char expected[40];
 
-            snprintf(expected, sizeof(expected), "n%03zu", seen++);
+            snprintf(expected, sizeof(expected), LONG_PREFIX "%03zu", seen++);
             assert_true(span_is(reply->entries[i].name, expected));
             memcpy(after, expected, sizeof(after));
         }
         if (reply->entries_count < 7) {
             break;
         }
+        world_client(&w, "a")->handles_count = 0;
+        world_do(&w, "a", MST_OP_REMOVE, after); /* the list goes on behind a name that is gone */
     }
     assert_int_equal(seen, NAMES);
     world_close(&w);
