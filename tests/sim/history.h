@@ -143,7 +143,9 @@ struct history {
     size_t objects_count;
     uint64_t rest;    /* from here on nobody holds anything, and all that is there is got */
     bool wall_jumped; /* somebody moved the wall clock */
-    bool gaps;        /* who was killed may have taken something and not said so */
+    /* Told through the library: who was killed may have taken something and not said so, and nobody
+     * says how often an event was set. */
+    bool gaps;
 };
 
 struct history *history_new(void);

@@ -115,7 +115,7 @@ void judge_event(const struct history *history, struct verdict *verdict)
         if (asks && was_answered(call) && !was_removed(history, call->objects[0])) {
             judge_event_call(history, call, verdict);
         }
-        if (tells_generation(call) && !was_removed(history, call->objects[0])) {
+        if (!history->gaps && tells_generation(call) && !was_removed(history, call->objects[0])) {
             judge_event_generations(history, call, verdict);
         }
     }
