@@ -20,21 +20,23 @@
 #define SETTINGS_MAX 16
 
 struct command {
-    char *words[WORDS_MAX];
     size_t words_count;
     size_t next; /* the first word that is not used yet */
     const char *label;
     long times;
     struct program *program;
     struct mst_request request;
+    size_t filled_count;
+    const char *problem;
+    /* From here on nothing is set before its count says so: clearing it would take longer than all
+     * the rest. */
+    char *words[WORDS_MAX];
     struct mst_span bodies[WORDS_MAX];
     uint8_t *filled[WORDS_MAX]; /* the long ones of them */
-    size_t filled_count;
     int64_t priorities[WORDS_MAX];
     struct mst_run runs[WORDS_MAX];
     uint64_t handles[MST_GET_QUEUES_MAX];
     struct mst_fact settings[SETTINGS_MAX];
-    const char *problem;
 };
 
 static int64_t time_of(const char *word)
@@ -429,10 +431,13 @@ static void submit(struct command *c)
 
 bool command_run(struct program *p, char *line, const char **problem_out)
 {
-    struct command c = {.program = p, .times = 1};
+    struct command c;
     const struct row *row;
     char *save = NULL;
 
+    memset(&c, 0, offsetof(struct command, words));
+    c.program = p;
+    c.times = 1;
     for (char *word = strtok_r(line, " ", &save); word != NULL; word = strtok_r(NULL, " ", &save)) {
         assert_true(c.words_count < WORDS_MAX);
         c.words[c.words_count++] = word;

@@ -103,6 +103,20 @@ bool had_arrived(const struct history *history, const struct history_call *call,
     return false;
 }
 
+bool was_sent_at_once(const struct history *history, const struct history_call *put)
+{
+    for (size_t i = 0; i < history->calls_count; i++) {
+        const struct history_call *other = &history->calls[i];
+
+        if (other->op == HISTORY_PUT && other->program == put->program &&
+            other->objects[0] == put->objects[0] && other->begin < put->begin &&
+            other->end > put->begin) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool was_restarted(const struct history *history, uint64_t from, uint64_t to)
 {
     for (size_t i = 0; i < history->troubles_count; i++) {

@@ -87,6 +87,9 @@ bool was_troubled(const struct history *history, size_t program, uint64_t from, 
 /* Its program was told something that it asked after `call`, before `where`: so `call` had
  * arrived, too. */
 bool had_arrived(const struct history *history, const struct history_call *call, uint64_t where);
+/* The library holds a put back while so many of its program's are unanswered in this queue; one
+ * that tries once is told FULL then. Not so this one: there was none. */
+bool was_sent_at_once(const struct history *history, const struct history_call *put);
 /* The broker ended, and came back. */
 bool was_restarted(const struct history *history, uint64_t from, uint64_t to);
 /* The session was at its end only after this call began. */

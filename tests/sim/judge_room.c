@@ -121,6 +121,7 @@ void judge_full(const struct history *history, struct verdict *verdict)
 
         if (put->op != HISTORY_PUT || put->end == HISTORY_NEVER || put->cut_off ||
             (put->status != MUSTER_FULL && put->status != MUSTER_TIMEOUT) || put->has_cause ||
+            !was_sent_at_once(history, put) ||
             was_troubled(history, put->program, put->begin, put->end) ||
             !was_declared(history, put->objects[0]) || was_touched(history, put, HISTORY_PAUSE) ||
             was_touched(history, put, HISTORY_REDRIVE) || was_removed(history, put->objects[0])) {

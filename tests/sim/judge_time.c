@@ -128,21 +128,6 @@ static void judge_put_overtaking(const struct history *history, const struct his
     }
 }
 
-/* The library holds puts back while so many of its program's are unanswered in this queue. */
-static bool was_sent_at_once(const struct history *history, const struct history_call *put)
-{
-    for (size_t i = 0; i < history->calls_count; i++) {
-        const struct history_call *other = &history->calls[i];
-
-        if (other->op == HISTORY_PUT && other->program == put->program &&
-            other->objects[0] == put->objects[0] && other->begin < put->begin &&
-            other->end > put->begin) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static void judge_putters(const struct history *history, struct verdict *verdict)
 {
     for (size_t i = 0; i < history->calls_count; i++) {

@@ -6,6 +6,10 @@
 
 #include "tests/sim/judge.h"
 
+/* What is durable makes the state that there is: with so many checks once. */
+#define REPLAYED  4
+#define RECOVERED 8
+
 /* ---- what programs were told ---- */
 
 static struct mix_message *message_of(struct mix *m, int queue, uint64_t id)
@@ -247,13 +251,14 @@ void mix_check(struct mix *m)
     if (m->world->storage == WORLD_DISK) {
         world_stop_disk(m->world, 0); /* no power failure while we look */
     }
-    m->world->unchecked = false;
+    m->checks++;
+    m->world->unchecked = m->checks % REPLAYED != 0;
     world_settle(m->world);
     m->world->unchecked = true;
     if (world_disk_waits(m->world)) {
         return; /* what has changed since is told to nobody */
     }
-    if (m->world->storage == WORLD_DISK && m->checks++ % 8 == 0) {
+    if (m->world->storage == WORLD_DISK && m->checks % RECOVERED == 0) {
         world_check_disk(m->world);
     }
     if (m->model != NULL) {
