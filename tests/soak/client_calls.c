@@ -43,6 +43,7 @@ void client_ends(struct client *c, uint64_t number, struct history_call *call,
 
     call->status = status;
     call->paused = status != MUSTER_OK && strcmp(cause, "paused") == 0;
+    call->has_cause = status != MUSTER_OK && cause[0] != '\0';
     session_end = muster_session_id(c->muster);
     call->end_ns = lines_now_ns();
     lines_end(c->lines, number, session_end, call);

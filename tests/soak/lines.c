@@ -39,6 +39,7 @@
     X(duplicate_of)                                                                                \
     X(already)                                                                                     \
     X(paused)                                                                                      \
+    X(has_cause)                                                                                   \
     X(flag)                                                                                        \
     X(leads)                                                                                       \
     X(generation)                                                                                  \

@@ -359,6 +359,7 @@ static void copy_call(struct history_call *to, const struct history_call *from, 
     struct history_call copy = *from;
 
     copy.program = to->program;
+    copy.session = from->cut_off ? 0 : from->session; /* whether it is that is not certain */
     copy.begin = to->begin;
     copy.begin_ns = to->begin_ns;
     copy.end = HISTORY_NEVER;

@@ -171,6 +171,7 @@ static void who_was_cut_off_is_not_believed(void **state)
     int file = file_of(&t, "faults");
 
     call.messages_count = 0;
+    call.timeout_ns = 0;
     puts_one(&t, 0, 1, 1, "one");
     begins(&t, "p2", 0, 2, call);
     call.status = MUSTER_EMPTY;
