@@ -43,6 +43,7 @@ struct config {
     struct config_listens listens;
     struct config_listen http; /* host "": nowhere */
     bool insecure_listen;
+    int64_t busy_poll_ns;   /* how long to look for more before sleeping; 0: not */
     const char *data_dir;   /* NULL: everything is in memory */
     uint64_t segment_bytes; /* 0: the journal decides */
     const char *restore, *verify_data, *salvage, *into;

@@ -87,9 +87,9 @@ struct unit {
 
 static const struct unit byte_units[] = {
     {"", 1}, {"K", 1 << 10}, {"M", 1 << 20}, {"G", 1 << 30}, {NULL, 0}};
-static const struct unit time_units[] = {{"", 1000000000},     {"ms", 1000000},
-                                         {"s", 1000000000},    {"m", 60000000000},
-                                         {"h", 3600000000000}, {NULL, 0}};
+static const struct unit time_units[] = {
+    {"", 1000000000},   {"us", 1000},         {"ms", 1000000}, {"s", 1000000000},
+    {"m", 60000000000}, {"h", 3600000000000}, {NULL, 0}};
 static const struct unit no_units[] = {{"", 1}, {NULL, 0}};
 
 static bool find_unit(const struct unit *units, const char *text, int64_t *factor_out)

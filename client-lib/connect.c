@@ -57,6 +57,7 @@ static muster_client *new_client(const muster_client_options *options)
     }
     client->references = 1;
     client->own_loop = options->own_loop;
+    client->busy_poll_ns = options->busy_poll_ns;
     client->pid = getpid();
     client->mark = make_mark();
     client->link.fd = -1;
@@ -132,7 +133,46 @@ static enum muster_status first_connection(muster_client *client, const char *ur
                                                         : mst_client_trouble(client->machine));
 }
 
-static enum muster_status check_options(const muster_client_options *options)
+/* A whole number with a unit, as in 50us. -1: it is none. */
+static int64_t read_time(const char *text)
+{
+    static const struct {
+        const char *name;
+        int64_t factor;
+    } units[] = {{"us", 1000}, {"ms", MUSTER_MS}, {"s", MUSTER_SECOND}, {"", MUSTER_SECOND}};
+    char *end;
+    long number = *text >= '0' && *text <= '9' ? strtol(text, &end, 10) : -1;
+
+    for (size_t i = 0; number >= 0 && i < sizeof(units) / sizeof(units[0]); i++) {
+        if (strcmp(end, units[i].name) == 0) {
+            return number > MUSTER_FOREVER / units[i].factor ? MUSTER_FOREVER
+                                                             : number * units[i].factor;
+        }
+    }
+    return -1;
+}
+
+static enum muster_status read_busy_poll(int64_t *busy_poll_ns)
+{
+    const char *text = getenv("MUSTER_BUSY_POLL");
+
+    if (*busy_poll_ns == MUSTER_DEFAULT) {
+        *busy_poll_ns = text == NULL || text[0] == '\0' ? 0 : read_time(text);
+        if (*busy_poll_ns < 0 || *busy_poll_ns > MST_BUSY_POLL_MAX_NS) {
+            return mst_complain(MST_VALUE,
+                                "connect: MUSTER_BUSY_POLL is \"%.40s\"; write a time from 0 to "
+                                "10ms, such as 50us",
+                                text);
+        }
+    }
+    if (*busy_poll_ns < 0 || *busy_poll_ns > MST_BUSY_POLL_MAX_NS) {
+        return mst_complain(MST_VALUE, "connect: options.busy_poll_ns is not from 0 to %lld",
+                            (long long)MST_BUSY_POLL_MAX_NS);
+    }
+    return MUSTER_OK;
+}
+
+static enum muster_status check_options(muster_client_options *options)
 {
     if (options->ttl_ns < 0 || options->connect_timeout_ns < 0 || options->backoff_max_ns < 0) {
         return mst_complain(MST_VALUE, "connect: a time in the options is negative");
@@ -141,7 +181,7 @@ static enum muster_status check_options(const muster_client_options *options)
         return mst_complain(MST_VALUE, "connect: the client's name is longer than %d bytes",
                             MST_CLIENT_NAME_MAX);
     }
-    return MUSTER_OK;
+    return read_busy_poll(&options->busy_poll_ns);
 }
 
 enum muster_status muster_connect(const muster_client_options *options_in,

@@ -43,8 +43,9 @@ struct muster_client {
     uint64_t references; /* who opened it, its handles, messages, and calls under way */
     bool closed;
     bool own_loop;
-    const uint8_t *mark; /* 1 in the process that made the client, 0 in a child of it */
-    pid_t pid;           /* the same by number, where the kernel cannot wipe the mark */
+    int64_t busy_poll_ns; /* how long a driver looks before it sleeps; never changes */
+    const uint8_t *mark;  /* 1 in the process that made the client, 0 in a child of it */
+    pid_t pid;            /* the same by number, where the kernel cannot wipe the mark */
     struct mst_client *machine;
     struct mst_link link;
     struct mst_secrets secrets;

@@ -56,6 +56,7 @@
 #define MST_SECRET_BYTES 32 /* proves that a session is ours on resume */
 #define MST_BOOT_BYTES   16 /* tells one run of the broker from another */
 
+#define MST_BUSY_POLL_MAX_NS   10000000LL    /* longer is no wait but a loop */
 #define MST_TTL_DEFAULT_NS     10000000000LL /* how long a session outlives its connection */
 #define MST_SILENCE_DEFAULT_NS 10000000000LL /* after this much silence a connection is lost */
 #define MST_CONFIRM_DELAY_NS   1000000LL     /* a receipt waits this long for a frame to ride on */

@@ -121,6 +121,8 @@ struct engine {
 /* ---- engine.c ---- */
 
 void engine_look_at_clock(struct engine *engine);
+/* A turn is one moment, which the first that comes begins: the clock is not asked for each. */
+void engine_begin_turn(struct engine *engine);
 
 /* ---- note.c: for whoever runs the broker ---- */
 

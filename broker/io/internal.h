@@ -8,7 +8,8 @@
 #include "broker/io/listen.h"
 #include "broker/io/notify.h"
 
-#define READ_BYTES (256u << 10)
+#define READ_BYTES   (256u << 10)
+#define IO_SECOND_NS 1000000000
 
 struct io;
 
@@ -46,8 +47,10 @@ struct io {
     size_t wires_count;
     uint8_t *buffer; /* READ_BYTES; what one read brings, for whichever socket */
 
-    struct event timer;                 /* the engine's next deadline */
+    int timer_fd; /* for the engine's next deadline */
+    struct event timer;
     int64_t timer_ns;                   /* what it is armed for; MST_FOREVER: not armed */
+    bool came;                          /* something has, since the loop began to wait */
     struct event retry;                 /* accepting goes on */
     bool accepting_paused;              /* the process has no descriptor left */
     struct complaint foreign, short_of; /* of users that may not come; of descriptors */
@@ -62,6 +65,12 @@ struct io {
 /* ---- io.c ---- */
 
 void io_warn_if_few_files(const struct io *io);
+
+/* ---- loop.c ---- */
+
+bool loop_open(struct io *io); /* makes io->base; false: out of memory or of descriptors */
+int loop_serve(struct io *io); /* until the broker is to end; its exit code */
+void loop_close(struct io *io);
 
 /* ---- wires.c ---- */
 

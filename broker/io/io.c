@@ -1,7 +1,6 @@
-/* io.c - the broker's process: started, turned, told by signals to end. See io.h.
+/* io.c - the broker's process: started, told by signals to end. See io.h.
  *
- * One turn: libevent reports what is ready, every readable socket is read once, then the engine has
- * its turn. Must not know: objects, messages, what bytes mean. */
+ * Must not know: objects, messages, what bytes mean. */
 #include "broker/io/io.h"
 
 #include "broker/io/http.h"
@@ -79,64 +78,6 @@ static bool watch_signals(struct io *io)
     evsignal_assign(&io->hangup, io->base, SIGHUP, on_hangup, io);
     return event_add(&io->term, NULL) == 0 && event_add(&io->interrupt, NULL) == 0 &&
            event_add(&io->hangup, NULL) == 0;
-}
-
-/* ---- turns ---- */
-
-static void on_timer(evutil_socket_t fd, short what, void *arg)
-{
-    struct io *io = arg;
-
-    (void)fd;
-    (void)what;
-    io->timer_ns = MST_FOREVER;
-}
-
-/* Arms the timer for the engine's next deadline, if it is not. Returns how to wait. */
-static int prepare_to_wait(struct io *io)
-{
-    int64_t deadline_ns = engine_next_deadline_ns(io->engine);
-    int64_t left_ns = deadline_ns == MST_FOREVER ? MST_FOREVER : deadline_ns - io_now_ns();
-    struct timeval left;
-
-    if (left_ns <= 0) {
-        return EVLOOP_ONCE | EVLOOP_NONBLOCK;
-    }
-    if (deadline_ns == io->timer_ns) {
-        return EVLOOP_ONCE;
-    }
-    if (deadline_ns == MST_FOREVER) {
-        event_del(&io->timer);
-    } else {
-        left.tv_sec = left_ns / 1000000000;
-        left.tv_usec = (left_ns % 1000000000 + 999) / 1000;
-        left.tv_sec += left.tv_usec / 1000000;
-        left.tv_usec %= 1000000;
-        event_add(&io->timer, &left);
-    }
-    io->timer_ns = deadline_ns;
-    return EVLOOP_ONCE;
-}
-
-static int serve(struct io *io)
-{
-    while (!io->stopping || !engine_drained(io->engine)) {
-        if (event_base_loop(io->base, prepare_to_wait(io)) < 0) {
-            log_line(&io->log, ENGINE_ERROR, "cannot wait for events: %s; the broker ends",
-                     strerror(errno));
-            return CONFIG_EXIT_FAILED;
-        }
-        engine_turn(io->engine);
-        if (engine_failure(io->engine) != NULL) {
-            log_line(&io->log, ENGINE_ERROR,
-                     "%s; the broker ends, so that nothing is acknowledged "
-                     "that may be lost",
-                     engine_failure(io->engine));
-            return CONFIG_EXIT_DISK;
-        }
-    }
-    log_line(&io->log, ENGINE_INFO, "ended");
-    return 0;
 }
 
 /* ---- start and end ---- */
@@ -232,11 +173,12 @@ static int run(struct io *io)
     char error[FILE_ERROR_MAX];
     int code;
 
+    bool can_loop = loop_open(io);
+
     io->buffer = malloc(READ_BYTES);
-    io->base = event_base_new();
     io->config->engine.has_storage = io->config->data_dir != NULL;
     io->engine = engine_new(&io->config->engine, &ports, NULL);
-    if (io->buffer == NULL || io->base == NULL || io->engine == NULL) {
+    if (!can_loop || io->buffer == NULL || io->engine == NULL) {
         log_line(&io->log, ENGINE_ERROR, "cannot start: out of memory or of descriptors");
         return CONFIG_EXIT_FAILED;
     }
@@ -257,8 +199,6 @@ static int run(struct io *io)
     if (code != 0) {
         return code;
     }
-    evtimer_assign(&io->timer, io->base, on_timer, io);
-    io->timer_ns = MST_FOREVER;
     if (!watch_signals(io) || !watch_watchdog(io) || !storage_watch(io) ||
         !io_start_accepting(io)) {
         log_line(&io->log, ENGINE_ERROR, "cannot start: no memory for events");
@@ -269,12 +209,12 @@ static int run(struct io *io)
         return CONFIG_EXIT_USAGE;
     }
     notify_tell(&io->notify, "READY=1\nSTATUS=listening on %s", io->listeners.items[0].text);
-    return serve(io);
+    return loop_serve(io);
 }
 
 int io_run(struct config *config)
 {
-    struct io io = {.config = config};
+    struct io io = {.config = config, .timer_fd = -1};
     int code;
 
     occupy_standard_files();
@@ -300,9 +240,7 @@ int io_run(struct config *config)
     if (!storage_close(&io)) {
         _exit(code);
     }
-    if (io.base != NULL) {
-        event_base_free(io.base);
-    }
+    loop_close(&io);
     notify_close(&io.notify);
     free(io.wires);
     free(io.buffer);

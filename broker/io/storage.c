@@ -272,11 +272,12 @@ int storage_open(struct io *io)
 
 static void on_finished(evutil_socket_t fd, short what, void *arg)
 {
-    struct storage *storage = arg;
+    struct io *io = arg;
 
     (void)fd;
     (void)what;
-    helpers_finish(storage->helpers);
+    io->came = true;
+    helpers_finish(io->storage->helpers);
 }
 
 bool storage_watch(struct io *io)
@@ -287,7 +288,7 @@ bool storage_watch(struct io *io)
         return true;
     }
     event_assign(&storage->finished, io->base, helpers_fd(storage->helpers), EV_READ | EV_PERSIST,
-                 on_finished, storage);
+                 on_finished, io);
     storage->watched = event_add(&storage->finished, NULL) == 0;
     return storage->watched;
 }

@@ -161,6 +161,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
     ssize_t n;
 
     (void)what;
+    io->came = true;
     if (!engine_takes(io->engine, wire->conn)) {
         return; /* it stays readable, so it comes again in the next turn, in the order of arrival */
     }

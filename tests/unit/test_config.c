@@ -112,6 +112,9 @@ static void values_are_read(void **state)
     assert_int_equal(must_read("--silence 1.000000001").engine.silence_ns, 1000000001);
     assert_int_equal(must_read("--max-ttl 1.5h").engine.ttl_max_ns, 5400000000000);
     assert_int_equal(must_read("--max-ttl 0").engine.ttl_max_ns, 0);
+    assert_int_equal(must_read("").busy_poll_ns, 0);
+    assert_int_equal(must_read("--busy-poll 50us").busy_poll_ns, 50000);
+    assert_int_equal(must_read("--busy-poll 2.5us").busy_poll_ns, 2500);
     assert_int_equal(must_read("--max-memory 1.5K").engine.memory_max, 1536);
 }
 
