@@ -1,0 +1,240 @@
+/* test_store_crossing.c - what meets in a journal: a backup and a compaction, reads and a disk that
+ * fails, a full disk and the time of the next attempt; and what a verify looks at beside the log. */
+#include "tests/sim/toy.h"
+
+#include <errno.h>
+
+#include "broker/journal/compact.h"
+
+#define SEGMENT (64u << 10)
+
+static void begin(struct toy *toy)
+{
+    toy_init(toy, SEGMENT / 4, 1);
+    toy_must_open(toy);
+    toy_stream(toy, 20, 2000, 2);
+}
+
+/* A compaction has been handed to its job, and nothing else is under way. */
+static void until_it_compacts(struct toy *toy)
+{
+    while (!compact_is_working(store_of(toy->journal))) {
+        toy_put(toy, 2000);
+        toy_done(toy, toy_any(toy));
+        toy_turn(toy, 0);
+        if (!compact_is_working(store_of(toy->journal))) {
+            sim_jobs_run(&toy->jobs);
+        }
+    }
+    while (sim_jobs_step(&toy->jobs, JOB_WRITE) || sim_jobs_step(&toy->jobs, JOB_PREPARE)) {
+    }
+}
+
+static bool is_on_disk(struct toy *toy, const char *name)
+{
+    size_t len;
+
+    return sim_disk_file(toy->disk, name, &len) != NULL;
+}
+
+/* ---- backups ---- */
+
+static void a_backup_waits_for_a_compaction_and_there_is_one_at_a_time(void **state)
+{
+    struct toy toy;
+    const struct journal_table *table;
+
+    (void)state;
+    begin(&toy);
+    table = toy.journal->table;
+    until_it_compacts(&toy);
+    assert_true(table->backup_begin(toy.journal));
+    assert_false(table->backup_begin(toy.journal));
+    while (sim_jobs_step(&toy.jobs, JOB_WRITE) || sim_jobs_step(&toy.jobs, JOB_PREPARE)) {
+        toy_turn(&toy, 0); /* the log is sealed, and the compaction goes on */
+    }
+    assert_int_equal(table->backup_size(toy.journal), 0);
+    toy_settle(&toy);
+    assert_true(table->backup_size(toy.journal) > 0);
+    assert_true(table->backup_size(toy.journal) != JOURNAL_BACKUP_FAILED);
+    table->backup_end(toy.journal);
+    toy_settle(&toy);
+    assert_false(is_on_disk(&toy, "backup"));
+    assert_true(table->backup_begin(toy.journal));
+    toy_settle(&toy);
+    toy_clear(&toy);
+}
+
+static void a_backup_that_is_given_up_at_any_time_leaves_nothing(void **state)
+{
+    (void)state;
+    for (int when = 0; when < 8; when++) {
+        struct toy toy;
+
+        begin(&toy);
+        assert_true(toy.journal->table->backup_begin(toy.journal));
+        for (int i = 0; i < when; i++) {
+            toy_turn(&toy, 0);
+            (void)(sim_jobs_step(&toy.jobs, JOB_WRITE) || sim_jobs_step(&toy.jobs, JOB_PREPARE) ||
+                   (i > 4 && sim_jobs_step(&toy.jobs, JOB_COMPACT)));
+        }
+        toy.journal->table->backup_end(toy.journal);
+        toy_settle(&toy);
+        assert_false(is_on_disk(&toy, "backup"));
+        assert_true(toy.journal->table->backup_begin(toy.journal));
+        toy_settle(&toy);
+        assert_true(is_on_disk(&toy, "backup"));
+        toy_clear(&toy);
+    }
+}
+
+/* ---- a disk that failed ---- */
+
+static void after_a_failure_nothing_is_begun_and_reads_bring_nothing(void **state)
+{
+    struct toy toy;
+    uint8_t bytes[8];
+    struct journal_fetch fetch = {.len = sizeof(bytes), .out = bytes};
+    const struct journal_table *table;
+
+    (void)state;
+    begin(&toy);
+    table = toy.journal->table;
+    fetch.place = toy.state->entries[toy_any(&toy)].place;
+    sim_disk_fail(toy.disk, SIM_DISK_WRITE, 1, EIO);
+    toy_put(&toy, 100);
+    toy_settle(&toy);
+    assert_non_null(toy_failure(&toy));
+    assert_false(table->backup_begin(toy.journal));
+    table->fetch(toy.journal, &fetch);
+    assert_ptr_equal(table->fetched(toy.journal), &fetch);
+    assert_int_equal(fetch.place, 0);
+    assert_null(table->fetched(toy.journal));
+    toy_clear(&toy);
+}
+
+/* Turns when the journal wants them, until it compacts again. */
+static void wait_for_the_next_attempt(struct toy *toy)
+{
+    for (int turns = 0; sim_jobs_count(&toy->jobs, JOB_COMPACT) == 0; turns++) {
+        int64_t deadline_ns = toy->journal->table->next_deadline_ns(toy->journal);
+
+        assert_true(turns < 1000 && deadline_ns != INT64_MAX);
+        toy_turn(toy, deadline_ns > toy->now_ns ? deadline_ns - toy->now_ns : 0);
+        while (sim_jobs_step(&toy->jobs, JOB_WRITE) || sim_jobs_step(&toy->jobs, JOB_PREPARE)) {
+        }
+    }
+}
+
+static void a_compaction_without_room_is_tried_again_at_its_time(void **state)
+{
+    struct toy toy;
+    uint64_t compactions;
+    int64_t waited_ns = 0;
+
+    (void)state;
+    begin(&toy);
+    until_it_compacts(&toy);
+    compactions = toy_compactions(&toy);
+    for (int attempt = 0; attempt < 4; attempt++) { /* it waits longer each time */
+        int64_t began_ns = toy.now_ns;
+
+        sim_disk_fail(toy.disk, SIM_DISK_WRITE, 1, attempt % 2 == 0 ? ENOSPC : EDQUOT);
+        sim_jobs_step(&toy.jobs, JOB_COMPACT);
+        assert_null(toy_failure(&toy));
+        wait_for_the_next_attempt(&toy);
+        assert_true(toy.now_ns - began_ns > waited_ns);
+        waited_ns = toy.now_ns - began_ns;
+    }
+    toy_settle(&toy);
+    assert_true(toy_compactions(&toy) > compactions);
+    toy_restart(&toy);
+    toy_fetch_all(&toy);
+    toy_clear(&toy);
+}
+
+/* ---- what a verify looks at ---- */
+
+/* Files dense with bodies stay when what is around them is compacted: the checkpoint names them. */
+static uint64_t file_that_stays(struct toy *toy)
+{
+    uint64_t number = 0;
+
+    toy_init(toy, SEGMENT, 1);
+    toy_must_open(toy);
+    for (int i = 0; i < 200; i++) {
+        toy_put(toy, 2000);
+        if (i % 20 == 0) {
+            toy_settle(toy);
+        }
+    }
+    toy_stream(toy, 200, 2000, 2);
+    toy_settle(toy);
+    for (uint64_t key = 1; key < toy->state->end && number == 0; key++) {
+        uint64_t place = toy_has(toy, key)
+                             ? compact_place(store_of(toy->journal), toy->state->entries[key].place)
+                             : 0;
+
+        if (place != 0 && place_file(place) < store_of(toy->journal)->first_segment) {
+            number = place_file(place);
+        }
+    }
+    assert_true(number != 0);
+    return number;
+}
+
+static void older_files_with_bodies_are_verified_too(void **state)
+{
+    struct toy toy;
+    struct store_report report;
+    char name[DISK_NAME_MAX + 1];
+    const struct store_file *file;
+    struct disk *copy;
+    uint64_t number;
+    uint64_t faults = 0;
+    uint8_t *bytes;
+    size_t len;
+    bool failed = true;
+
+    (void)state;
+    number = file_that_stays(&toy);
+    file = files_find(&store_of(toy.journal)->files, number);
+    assert_non_null(file);
+    format_name(file->kind, number, name);
+    copy = sim_disk_copy(toy.disk);
+    assert_int_equal(store_verify(copy, &report, toy.error), STORE_OK);
+    assert_true(report.files > 2 && report.batches > 0);
+    bytes = sim_disk_file(copy, name, &len);
+    assert_non_null(bytes);
+    bytes[2 * STORE_SECTOR + 100] ^= 1;
+    sim_disk_settle(copy);
+    assert_int_equal(store_verify(copy, &report, toy.error), STORE_CORRUPT);
+    assert_non_null(strstr(toy.error, name));
+    sim_disk_free(&copy);
+    for (uint64_t nth = 1; failed; nth += 1 + nth / 2) {
+        enum store_status status;
+
+        copy = sim_disk_copy(toy.disk);
+        sim_disk_fail(copy, SIM_DISK_READ, nth, EIO);
+        status = store_verify(copy, &report, toy.error);
+        failed = sim_disk_has_failed(copy);
+        assert_int_equal(status, failed ? STORE_IO : STORE_OK);
+        faults += failed;
+        sim_disk_free(&copy);
+    }
+    assert_true(faults > 3);
+    toy_clear(&toy);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_backup_waits_for_a_compaction_and_there_is_one_at_a_time),
+        cmocka_unit_test(a_backup_that_is_given_up_at_any_time_leaves_nothing),
+        cmocka_unit_test(after_a_failure_nothing_is_begun_and_reads_bring_nothing),
+        cmocka_unit_test(a_compaction_without_room_is_tried_again_at_its_time),
+        cmocka_unit_test(older_files_with_bodies_are_verified_too),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
