@@ -14,6 +14,8 @@
  * last of it is answered. */
 #define RUN_COUNT_MAX 256u
 #define RUN_BYTES_MAX (64u << 10)
+/* A larger body is a call of its own: to copy it once more costs more than a call. */
+#define RUN_BODY_MAX (4u << 10)
 
 struct mst_bodies {
     size_t references;
@@ -112,7 +114,8 @@ static bool extend_put(struct mst_pool *pool, struct mst_call *call, const struc
     bool single = run->bodies == NULL;
     size_t before = mst_call_body_bytes(call);
 
-    if (before + put->body.len > RUN_BYTES_MAX || (!single && run->bodies->references > 1) ||
+    if (put->body.len > RUN_BODY_MAX || (single && before > RUN_BODY_MAX) ||
+        before + put->body.len > RUN_BYTES_MAX || (!single && run->bodies->references > 1) ||
         !bodies_reserve(pool, &run->bodies,
                         record_bytes(put->body.len) + (single ? record_bytes(before) : 0))) {
         return false;
