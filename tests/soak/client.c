@@ -30,11 +30,13 @@ uint64_t client_dice(struct client *c, uint64_t sides)
 static void on_notice(muster_client *muster, const muster_notice_info *notice, void *user)
 {
     const struct client *c = user;
-    long long now = (long long)lines_now_ns();
+    int64_t now = lines_now_ns();
 
     (void)muster;
     if (notice->kind == MUSTER_CONNECTION_LOST || notice->kind == MUSTER_SESSION_LOST) {
-        lines_say(c->lines, "fault %lld %lld %s", now, now, c->name);
+        /* The library knew before it could say so, and calls may have ended meanwhile. */
+        lines_say(c->lines, "fault %lld %lld %s", (long long)(now - MUSTER_SECOND), (long long)now,
+                  c->name);
     }
 }
 

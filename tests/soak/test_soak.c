@@ -23,7 +23,7 @@
 #include "tests/soak/reading.h"
 
 #define CLIENTS       8
-#define CALLS_DEFAULT 1200
+#define CALLS_DEFAULT 700
 #define SPARE_IDS     64 /* sessions of one life of a broker, at most */
 #define SILENCE       "2s"
 
