@@ -1,5 +1,5 @@
-/* test_store_crossing.c - what meets in a journal: a backup and a compaction, reads and a disk that
- * fails, a full disk and the time of the next attempt; and what a verify looks at beside the log. */
+/* test_store_crossing.c - what meets in a journal: a backup and a compaction, reads and a failing
+ * disk, a full disk and the time of the next attempt; and what a verify sees beside the log. */
 #include "tests/sim/toy.h"
 
 #include <errno.h>

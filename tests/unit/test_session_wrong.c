@@ -9,7 +9,7 @@
 #include "broker/session/access.h"
 #include "protocol/keys.h"
 
-/* QSIZE of handle "x", HELLO whose name is a number: arrays as they should be, fields that are not. */
+/* QSIZE of handle "x", HELLO whose name is a number: good arrays with bad fields. */
 static const char wrong_qsize[] = "\x94\x17\x08\x00\xa1x";
 static const char wrong_hello[] = "\x94\x01\x00\x00\x05";
 
