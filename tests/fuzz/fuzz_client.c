@@ -127,7 +127,7 @@ static void answer(struct game *game)
 
 /* ---- what the application does ---- */
 
-/* Every other of those that may be part of a run is nobody's, and joins the one before if it can. */
+/* Every other of those that may be part of a run is nobody's, and joins the one before. */
 static bool submit_unowned(struct game *game, const struct mst_request *request)
 {
     struct mst_flow_request flow;
