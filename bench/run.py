@@ -53,8 +53,8 @@ class Runner:
     def load(self, scenario, peer, messages):
         """One server, one load; the figures it gave."""
         self.describe(peer)
-        pin = 0 if scenario.pin else None
-        with peer.server(self.build, durable=peer.durable, pin=pin) as server:
+        server_pin, load_pin = scenario.pins
+        with peer.server(self.build, durable=peer.durable, pin=server_pin) as server:
             if scenario.load == "lines":
                 return lines.measure(self.build, server, LINES // (10 if self.short else 1))
             words = [self.program(peer), "--driver", peer.driver_name()] + server.load_words()
@@ -63,11 +63,12 @@ class Runner:
                 words.append("--durable")
             if messages:
                 words += ["--messages", str(messages)]
-            if scenario.pin:
-                words += ["--pin", "0"]
+            if load_pin is not None:
+                words += ["--pin", str(load_pin)]
             done = subprocess.run(words + [scenario.load], stdout=subprocess.PIPE,
                                   stderr=subprocess.PIPE, text=True, timeout=RUN_LIMIT_S,
-                                  cwd=server.folder, check=False)
+                                  cwd=server.folder, env=server.load_environment(),
+                                  check=False)
             if done.returncode != 0:
                 raise servers.Cannot(done.stderr.strip().splitlines()[-1] if done.stderr.strip()
                                      else f"the load ended with {done.returncode}")

@@ -23,6 +23,7 @@ class Peer:
 
 
 MUSTER = Peer("muster", servers.Muster)
+BUSY = Peer("muster busy-poll", servers.MusterBusy, "muster", "as muster; both look for 50 us")
 MUSTER_AUTO = Peer("muster auto", servers.Muster)
 ENCRYPTED = Peer("muster encrypted", servers.MusterEncrypted, "muster", "as muster, encrypted")
 LIST = Peer("redis list", servers.Redis)
@@ -76,7 +77,7 @@ class Scenario:
     seconds: float = 0  # of one round; 0: words say how many messages
     first: int = 2000   # messages of the run that finds out how many
     most: int = 20000000
-    pin: bool = False   # server and client on one processor
+    pins: tuple = (None, None)  # the processors of server and client; None: any
     one: bool = False   # each request waits for its answer
     base: str = "muster"  # ratios are to this peer
     log: bool = True      # the plot's axis
@@ -92,15 +93,22 @@ SCENARIOS = [
              [MUSTER, MUSTER_AUTO, ENCRYPTED, LIST, STREAM, BEANSTALKD, JETSTREAM, GEARMAND,
               RABBITMQ, MANAGER, ECHO],
              [("take_p50_us", "take+ack p50 us"), ("put_p99_us", "put p99 us"),
-              ("cpu_us", "CPU us/msg")], seconds=1, first=500, pin=True, one=True),
+              ("cpu_us", "CPU us/msg")], seconds=1, first=500, pins=(0, 0), one=True),
+    Scenario("1.apart", "Put and get in turn, on two processors",
+             "The same, the server on one processor and the client on another: each wakes the other "
+             "up, unless it has not slept yet.",
+             "turn", [], "put_p50_us", "us", False,
+             [MUSTER, BUSY, LIST, BEANSTALKD, JETSTREAM, GEARMAND, ECHO],
+             [("take_p50_us", "take+ack p50 us"), ("put_p99_us", "put p99 us"),
+              ("cpu_us", "CPU us/msg")], seconds=1, first=500, pins=(0, 1), one=True),
     Scenario("2", "One producer, one consumer",
              "100 bytes, at most 1,000 messages put and not yet acknowledged by the consumer.",
              "flow", ["--window", "1000", "--batch", "250", "--ahead", "1000"], "rate", "msg/s",
              True, QUEUES + [RELAY], RATE, seconds=2, first=20000),
     Scenario("3", "Eight producers, eight consumers",
              "100 bytes; each client asks for one thing at a time and waits for the answer.",
-             "flow", ["--producers", "8", "--consumers", "8"], "rate", "msg/s", True, QUEUES,
-             RATE, seconds=2, first=4000, one=True),
+             "flow", ["--producers", "8", "--consumers", "8"], "rate", "msg/s", True,
+             QUEUES + [BUSY], RATE, seconds=2, first=4000, one=True),
     Scenario("4", "Large messages", "64 KiB, one producer, one consumer, window 16.",
              "flow", ["--size", "65536", "--window", "16", "--batch", "4", "--ahead", "16"],
              "bytes_rate", "B/s", True, QUEUES + [RELAY], RATE, seconds=2, first=500),

@@ -79,6 +79,9 @@ class Server:
     def load_words(self):
         return ["--host", HOST, "--port", str(self.port), "--server", str(self.server_pid())]
 
+    def load_environment(self):
+        return dict(os.environ)
+
     def server_pid(self):
         return self.process.pid
 
@@ -156,6 +159,17 @@ class Muster(Server):
             return False
         self.port = int(line.strip().rsplit(":", 1)[1])
         return True
+
+
+class MusterBusy(Muster):
+    """Broker and clients look for more for a moment before they sleep."""
+    poll = "50us"
+
+    def command(self):
+        return super().command() + ["--busy-poll", self.poll]
+
+    def load_environment(self):
+        return dict(os.environ, MUSTER_BUSY_POLL=self.poll)
 
 
 class MusterEncrypted(Muster):
