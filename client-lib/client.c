@@ -33,8 +33,7 @@ struct mst_client *mst_client_new(const struct mst_client_config *config)
     client->receipt_due_ns = MST_FOREVER;
     client->notices_end = &client->notices;
     mst_buf_init(&client->in);
-    mst_buf_init(&client->out);
-    mst_buf_init(&client->plain);
+    mst_gather_init(&client->out);
     mst_arena_init(&client->arena);
     if (client->name == NULL || client->host == NULL) {
         mst_client_free(&client);
@@ -58,7 +57,7 @@ void mst_client_free(struct mst_client **client_in)
     mst_arena_clear(&client->arena);
     mst_pool_clear(&client->pool);
     mst_buf_clear(&client->in);
-    mst_buf_clear(&client->out);
+    mst_gather_clear(&client->out);
     mst_secure_clear(client);
     sodium_memzero(client->secret, sizeof(client->secret));
     free(client->name);
@@ -187,6 +186,9 @@ void mst_call_end(struct mst_client *client, struct mst_call *call, enum mst_sta
     struct mst_handle_numbers used = mst_handles_of_call(call);
 
     call->status = status;
+    if (call->op == MST_OP_PUT && client->out.bodies_bytes > 0) {
+        mst_send_own_bodies(client, call);
+    }
     mst_timers_remove(&client->timers, call);
     mst_call_leave_id(client, call);
     call->id = 0;

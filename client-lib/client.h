@@ -97,7 +97,10 @@ void mst_client_tick(struct mst_client *client, int64_t now_ns);
 int64_t mst_client_deadline_ns(const struct mst_client *client); /* MST_FOREVER: none */
 
 void mst_client_pump(struct mst_client *client, int64_t now_ns); /* makes frames of what may go */
-struct mst_span mst_client_output(struct mst_client *client);    /* sealed here, if at all */
+/* What is to be sent, as pieces, sealed here if at all; returns how many. They are valid until any
+ * call of the machine. */
+size_t mst_client_pieces(struct mst_client *client, struct mst_span *out, size_t max);
+struct mst_span mst_client_output(struct mst_client *client); /* the first of them, or none */
 void mst_client_sent(struct mst_client *client, size_t bytes);
 
 /* Ends every call with CANCELLED and, if connected, the session with BYE. */

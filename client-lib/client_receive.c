@@ -4,6 +4,8 @@
 #include "client-lib/client_copy.h"
 #include "client-lib/client_state.h"
 
+#define IN_KEPT_BYTES (256u << 10) /* memory for beginnings of frames, while it is in use */
+
 static bool refuse(struct mst_client *client, const char *why)
 {
     client->trouble = why;
@@ -301,26 +303,65 @@ static bool take_frames(struct mst_client *client, struct mst_span bytes, size_t
     return true;
 }
 
-/* Whole frames are read where they are; only what is left of them is kept. */
-bool mst_client_take_bytes(struct mst_client *client, struct mst_span bytes, int64_t now_ns)
+bool mst_client_take_kept(struct mst_client *client, int64_t now_ns)
 {
-    bool kept = mst_buf_size(&client->in) > 0;
     size_t used = 0;
 
-    if (kept && !mst_buf_append(&client->in, bytes.data, bytes.len)) {
-        return refuse(client, "out of memory for what the broker sent");
-    }
-    if (!take_frames(client, kept ? mst_buf_span(&client->in) : bytes, &used, now_ns)) {
+    if (!take_frames(client, mst_buf_span(&client->in), &used, now_ns)) {
         return false;
     }
-    if (kept) {
-        mst_buf_consume(&client->in, used);
-        mst_buf_shrink(&client->in, 64u << 10);
-    } else if (used < bytes.len &&
-               !mst_buf_append(&client->in, bytes.data + used, bytes.len - used)) {
+    mst_buf_consume(&client->in, used);
+    mst_buf_shrink(&client->in, IN_KEPT_BYTES);
+    return true;
+}
+
+/* Keeps the first n of *bytes. */
+static bool keep(struct mst_client *client, struct mst_span *bytes, size_t n)
+{
+    if (!mst_buf_append(&client->in, bytes->data, n)) {
         return refuse(client, "out of memory for what the broker sent");
     }
+    *bytes = mst_span_of(bytes->data + n, bytes->len - n);
     return true;
+}
+
+/* How many bytes the kept beginning lacks until more can be said of it. */
+static size_t lacking(const struct mst_client *client)
+{
+    struct mst_span kept = mst_buf_span(&client->in);
+    struct mst_span payload;
+    size_t whole = client->preamble_read ? MST_FRAME_HEADER_BYTES : MST_PREAMBLE_BYTES;
+    size_t used;
+    size_t need = 0;
+
+    if (client->preamble_read) {
+        mst_frame_next(kept, client->frame_bytes_max, &payload, &used, &need);
+    }
+    whole = need > whole ? need : whole;
+    return whole > kept.len ? whole - kept.len : 0;
+}
+
+/* Whole frames are read where they are; only a beginning is kept, until the rest of it has come. */
+bool mst_client_take_bytes(struct mst_client *client, struct mst_span bytes, int64_t now_ns)
+{
+    size_t used = 0;
+
+    while (mst_buf_size(&client->in) > 0 && bytes.len > 0) {
+        size_t n = lacking(client);
+
+        if (!keep(client, &bytes, n < bytes.len ? n : bytes.len) ||
+            !mst_client_take_kept(client, now_ns)) {
+            return false;
+        }
+    }
+    if (bytes.len == 0) {
+        return true;
+    }
+    if (!take_frames(client, bytes, &used, now_ns)) {
+        return false;
+    }
+    bytes = mst_span_of(bytes.data + used, bytes.len - used);
+    return keep(client, &bytes, bytes.len);
 }
 
 bool mst_client_receive(struct mst_client *client, struct mst_span bytes, int64_t now_ns)

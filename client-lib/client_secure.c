@@ -42,7 +42,6 @@ void mst_secure_clear(struct mst_client *client)
         free(client->channel);
         client->channel = NULL;
     }
-    mst_buf_clear(&client->plain);
 }
 
 /* A broker that began to answer and then left has most likely judged: what it did not like is
@@ -58,32 +57,58 @@ const char *mst_secure_lost(struct mst_client *client, const char *why)
     return mst_channel_cut(channel);
 }
 
-struct mst_span mst_client_output(struct mst_client *client)
+/* Nothing follows BYE: the end behind it tells the broker that this was no cut. Out of memory: a new
+ * connection sends it again. */
+static void seal(struct mst_client *client)
+{
+    struct mst_secure_channel *channel = client->channel;
+    bool ok = true;
+
+    while (ok && mst_gather_size(&client->out) > 0) {
+        struct mst_span pieces[MST_GATHER_PIECES_MAX];
+        size_t count = mst_gather_pieces(&client->out, pieces, MST_GATHER_PIECES_MAX);
+
+        ok = mst_channel_seal_all(channel, pieces, count);
+        mst_gather_consume(&client->out, mst_spans_len(pieces, count));
+    }
+    if (!ok || (client->leaving && !mst_channel_finish(channel))) {
+        mst_gather_clear(&client->out);
+        client->renewing = true;
+    }
+    mst_buf_shrink(&client->out.bytes, MST_OUT_KEPT_BYTES);
+}
+
+size_t mst_client_pieces(struct mst_client *client, struct mst_span *out, size_t max)
 {
     struct mst_secure_channel *channel = client->channel;
 
     if (channel == NULL) {
-        return mst_buf_span(&client->out);
+        return mst_gather_pieces(&client->out, out, max);
     }
-    if (mst_buf_size(&channel->output) == 0 && mst_buf_size(&client->out) > 0 &&
+    if (mst_buf_size(&channel->output) == 0 && mst_gather_size(&client->out) > 0 &&
         channel->state == MST_CHANNEL_OPEN && !channel->finished) {
-        /* Nothing follows BYE: the end behind it tells the broker that this was no cut. */
-        if (!mst_channel_seal(channel, mst_buf_span(&client->out)) ||
-            (client->leaving && !mst_channel_finish(channel))) {
-            client->renewing = true; /* out of memory: a new connection sends it again */
-        }
-        mst_buf_reset(&client->out);
-        mst_buf_shrink(&client->out, MST_OUT_KEPT_BYTES);
+        seal(client);
     }
-    return mst_buf_span(&channel->output);
+    out[0] = mst_buf_span(&channel->output);
+    return out[0].len > 0;
+}
+
+struct mst_span mst_client_output(struct mst_client *client)
+{
+    struct mst_span first;
+
+    return mst_client_pieces(client, &first, 1) == 0 ? MST_SPAN_NONE : first;
 }
 
 void mst_client_sent(struct mst_client *client, size_t bytes)
 {
-    struct mst_buf *out = client->channel == NULL ? &client->out : &client->channel->output;
-
-    mst_buf_consume(out, bytes);
-    mst_buf_shrink(out, MST_OUT_KEPT_BYTES);
+    if (client->channel == NULL) {
+        mst_gather_consume(&client->out, bytes);
+        mst_buf_shrink(&client->out.bytes, MST_OUT_KEPT_BYTES);
+    } else {
+        mst_buf_consume(&client->channel->output, bytes);
+        mst_buf_shrink(&client->channel->output, MST_OUT_KEPT_BYTES);
+    }
 }
 
 static bool refuse(struct mst_client *client, const char *why)
@@ -120,22 +145,19 @@ bool mst_secure_receive(struct mst_client *client, struct mst_span bytes, int64_
     }
     while (bytes.len > 0) {
         before = channel->state;
-        mst_buf_reset(&client->plain);
-        mst_channel_receive(channel, &bytes, &client->plain);
+        mst_channel_receive(channel, &bytes, &client->in);
         if (channel->state == MST_CHANNEL_FAILED) {
             if (before == MST_CHANNEL_WAITS) {
                 client->refusal = MST_DENIED;
             }
             return refuse(client, channel->why);
         }
-        if (mst_buf_size(&client->plain) > 0 &&
-            !mst_client_take_bytes(client, mst_buf_span(&client->plain), now_ns)) {
+        if (!mst_client_take_kept(client, now_ns)) {
             return false;
         }
         if (channel->state == MST_CHANNEL_ENDED) {
             return refuse(client, "the broker ended the connection");
         }
     }
-    mst_buf_shrink(&client->plain, MST_OUT_KEPT_BYTES);
     return true;
 }

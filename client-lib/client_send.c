@@ -11,13 +11,39 @@
 bool mst_send(struct mst_client *client, struct mst_request *request, int64_t now_ns)
 {
     request->confirm = client->taken;
-    if (!mst_request_encode(&client->out, request)) {
+    if (!mst_request_gather(&client->out, request)) {
         return false;
     }
     client->confirmed = client->taken;
     client->receipt_due_ns = MST_FOREVER;
     client->said_ns = now_ns;
     return true;
+}
+
+/* Without the memory this connection is of no more use; the next one is sent everything again. */
+static void own(struct mst_client *client, struct mst_span body)
+{
+    if (!mst_gather_own(&client->out, body)) {
+        mst_gather_clear(&client->out);
+        client->renewing = true;
+    }
+}
+
+void mst_send_own_bodies(struct mst_client *client, const struct mst_call *call)
+{
+    struct mst_body_walk walk = mst_body_walk_begin(call);
+    struct mst_span body;
+    int64_t priority;
+
+    if (call->request != NULL) {
+        for (size_t i = 0; i < call->request->bodies_count; i++) {
+            own(client, call->request->bodies[i]);
+        }
+        return;
+    }
+    while (mst_body_walk_next(&walk, &body, &priority)) {
+        own(client, body);
+    }
 }
 
 void mst_send_cancel(struct mst_client *client, const struct mst_call *call, int64_t now_ns)
@@ -387,7 +413,7 @@ static bool send_group(struct mst_client *client, struct mst_call_list *list, in
 static bool may_make_frames(const struct mst_client *client)
 {
     return client->phase == MST_CLIENT_UP && !client->leaving && !client->renewing &&
-           mst_buf_size(&client->out) < OUT_BYTES_MAX;
+           mst_gather_size(&client->out) < OUT_BYTES_MAX;
 }
 
 /* Sends what the list has, in order, until it meets an obstacle of its own. Others are set aside.

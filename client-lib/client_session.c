@@ -143,7 +143,8 @@ void mst_client_connected(struct mst_client *client, int64_t now_ns)
     client->heard_ns = now_ns;
     client->said_ns = now_ns;
     mst_preamble_write(preamble, MST_CHANNEL_CLEAR);
-    if ((client->channel == NULL && !mst_buf_append(&client->out, preamble, sizeof(preamble))) ||
+    if ((client->channel == NULL &&
+         !mst_buf_append(&client->out.bytes, preamble, sizeof(preamble))) ||
         !(client->session != 0 ? say_resume(client, now_ns) : say_hello(client, now_ns))) {
         client->trouble = "out of memory";
         client->renewing = true;
@@ -335,7 +336,7 @@ static void take_back(struct mst_client *client, struct mst_call *call)
 static void reset_connection(struct mst_client *client)
 {
     mst_buf_reset(&client->in);
-    mst_buf_reset(&client->out);
+    mst_gather_clear(&client->out);
     mst_secure_clear(client);
     memset(client->waiting, 0, sizeof(client->waiting));
     memset(client->taken_early, 0, sizeof(client->taken_early));

@@ -16,7 +16,7 @@
 #include "client-lib/client_timers.h"
 #include "client-lib/client_pool.h"
 #include "protocol/arena.h"
-#include "protocol/buf.h"
+#include "protocol/gather.h"
 #include "protocol/frame.h"
 
 /* The broker decides what times out; only when it is late by this much it is asked for a
@@ -70,12 +70,11 @@ struct mst_client {
     enum mst_client_phase phase;
     uint64_t epoch; /* number of the connection, from 1 */
     bool preamble_read;
-    bool renewing; /* to be dropped on purpose, for instance to hand deliveries back */
-    bool quiet;    /* that was so: coming back is not worth a notice */
-    struct mst_buf in;
-    struct mst_buf out;
+    bool renewing;         /* to be dropped on purpose, for instance to hand deliveries back */
+    bool quiet;            /* that was so: coming back is not worth a notice */
+    struct mst_buf in;     /* the beginning of a frame */
+    struct mst_gather out; /* large bodies in it are the calls', as long as these are not over */
     struct mst_secure_channel *channel; /* NULL: clear text */
-    struct mst_buf plain;               /* what came out of it last */
     struct mst_arena arena;
     struct mst_pool pool; /* of calls and messages */
     int64_t heard_ns;
@@ -171,6 +170,8 @@ void mst_denied_end(struct mst_client *client, struct mst_call *call); /* it is 
 /* ---- client_send.c ---- */
 bool mst_send(struct mst_client *client, struct mst_request *request, int64_t now_ns);
 void mst_send_cancel(struct mst_client *client, const struct mst_call *call, int64_t now_ns);
+/* The call is about to be over, and its bodies its caller's again: what has not left is copied. */
+void mst_send_own_bodies(struct mst_client *client, const struct mst_call *call);
 void mst_uncharge(struct mst_client *client, const struct mst_call *call);
 
 /* ---- client_secure.c: below an encrypted connection ---- */
@@ -183,6 +184,8 @@ bool mst_secure_receive(struct mst_client *client, struct mst_span bytes, int64_
 /* ---- client_receive.c ---- */
 bool mst_client_take_preamble(struct mst_client *client, struct mst_span bytes, size_t *used);
 bool mst_client_take_bytes(struct mst_client *client, struct mst_span bytes, int64_t now_ns);
+/* Takes the whole frames that are kept in client->in. */
+bool mst_client_take_kept(struct mst_client *client, int64_t now_ns);
 
 /* ---- client_session.c ---- */
 bool mst_session_reply(struct mst_client *client, const struct mst_reply *reply, int64_t now_ns);

@@ -59,7 +59,9 @@ static int64_t grace_ns(const struct mst_client *client)
 static void rest(struct mst_client *client)
 {
     mst_pool_clear(&client->pool);
-    mst_buf_shrink(&client->out, 0);
+    mst_buf_shrink(&client->out.bytes, 0);
+    mst_buf_shrink(&client->out.bodies, 0);
+    mst_buf_shrink(&client->in, 0);
     if (client->channel != NULL) {
         mst_buf_shrink(&client->channel->output, 0);
     }

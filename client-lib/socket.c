@@ -326,12 +326,19 @@ void mst_link_drop(struct mst_link *link, int64_t now_ns)
     fail_round(link, now_ns);
 }
 
-ssize_t mst_link_write(const struct mst_link *link, const void *data, size_t size)
+ssize_t mst_link_write(const struct mst_link *link, const struct mst_span *pieces, size_t count)
 {
+    struct iovec vectors[MST_GATHER_PIECES_MAX];
+    struct msghdr message = {.msg_iov = vectors, .msg_iovlen = count};
     ssize_t n;
 
+    for (size_t i = 0; i < count; i++) {
+        /* The system reads only; its structure serves both directions. */
+        vectors[i] = (struct iovec){(void *)(uintptr_t)pieces[i].data, pieces[i].len};
+    }
     do {
-        n = send(link->fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+        n = count == 1 ? send(link->fd, pieces[0].data, pieces[0].len, MSG_NOSIGNAL | MSG_DONTWAIT)
+                       : sendmsg(link->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
     } while (n < 0 && errno == EINTR);
     return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) ? 0 : n;
 }

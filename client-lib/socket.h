@@ -10,6 +10,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "protocol/gather.h"
+
 enum mst_link_state {
     MST_LINK_DOWN,       /* the next attempt is at deadline_ns */
     MST_LINK_CONNECTING, /* an address that has not answered at deadline_ns is given up */
@@ -47,8 +49,9 @@ bool mst_link_step(struct mst_link *link, int64_t now_ns);
 /* Closes what is open; the next attempt comes after a pause that grows with the failures. */
 void mst_link_drop(struct mst_link *link, int64_t now_ns);
 
-/* As send and recv, without waiting, without SIGPIPE; 0 from write: not now. */
-ssize_t mst_link_write(const struct mst_link *link, const void *data, size_t size);
+/* As sendmsg and recv, without waiting, without SIGPIPE; 0 from write: not now. At most
+ * MST_GATHER_PIECES_MAX pieces. */
+ssize_t mst_link_write(const struct mst_link *link, const struct mst_span *pieces, size_t count);
 ssize_t mst_link_read(const struct mst_link *link, void *data, size_t size);
 
 /* As recv: waits until something has come, but for MST_LINK_PATIENCE_NS at most (and what the

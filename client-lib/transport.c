@@ -102,15 +102,16 @@ bool mst_transport_wants_write(const muster_client *client)
 /* Writes what is there. Only the driver closes the socket: another thread may be polling it. */
 static void write_out(muster_client *client, int64_t now_ns)
 {
-    struct mst_span out;
+    struct mst_span out[MST_GATHER_PIECES_MAX];
+    size_t count;
 
     while (client->link.state == MST_LINK_UP &&
-           (out = mst_client_output(client->machine)).len > 0) {
-        ssize_t n = mst_link_write(&client->link, out.data, out.len);
+           (count = mst_client_pieces(client->machine, out, MST_GATHER_PIECES_MAX)) > 0) {
+        ssize_t n = mst_link_write(&client->link, out, count);
 
         if (n < 0) {
             shutdown(client->link.fd, SHUT_RDWR);
-            mst_client_sent(client->machine, out.len);
+            mst_client_sent(client->machine, mst_spans_len(out, count));
             return;
         }
         if (n == 0) {
