@@ -4,8 +4,9 @@
  *
  * `core` tells events to the core; `engine` gives bytes to the whole broker and takes bytes from
  * it, in memory, under a clock that stands still: no socket, no file, no chance; so does `waiting`,
- * where each get waits for its put. guard.sh counts what guard_work does, and nothing else. With a batch above 1 so many requests travel in one
- * frame. That no message is left in the end shows that the work was done. */
+ * where each get waits for its put. guard.sh counts what guard_work does, and nothing else. With a
+ * batch above 1 so many requests travel in one frame. That no message is left in the end shows that
+ * the work was done. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -88,6 +88,7 @@ struct effect {
     uint64_t conn;
     uint64_t seq;            /* record to wait for; 0 = leave at once */
     uint64_t delivery_bytes; /* what the reply's deliveries take in a frame, about */
+    size_t delivery_room;    /* so many deliveries have room in the reply's array */
     struct mst_reply reply;
     const char *why;
 };

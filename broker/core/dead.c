@@ -88,7 +88,8 @@ static void write_note(struct core *core, struct queue *queue, struct message *m
     stored_message_take(core, queue, message);
     note->cause = text_blob(core, record->cause);
     note->queue = text_blob(core, object_name(&queue->object));
-    note->holder = lease != NULL ? mst_blob_ref(lease->holder) : text_blob(core, MST_SPAN_NONE);
+    note->holder =
+        lease != NULL ? mst_blob_ref(lease_holder(lease)) : text_blob(core, MST_SPAN_NONE);
     note->id = message->id;
     note->deliveries = message->deliveries;
     note->died_wall_ns = record->wall_ns;

@@ -211,7 +211,7 @@ static void say_lease(struct dump *dump, const struct lease *lease)
     say(dump, " lease session=%llu%s mode=%d%s%s time=%lld", u(lease->session_id),
         lease->session == NULL ? " gone" : "", (int)lease->mode, lease->detached ? " detached" : "",
         lease->taken ? " taken" : "", i(lease->lease_ns));
-    say_blob(dump, "holder", lease->holder);
+    say_blob(dump, "holder", lease_holder(lease));
 }
 
 static void say_extra(struct dump *dump, const struct message *message)

@@ -60,6 +60,7 @@ static struct effect *effects_add(struct step *step, enum effect_kind kind, uint
     effect->conn = conn;
     effect->seq = 0;
     effect->delivery_bytes = 0;
+    effect->delivery_room = 0;
     effect->why = NULL;
     return effect;
 }
@@ -178,11 +179,6 @@ void step_record(struct step *step, struct record *record, bool durable)
         effects->records_seq = record->seq;
     }
     record_apply(step->core, record);
-}
-
-bool object_is_durable(const struct object *object)
-{
-    return setting(object, SETTING_DURABLE) == 1;
 }
 
 void object_record(struct step *step, struct object *object, struct record *record)

@@ -46,7 +46,6 @@ struct record record_of(const struct step *step, enum record_kind what);
 void step_record(struct step *step, struct record *record, bool durable);
 /* The same for a record about an object, which it names; durable if the object is. */
 void object_record(struct step *step, struct object *object, struct record *record);
-bool object_is_durable(const struct object *object);
 
 struct effect *effects_reply(struct step *step, uint64_t conn, enum mst_op op, uint64_t id);
 void effects_close(struct step *step, uint64_t conn, const char *why);
@@ -195,7 +194,14 @@ void object_free(struct core *core, struct object *object);
 /* ---- settings.c ---- */
 
 struct settings settings_default(const struct core *core, enum mst_kind kind);
-int64_t setting(const struct object *object, enum setting_code code);
+static inline int64_t setting(const struct object *object, enum setting_code code)
+{
+    return object->settings.values[code];
+}
+static inline bool object_is_durable(const struct object *object)
+{
+    return setting(object, SETTING_DURABLE) == 1;
+}
 const char *setting_name(enum setting_code code);
 void decide_declare(struct step *step, struct session *session, const struct mst_request *request);
 void decide_update(struct step *step, struct session *session, const struct mst_request *request);
@@ -299,11 +305,28 @@ void delivery_fill(struct step *step, const struct message *message, struct mst_
 
 #define MESSAGE_COST 200u /* what a message is reckoned at beyond its body, before it exists */
 
-/* The bodies from .. from+count-1 of a request, and what else it says of them. NULL: out of memory.
- */
+/* The bodies from .. from+count-1 of a request, and what else it says of them; to be kept beyond
+ * the step or not. NULL: out of memory. */
 struct put_list *put_list_new(const struct queue *queue, const struct mst_request *request,
-                              size_t from, size_t count);
+                              size_t from, size_t count, bool kept);
 void put_list_free(struct put_list **put);
+
+/* ---- lease.c ---- */
+
+/* The message goes to the request, as the record of the grant has it. */
+struct lease *lease_new(struct core *core, struct queue *queue, struct session *session,
+                        struct entry *entry, uint64_t request, struct message *message,
+                        const struct record *record);
+/* The message is READY again, but in no pile. */
+void lease_free(struct core *core, struct lease *lease);
+/* The same for the lease of a message, if it has one, and the queue counts one less. */
+void message_unlease(struct core *core, struct queue *queue, struct message *message);
+void lease_taken(struct core *core, struct lease *lease, const struct record *record);
+/* The label of the session that has it, or had it when it let go. */
+static inline struct mst_blob *lease_holder(const struct lease *lease)
+{
+    return lease->session != NULL ? lease->session->label : lease->holder;
+}
 
 /* ---- queue.c, queue_put.c, queue_get.c, queue_done.c, queue_admin.c, dead.c, dedup.c ---- */
 
@@ -336,9 +359,6 @@ void decide_extend(struct step *step, struct session *session, const struct mst_
 void lease_return(struct step *step, struct lease *lease, bool counted, int64_t delay_ns,
                   enum redelivery why);
 void lease_due(struct step *step, struct lease *lease);
-/* The message is READY again, but in no pile. */
-void lease_free(struct core *core, struct lease *lease);
-void lease_taken(struct core *core, struct lease *lease, const struct record *record);
 void message_due(struct step *step, struct extra *extra, enum timer_kind kind);
 void apply_done(struct core *core, const struct record *record);
 void apply_taskdone(struct core *core, const struct record *record);

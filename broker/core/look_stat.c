@@ -182,7 +182,7 @@ static void add_holders(struct stat *stat, const struct queue *queue)
         if (session != NULL) {
             who_session(party, session);
         } else {
-            who_label(party, mst_blob_span(lease->holder));
+            who_label(party, mst_blob_span(lease_holder(lease)));
             party->session = lease->session_id;
         }
         party->detail = step_printf(stat->step, "%llu.%lu", (unsigned long long)lease->message->id,

@@ -198,24 +198,6 @@ static void fill_numbers(struct mst_reply *reply, const struct entry *entry)
     }
 }
 
-/* The deliveries of n leases of an entry, from this one on. */
-static void fill_deliveries(struct step *step, struct effect *effect, const struct link *first,
-                            size_t n)
-{
-    struct mst_reply *reply = &effect->reply;
-
-    if (n == 0) {
-        return;
-    }
-    reply->deliveries = step_take(step, n * sizeof(*reply->deliveries));
-    for (const struct link *l = first; n > 0; l = l->next, n--) {
-        const struct message *message = OWNER_CONST(l, struct lease, in_entry)->message;
-
-        delivery_fill(step, message, &reply->deliveries[reply->deliveries_count++]);
-        effect->delivery_bytes += message_frame_bytes(message);
-    }
-}
-
 /* A get that is answered again may know its queue by another handle now. */
 static uint64_t handle_of_reply(struct step *step, struct session *session,
                                 const struct entry *entry)
@@ -246,29 +228,54 @@ static bool same_cause(const struct mst_reply *reply, const struct mst_blob *cau
 /* Merged deliveries stop at this many bytes, or at half a frame. */
 #define MERGED_BYTES_MAX (256u << 10)
 
-/* One delivery more in the reply, which has one for each request. There is room for them up to the
- * next power of two. */
-static bool add_delivery(struct step *step, struct effect *effect, const struct lease *lease,
-                         uint64_t handle)
+/* Room for so many deliveries. */
+static void reserve_deliveries(struct step *step, struct effect *effect, size_t room)
 {
     struct mst_reply *reply = &effect->reply;
-    uint64_t most = step->core->config.frame_bytes_max / 2;
-    uint64_t bytes = effect->delivery_bytes + message_frame_bytes(lease->message);
+    struct mst_delivery *deliveries = step_take(step, room * sizeof(*deliveries));
+
+    if (reply->deliveries_count > 0) {
+        memcpy(deliveries, reply->deliveries, reply->deliveries_count * sizeof(*deliveries));
+    }
+    reply->deliveries = deliveries;
+    effect->delivery_room = room;
+}
+
+static void append_delivery(struct step *step, struct effect *effect, const struct message *message,
+                            uint64_t bytes)
+{
+    delivery_fill(step, message, &effect->reply.deliveries[effect->reply.deliveries_count++]);
+    effect->delivery_bytes += bytes;
+}
+
+/* The first of `most` deliveries that may follow: how many of its kind a reply has room for. */
+static size_t merged_max(uint64_t bytes, uint64_t most)
+{
+    uint64_t fit = MERGED_BYTES_MAX / bytes + 1;
+
+    return (size_t)(fit < most ? fit : most);
+}
+
+/* One delivery more in the reply, which has one for each request; up to `most` like it may come. */
+static bool add_delivery(struct step *step, struct effect *effect, const struct lease *lease,
+                         uint64_t handle, uint64_t most)
+{
+    struct mst_reply *reply = &effect->reply;
+    uint64_t limit = step->core->config.frame_bytes_max / 2;
+    uint64_t more = message_frame_bytes(lease->message);
+    uint64_t bytes = effect->delivery_bytes + more;
     size_t n = reply->deliveries_count;
 
     if (reply->handle != handle || reply->answered != n || n >= MST_MESSAGES_MAX ||
-        bytes > MERGED_BYTES_MAX || bytes > most) {
+        bytes > MERGED_BYTES_MAX || bytes > limit) {
         return false;
     }
-    if ((n & (n - 1)) == 0) {
-        struct mst_delivery *more = step_take(step, 2 * n * sizeof(*more));
+    if (n == effect->delivery_room) {
+        size_t room = n + merged_max(more, most);
 
-        memcpy(more, reply->deliveries, n * sizeof(*more));
-        reply->deliveries = more;
+        reserve_deliveries(step, effect, room > 2 * n ? room : 2 * n);
     }
-    delivery_fill(step, lease->message, &reply->deliveries[n]);
-    effect->delivery_bytes = bytes;
-    reply->deliveries_count++;
+    append_delivery(step, effect, lease->message, more);
     reply->answered++;
     return true;
 }
@@ -323,7 +330,8 @@ static bool merge(struct step *step, struct effect *effect, const struct entry *
             const struct link *first = entry->leases.next;
 
             return first != &entry->leases && first->next == &entry->leases &&
-                   add_delivery(step, effect, OWNER_CONST(first, struct lease, in_entry), handle);
+                   add_delivery(step, effect, OWNER_CONST(first, struct lease, in_entry), handle,
+                                1);
         }
         break;
     default: return false;
@@ -349,15 +357,19 @@ static void answer_run_of_gets(struct step *step, struct session *session,
                                const struct entry *entry)
 {
     uint64_t handle = entry->outcome.numbers[0];
+    uint64_t left = entry->count;
     struct effect *effect = reply_before(step, session->conn, entry);
 
-    for (const struct link *l = entry->leases.next; l != &entry->leases; l = l->next) {
+    for (const struct link *l = entry->leases.next; l != &entry->leases; l = l->next, left--) {
         const struct lease *lease = OWNER_CONST(l, struct lease, in_entry);
 
-        if (effect == NULL || !add_delivery(step, effect, lease, handle)) {
+        if (effect == NULL || !add_delivery(step, effect, lease, handle, left)) {
+            uint64_t bytes = message_frame_bytes(lease->message);
+
             effect = begin_reply(step, session, entry, lease->request);
             effect->reply.handle = handle;
-            fill_deliveries(step, effect, &lease->in_entry, 1);
+            reserve_deliveries(step, effect, merged_max(bytes, left));
+            append_delivery(step, effect, lease->message, bytes);
         }
         effect->seq = effect->seq > entry->seq ? effect->seq : entry->seq;
     }
@@ -375,7 +387,14 @@ static void answer_get(struct step *step, struct effect *effect, const struct en
         n++;
     }
     reply->handle = handle;
-    fill_deliveries(step, effect, entry->leases.next, n);
+    if (n > 0) {
+        reserve_deliveries(step, effect, n);
+    }
+    for (const struct link *l = entry->leases.next; l != &entry->leases; l = l->next) {
+        const struct message *message = OWNER_CONST(l, struct lease, in_entry)->message;
+
+        append_delivery(step, effect, message, message_frame_bytes(message));
+    }
     if (reply->status == MST_OK && n == 0) {
         reply->status = MST_LOST;
         reply->cause = mst_span_text("what it brought was finished or given back before");

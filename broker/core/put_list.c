@@ -1,7 +1,8 @@
-/* put_list.c - messages to be put as one: copied from a request, until they are in a queue.
+/* put_list.c - messages to be put as one: from a request, until they are in a queue.
  *
- * Small bodies of a queue in memory are copied into the list itself, for they will be inside their
- * messages; others are blobs, which the messages take over. */
+ * Small bodies of a queue in memory will be inside their messages: a list that is kept has a copy
+ * of them, another one borrows them from the request. Others are blobs, which the messages take
+ * over. */
 #include "broker/core/internal.h"
 
 void put_list_free(struct put_list **put)
@@ -39,14 +40,16 @@ static size_t bodies_bytes(const struct mst_span *bodies, size_t count, bool *sm
     return bytes;
 }
 
-/* Behind the arrays of a list of small bodies. */
-static void copy_texts(struct put_list *put, const struct mst_span *bodies, uint8_t *to)
+/* The bytes stand behind the array. */
+static void copy_texts(struct mst_span *texts, const struct mst_span *bodies, size_t count)
 {
-    for (size_t i = 0; i < put->count; i++) {
+    uint8_t *to = (uint8_t *)(texts + count);
+
+    for (size_t i = 0; i < count; i++) {
         if (bodies[i].len > 0) {
             memcpy(to, bodies[i].data, bodies[i].len);
         }
-        put->texts[i] = mst_span_of(to, bodies[i].len);
+        texts[i] = mst_span_of(to, bodies[i].len);
         to += bodies[i].len;
     }
 }
@@ -64,10 +67,18 @@ static bool copy_bodies(struct put_list *put, const struct mst_span *bodies, boo
     return ok;
 }
 
-/* One allocation holds the list, its arrays, and bodies that will be inside their messages; others
- * are blobs. NULL: out of memory. */
+/* What stands behind the list for its bodies: nothing, their copies, or pointers to blobs. */
+static size_t bodies_size(size_t count, size_t bytes, bool inside, bool kept)
+{
+    if (inside) {
+        return kept ? count * sizeof(struct mst_span) + bytes : 0;
+    }
+    return count * sizeof(struct mst_blob *);
+}
+
+/* One allocation holds the list, its arrays, and copies of small bodies. */
 struct put_list *put_list_new(const struct queue *queue, const struct mst_request *request,
-                              size_t from, size_t count)
+                              size_t from, size_t count, bool kept)
 {
     const struct mst_span *bodies = request->bodies + from;
     bool is_far = object_is_durable(&queue->object);
@@ -76,9 +87,9 @@ struct put_list *put_list_new(const struct queue *queue, const struct mst_reques
     size_t bytes = bodies_bytes(bodies, count, &small);
     bool inside = small && !is_far;
     size_t own_size = own ? count * sizeof(int64_t) : 0;
-    size_t each = inside ? sizeof(struct mst_span) : sizeof(struct mst_blob *);
-    struct put_list *put = malloc(sizeof(*put) + own_size + count * each + (inside ? bytes : 0));
-    uint8_t *behind = (uint8_t *)(put + 1) + own_size;
+    struct put_list *put =
+        malloc(sizeof(*put) + own_size + bodies_size(count, bytes, inside, kept));
+    void *behind = (uint8_t *)(put + 1) + own_size;
     bool ok;
 
     if (put == NULL) {
@@ -93,10 +104,12 @@ struct put_list *put_list_new(const struct queue *queue, const struct mst_reques
         memcpy(put->priorities, request->priorities + from, own_size);
     }
     if (inside) {
-        put->texts = (struct mst_span *)(void *)behind;
-        copy_texts(put, bodies, behind + count * each);
+        put->texts = kept ? behind : bodies;
     } else {
-        put->bodies = (struct mst_blob **)(void *)behind;
+        put->bodies = behind;
+    }
+    if (inside && kept) {
+        copy_texts(behind, bodies, count);
     }
     ok = (inside || copy_bodies(put, bodies, is_far)) && copy_blob(request->dedup, &put->dedup) &&
          copy_blob(request->headers, &put->headers);

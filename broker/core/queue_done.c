@@ -3,68 +3,6 @@
 
 #include <assert.h>
 
-void lease_free(struct core *core, struct lease *lease)
-{
-    if (lease->taken && lease->mode == MST_GET_LEASE) {
-        histogram_observe(&lease->queue->counts->held, histogram_message_ns,
-                          core->now_ns - lease->since_ns);
-    }
-    timer_cancel(core, &lease->timer);
-    if (lease->entry != NULL) {
-        list_remove(&lease->in_entry);
-    }
-    if (lease->session != NULL) {
-        list_remove(&lease->in_session);
-        lease->session->leases_count--;
-    }
-    list_remove(&lease->in_queue);
-    stored_take(core, &lease->queue->object, STORED_LEASE);
-    mst_blob_unref(&lease->holder);
-    lease->message->state = MST_READY;
-    lease->message->in.priority = lease->priority;
-    pool_give(&core->lease_pool, lease);
-}
-
-static void lease_to_message(struct core *core, struct queue *queue, struct message *message)
-{
-    struct lease *lease = message_lease(message);
-
-    if (lease != NULL) {
-        lease_free(core, lease);
-        queue->leased--;
-    }
-}
-
-/* The application has it. In auto mode it leaves the queue; a lease's time begins. */
-void lease_taken(struct core *core, struct lease *lease, const struct record *record)
-{
-    struct queue *queue = lease->queue;
-    struct message *message = lease->message;
-
-    list_remove(&lease->in_entry);
-    lease->entry = NULL;
-    lease->taken = true;
-    lease->since_ns = record->now_ns;
-    queue->object.version++;
-    if (object_is_durable(&queue->object)) {
-        queue->object.seq = record->seq;
-    }
-    object_mark_dirty(core, &queue->object);
-    if (lease->mode == MST_GET_AUTO) {
-        session_account(core, lease->session, queue)->taken++;
-        lease_to_message(core, queue, message);
-        message_free(core, queue, message);
-        return;
-    }
-    lease->until_ns = time_after(record->now_ns, lease->lease_ns);
-    timer_set(core, &lease->timer, lease->until_ns);
-    if (lease->detached) {
-        list_remove(&lease->in_session);
-        lease->session->leases_count--;
-        lease->session = NULL;
-    }
-}
-
 /* ---- finding the delivery that a request names ---- */
 
 struct named {
@@ -114,9 +52,8 @@ static void finish_one(struct core *core, struct queue *queue, struct session *s
     if (message == NULL) {
         return; /* only a journal that is not ours can say so */
     }
-    lease_to_message(core, queue, message);
+    message_unlease(core, queue, message);
     message_free(core, queue, message);
-    queue_finish(core, queue, MST_TALLY_DONE, 1);
     if (session != NULL) {
         session_remember_done(core, session, object_is_durable(&queue->object), queue->object.id,
                               id, number);
@@ -134,6 +71,7 @@ void apply_done(struct core *core, const struct record *record)
     for (uint64_t i = 0; i < record->count; i++) {
         finish_one(core, queue, session, record->message + i, record->number);
     }
+    queue_finish(core, queue, MST_TALLY_DONE, record->count);
     queue->object.seq = record->seq;
     queue->object.version++;
 }
@@ -315,7 +253,7 @@ void apply_return(struct core *core, const struct record *record)
     if (message == NULL || message->state != MST_LEASED) {
         return;
     }
-    lease_to_message(core, queue, message);
+    message_unlease(core, queue, message);
     message->counted += record->counted != 0;
     queue->returns++;
     if (record->ready_ns > 0) {
@@ -492,7 +430,7 @@ void apply_drop(struct core *core, const struct record *record)
     } else if (message->state == MST_DELAYED) {
         queue->delayed--;
     }
-    lease_to_message(core, queue, message);
+    message_unlease(core, queue, message);
     message_free(core, queue, message);
     queue_finish(core, queue, (enum mst_tally)record->tally, 1);
     queue->object.seq = record->seq;

@@ -5,34 +5,6 @@
 
 /* ---- applying ---- */
 
-static struct lease *lease_new(struct core *core, struct queue *queue, struct session *session,
-                               struct entry *entry, uint64_t request, struct message *message,
-                               const struct record *record)
-{
-    struct lease *lease;
-
-    NEED(core, (lease = pool_take(&core->lease_pool)) != NULL);
-    lease->message = message;
-    lease->priority = message->in.priority;
-    lease->queue = queue;
-    lease->session = session;
-    lease->session_id = session->id;
-    lease->holder = mst_blob_ref(session->label);
-    lease->request = request;
-    lease->mode = (enum mst_get_mode)record->mode;
-    lease->lease_ns = record->lease_ns;
-    lease->detached = record->detached != 0;
-    lease->since_ns = record->now_ns;
-    lease->until_ns = MST_FOREVER;
-    timer_init(&lease->timer, TIMER_LEASE);
-    entry_lend(entry, lease);
-    list_insert(&session->leases, &lease->in_session);
-    list_insert(&queue->leases, &lease->in_queue);
-    session->leases_count++;
-    stored_add(core, &queue->object, STORED_LEASE);
-    return lease;
-}
-
 static void grant_one(struct core *core, struct queue *queue, struct session *session,
                       struct entry *entry, uint64_t request, uint64_t id,
                       const struct record *record)

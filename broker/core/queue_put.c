@@ -204,7 +204,7 @@ static bool put_now(struct step *step, struct session *session, struct queue *qu
                    "the broker's memory limit is reached; consume, then try again");
         return false;
     }
-    put = put_list_new(queue, request, from, count);
+    put = put_list_new(queue, request, from, count, false);
     if (put == NULL || !memory_for_put(step, queue, put)) {
         put_list_free(&put);
         refuse_ids(step, session, request, from, ids, MST_NO_MEMORY, memory_is_used_up);
@@ -228,7 +228,7 @@ static bool put_wait(struct step *step, struct session *session, struct queue *q
     struct account *account = session_account(core, session, queue);
     uint64_t id = request->id + (request->mode == MST_PUT_EACH ? from : 0);
     enum mst_status refusal = MST_NO_MEMORY;
-    struct put_list *put = put_list_new(queue, request, from, count);
+    struct put_list *put = put_list_new(queue, request, from, count, true);
     struct wait *wait = NULL;
 
     if (put != NULL && account->blocked > 0 &&

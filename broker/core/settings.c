@@ -23,11 +23,6 @@ static const struct setting_row {
 #undef SETTING
 };
 
-int64_t setting(const struct object *object, enum setting_code code)
-{
-    return object->settings.values[code];
-}
-
 const char *setting_name(enum setting_code code)
 {
     return rows[code].name;

@@ -195,7 +195,7 @@ static void restore_lease(struct core *core, struct queue *queue, struct message
     lease->queue = queue;
     lease->session_id = read->session;
     lease->session = is_free ? NULL : session_find(core, read->session);
-    lease->holder = mst_blob_ref(is_free ? read->holder : lease->session->label);
+    lease->holder = is_free ? mst_blob_ref(read->holder) : NULL;
     lease->mode = (read->lease_flags & LEASE_MODE) != 0 ? MST_GET_LEASE : MST_GET_AUTO;
     lease->detached = (read->lease_flags & LEASE_DETACHED) != 0;
     lease->taken = (read->lease_flags & LEASE_TAKEN) != 0;

@@ -102,11 +102,11 @@ struct wait {
 /* Messages to be put as one: a blocked put, or one record. */
 struct put_list {
     size_t count;
-    uint64_t bytes;           /* of the bodies */
-    uint64_t charge;          /* against the memory limit while it waits */
-    struct mst_blob **bodies; /* or NULL: */
-    struct mst_span *texts;   /* bodies that messages will have inside; within this list */
-    int64_t *priorities;      /* one per body, or NULL: `priority` for all */
+    uint64_t bytes;               /* of the bodies */
+    uint64_t charge;              /* against the memory limit while it waits */
+    struct mst_blob **bodies;     /* or NULL: */
+    const struct mst_span *texts; /* bodies that messages will have inside */
+    int64_t *priorities;          /* one per body, or NULL: `priority` for all */
     int64_t priority;
     int64_t delay_ns;
     int64_t ttl_ns;
@@ -280,7 +280,7 @@ struct lease {
     int64_t lease_ns;
     int64_t since_ns;
     int64_t until_ns;
-    struct mst_blob *holder; /* the session's label */
+    struct mst_blob *holder; /* label of the session that let go of it, or NULL */
     uint64_t session_id;
 };
 

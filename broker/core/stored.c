@@ -73,8 +73,14 @@ void stored_extra_add(struct core *core, struct queue *queue, uint64_t bytes)
 
 void stored_message_add(struct core *core, struct queue *queue, const struct message *message)
 {
-    stored_extra_add(core, queue, message_stored(message));
-    core->stored.messages += object_is_durable(&queue->object) ? 1 : 0;
+    uint64_t bytes = message_stored(message);
+
+    queue->messages_stored += bytes;
+    queue->object.stored += bytes;
+    if (object_is_durable(&queue->object)) {
+        core->stored.bytes += bytes;
+        core->stored.messages++;
+    }
 }
 
 void stored_message_take(struct core *core, struct queue *queue, const struct message *message)
@@ -82,8 +88,11 @@ void stored_message_take(struct core *core, struct queue *queue, const struct me
     uint64_t bytes = message_stored(message);
 
     queue->messages_stored -= bytes;
-    stored_take(core, &queue->object, bytes);
-    core->stored.messages -= object_is_durable(&queue->object) ? 1 : 0;
+    queue->object.stored -= bytes;
+    if (object_is_durable(&queue->object)) {
+        core->stored.bytes -= bytes;
+        core->stored.messages--;
+    }
 }
 
 void stored_messages_take_all(struct core *core, struct queue *queue, uint64_t count)
