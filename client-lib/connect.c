@@ -256,13 +256,13 @@ void muster_close(muster_client **client_in)
     if (mst_transport_enter(client, true, "close") != MUSTER_OK) {
         return;
     }
-    *client_in = NULL;
     mst_client_bye(client->machine, mst_clock_ns());
     mst_transport_settle(client);
     mst_transport_wait(client, &waiter, is_gone, client, mst_clock_ns() + CLOSE_NS);
     client->closed = true;
     mst_background_stop(client);
     mst_transport_run_callbacks(client);
+    *client_in = NULL; /* only now: callbacks may have asked it for something */
     mst_link_clear(&client->link);
     mst_client_lost(client->machine, NULL, mst_clock_ns());
     client->references--; /* that of muster_connect */

@@ -248,6 +248,39 @@ static void closing_ends_calls_in_other_threads(void **state)
     muster_queue_close(&queue);
 }
 
+struct asker {
+    muster_client *client; /* as an application has it: muster_close is given this one */
+    bool asked;
+};
+
+static void ask_from_callback(enum muster_status status, muster_result *result, void *user)
+{
+    struct asker *asker = user;
+
+    (void)result;
+    muster_session_id(asker->client);
+    asker->asked = status == MUSTER_CANCELLED;
+}
+
+/* Callbacks run while muster_close waits: the client is still there for them. */
+static void a_callback_while_closing_may_use_the_client(void **state)
+{
+    struct ground ground = ground_of(state);
+    muster_client_options options = MUSTER_CLIENT_OPTIONS;
+    struct asker asker = {NULL, false};
+    muster_queue *queue = NULL;
+
+    options.url = broker_url(ground.broker);
+    expect_status(muster_connect(&options, &asker.client), MUSTER_OK);
+    expect_status(muster_queue_open(asker.client, "jobs", &queue), MUSTER_OK);
+    expect_status(muster_get_async(queue, NULL, ask_from_callback, &asker, NULL), MUSTER_OK);
+    await_waiting(ground.client, "jobs", 1);
+    muster_close(&asker.client);
+    assert_true(asker.asked);
+    assert_null(asker.client);
+    muster_queue_close(&queue);
+}
+
 /* ---- a network that is cut again and again ---- */
 
 static void put_all(muster_client *client, muster_queue *queue, int count)
@@ -369,6 +402,7 @@ int main(void)
         TEST(an_untaken_window_goes_back),
         TEST(a_handler_decides),
         TEST(closing_ends_calls_in_other_threads),
+        TEST(a_callback_while_closing_may_use_the_client),
         TEST(pipelines_survive_cuts),
         TEST(many_threads_share_a_client),
     };

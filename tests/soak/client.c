@@ -106,7 +106,6 @@ static void live(struct client *c)
 int main(int argc, char **argv)
 {
     struct sigaction action = {.sa_handler = on_term};
-    muster_client *muster;
     struct client c;
     bool good = true;
 
@@ -127,7 +126,6 @@ int main(int argc, char **argv)
         live(&c);
     }
     lines_say(c.lines, "leaves %lld", (long long)lines_now_ns());
-    muster = c.muster; /* callbacks of calls under way still ask for its session */
-    muster_close(&muster);
+    muster_close(&c.muster); /* callbacks of calls under way still ask for its session */
     return die(&c) && good ? 0 : 3;
 }
