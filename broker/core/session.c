@@ -87,7 +87,8 @@ void session_hello(struct step *step)
         hello_refuse(step, MST_LIMIT, "the broker's limit of sessions is reached");
         return;
     }
-    if (memory_is_short(core)) {
+    /* Who comes may come to take messages out: while memory is short only, it may. */
+    if (memory_is_short(core) && memory_is_low(core)) {
         hello_refuse(step, MST_NO_MEMORY, memory_is_used_up);
         return;
     }

@@ -82,7 +82,7 @@ static void send_bodies_away(struct engine *engine)
 bool batch_can_go(const struct engine *engine)
 {
     return engine->journal != NULL && mst_buf_size(&engine->batch) > 0 &&
-           engine->durable_seq >= engine->flight_seq;
+           engine->durable_seq >= engine->flight_seq && engine->now_ns >= engine->batch_again_ns;
 }
 
 static void hand_over(struct engine *engine)
@@ -93,9 +93,13 @@ static void hand_over(struct engine *engine)
     struct bodies none = engine->flight_bodies;
     uint64_t place;
 
-    engine->flight_seq = engine->batch_seq;
     metrics_begin_batch(engine);
     place = engine->journal->table->append(engine->journal, &batch);
+    if (mst_buf_size(&engine->batch) > 0) { /* it has no memory for it now */
+        engine->batch_again_ns = engine->now_ns + ENGINE_BATCH_AGAIN_NS;
+        return;
+    }
+    engine->flight_seq = engine->batch_seq;
     mst_buf_shrink(&engine->batch, BATCH_IDLE_BYTES);
     engine->flight_bodies = engine->bodies;
     engine->bodies = none;

@@ -16,6 +16,7 @@
 #define ENGINE_H
 
 #include <stddef.h>
+#include "broker/journal/store.h"
 #include "broker/session/access.h"
 #include "protocol/message.h"
 
@@ -27,6 +28,7 @@ struct journal_replica;
 #define ENGINE_GREETING_NS        5000000000LL /* from accept until the session is there */
 #define ENGINE_CLOSING_NS         5000000000LL /* for a closing connection to take its output */
 #define ENGINE_DRAIN_NS           9000000000LL /* for all when it goes away: in 10 s it is gone */
+#define ENGINE_BATCH_AGAIN_NS     10000000LL   /* until a batch is handed over once more */
 #define ENGINE_PAUSE_NS           1000000000LL /* longer without a turn: input goes first */
 #define ENGINE_HEARTBEATS         3            /* signs of life within the silence time */
 #define ENGINE_PEER_TEXT_MAX      64
@@ -103,7 +105,7 @@ struct engine *engine_new(const struct engine_config *config, const struct engin
 void engine_free(struct engine **engine);
 
 /* Before the first turn: applies one batch of an earlier run; seq is the number of its last record,
- * place where it stands in the journal, 0: nowhere. MST_PROTOCOL: these are no records of ours. */
+ * place where it stands in the journal, 0: nowhere. As core_recover. */
 enum mst_status engine_recover(struct engine *engine, struct mst_span records, uint64_t seq,
                                uint64_t place);
 /* After the recovery: the journal that has_storage promised; it stays the caller's and must outlive
@@ -114,6 +116,7 @@ void engine_attach(struct engine *engine, struct journal *journal);
 const char *engine_failure(const struct engine *engine);
 /* Who recovers records and writes down what they make, for the journal. */
 struct journal_replica engine_replica(void);
+enum store_status engine_recovered(enum mst_status status); /* the same, as the journal says it */
 
 /* A number for a new connection, 0 when a limit is reached: then close it. Numbers are never used
  * twice; engine_slot of those in use are distinct, to index a table by: a slot that was never in

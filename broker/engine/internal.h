@@ -95,8 +95,9 @@ struct engine {
     struct bodies bodies;        /* in it */
     struct bodies flight_bodies; /* in the batch that the journal is writing */
     struct backup backup;
-    uint64_t batch_seq;  /* the last of them */
-    uint64_t flight_seq; /* the last that was handed to the journal */
+    uint64_t batch_seq;     /* the last of them */
+    int64_t batch_again_ns; /* the journal had no memory for it: not before then */
+    uint64_t flight_seq;    /* the last that was handed to the journal */
     uint64_t durable_seq;
 
     int64_t shift_ns; /* our deadline line is the clock's plus this: it goes on after a restart */

@@ -21,9 +21,18 @@ static void *replica_open(void *user)
     return core_new(&config);
 }
 
-static bool replica_apply(void *replica, struct mst_span records, uint64_t place)
+enum store_status engine_recovered(enum mst_status status)
 {
-    return core_recover(replica, records, place) == MST_OK;
+    switch (status) {
+    case MST_OK: return STORE_OK;
+    case MST_NO_MEMORY: return STORE_NO_MEMORY;
+    default: return STORE_REFUSED;
+    }
+}
+
+static enum store_status replica_apply(void *replica, struct mst_span records, uint64_t place)
+{
+    return engine_recovered(core_recover(replica, records, place));
 }
 
 /* One snapshot on its way from the core to the journal. */

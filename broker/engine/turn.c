@@ -182,6 +182,9 @@ int64_t engine_next_deadline_ns(const struct engine *engine)
     next_ns = sooner(next_ns, first_due_ns(&engine->heard, engine->config.silence_ns));
     next_ns = sooner(next_ns, first_due_ns(&engine->closing, ENGINE_CLOSING_NS));
     next_ns = sooner(next_ns, first_beat_ns(engine));
+    if (mst_buf_size(&engine->batch) > 0 && engine->batch_again_ns > engine->now_ns) {
+        next_ns = sooner(next_ns, engine->batch_again_ns);
+    }
     if (engine->draining && engine->now_ns < engine->drain_until_ns) {
         next_ns = sooner(next_ns, engine->drain_until_ns);
     }

@@ -208,12 +208,12 @@ static void serve_watchers(struct recovering *recovering)
     }
 }
 
-static bool apply(void *user, struct mst_span records, uint64_t seq, uint64_t place)
+static enum store_status apply(void *user, struct mst_span records, uint64_t seq, uint64_t place)
 {
     struct recovering *recovering = user;
 
     serve_watchers(recovering);
-    return engine_recover(recovering->io->engine, records, seq, place) == MST_OK;
+    return engine_recovered(engine_recover(recovering->io->engine, records, seq, place));
 }
 
 static int recover(struct io *io, struct storage *storage)

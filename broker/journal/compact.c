@@ -8,6 +8,7 @@
  * (compaction.c). */
 #include "broker/journal/compact.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -143,11 +144,10 @@ static void install(struct store *store, const struct compaction_work *work)
     struct forwards before = compaction->forwards;
     uint64_t freed = bury(store, work);
     struct plan_figures figures;
+    bool has_room;
 
-    if (!files_add(&store->files, &file)) {
-        store_fail(store, "out of memory for the table of the journal's files");
-        return;
-    }
+    has_room = files_add(&store->files, &file);
+    assert(has_room); /* which was reserved */
     store->checkpoint = work->header.number;
     store->first_segment = work->header.next_segment;
     compaction->forwards = work->forwards;
@@ -233,7 +233,8 @@ static void begin(struct store *store, uint64_t next_segment)
     memcpy(work->journal_id, store->id, FORMAT_ID_BYTES);
     memcpy(work->header.id, store->id, FORMAT_ID_BYTES);
     store->ports.entropy(store->ports.user, work->header.key, FORMAT_KEY_BYTES);
-    if (store->failed || !compaction_take_files(work, &store->files)) {
+    if (store->failed || !files_reserve(&store->files, FILES_AHEAD) ||
+        !compaction_take_files(work, &store->files)) {
         compaction_clear(work); /* out of memory: the next full segment tries again */
         return;
     }

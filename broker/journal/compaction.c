@@ -63,12 +63,14 @@ static struct plan_file *plan_of(const struct compaction_work *work, const struc
 
 /* ---- what is read ---- */
 
-static bool replay_apply(void *user, struct mst_span records, uint64_t seq, uint64_t place)
+static enum store_status replay_apply(void *user, struct mst_span records, uint64_t seq,
+                                      uint64_t place)
 {
     struct pass *pass = user;
 
     pass->work->seq = seq;
-    return records.len == 0 || pass->work->replica.table->apply(pass->replica, records, place);
+    return records.len == 0 ? STORE_OK
+                            : pass->work->replica.table->apply(pass->replica, records, place);
 }
 
 static bool recover(struct pass *pass)

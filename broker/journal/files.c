@@ -32,20 +32,30 @@ struct store_file *files_find(const struct store_files *files, uint64_t number)
     return at < files->count && files->items[at].number == number ? &files->items[at] : NULL;
 }
 
+bool files_reserve(struct store_files *files, size_t more)
+{
+    size_t cap = files->cap == 0 ? 16 : files->cap * 2;
+    struct store_file *items;
+
+    if (files->count + more <= files->cap) {
+        return true;
+    }
+    items = realloc(files->items, cap * sizeof(*items));
+    if (items == NULL) {
+        return false;
+    }
+    files->items = items;
+    files->cap = cap;
+    return true;
+}
+
 bool files_add(struct store_files *files, const struct store_file *file)
 {
     size_t at = position(files, file->number);
 
     assert(at == files->count || files->items[at].number != file->number);
-    if (files->count == files->cap) {
-        size_t cap = files->cap == 0 ? 16 : files->cap * 2;
-        struct store_file *items = realloc(files->items, cap * sizeof(*items));
-
-        if (items == NULL) {
-            return false;
-        }
-        files->items = items;
-        files->cap = cap;
+    if (!files_reserve(files, 1)) {
+        return false;
     }
     memmove(files->items + at + 1, files->items + at, (files->count - at) * sizeof(*files->items));
     files->items[at] = *file;

@@ -45,6 +45,9 @@ struct store_files {
 
 /* NULL: there is none of that number. Valid until one is added or dropped. */
 struct store_file *files_find(const struct store_files *files, uint64_t number);
+/* Room for so many more (FILES_AHEAD at most) that adding them cannot fail. */
+#define FILES_AHEAD 2u /* a segment, and the checkpoint of a compaction */
+bool files_reserve(struct store_files *files, size_t more);
 bool files_add(struct store_files *files, const struct store_file *file); /* false: no memory */
 void files_drop(struct store_files *files, uint64_t number);              /* from the table alone */
 uint64_t files_bytes(const struct store_files *files);                    /* of all of them */

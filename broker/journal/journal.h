@@ -47,8 +47,9 @@ struct journal_figures {
 };
 
 struct journal_table {
-    /* Takes a batch that is applied as a whole or not at all. Returns the place of the first byte
-     * of the records; 0: bodies cannot be read back from here. */
+    /* Takes a batch that is applied as a whole or not at all, and empties its buffer; left full, it
+     * was not taken for want of memory: come again. Returns the place of the first byte of the
+     * records; 0: bodies cannot be read back from here. */
     uint64_t (*append)(struct journal *journal, const struct journal_batch *batch);
     /* The number up to which all is durable now. */
     uint64_t (*durable)(const struct journal *journal);

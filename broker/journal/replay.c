@@ -150,6 +150,7 @@ static enum store_status take_batch(struct reader *reader, const struct batch_he
 {
     struct replay *replay = reader->replay;
     const struct store_recovery *to = replay->to;
+    enum store_status status = STORE_OK;
 
     if (batch->seq < replay->seq) {
         return damaged(reader, reader->scan.name, reader->scan.at, "its records are out of order");
@@ -161,14 +162,18 @@ static enum store_status take_batch(struct reader *reader, const struct batch_he
     if (replay->progress != NULL) {
         replay->progress(replay);
     }
-    if (to != NULL && payload.len > 0 &&
-        !to->apply(to->user, payload, batch->seq, scan_place(&reader->scan))) {
+    if (to != NULL && payload.len > 0) {
+        status = to->apply(to->user, payload, batch->seq, scan_place(&reader->scan));
+    }
+    if (status == STORE_NO_MEMORY) {
+        return no_memory(reader);
+    }
+    if (status != STORE_OK) {
         snprintf(reader->error, STORE_ERROR_MAX,
                  "the records in '%s' at offset %llu make no sense to this musterd; " RESCUE,
                  reader->scan.name, (unsigned long long)reader->scan.at);
-        return STORE_REFUSED;
     }
-    return STORE_OK;
+    return status;
 }
 
 /* ---- the checkpoint ---- */

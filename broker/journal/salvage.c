@@ -32,7 +32,7 @@ struct salvage {
     uint64_t seq;
     struct bodies_reader reader;
     struct checkpoint out;
-    enum store_status status; /* of the snapshot */
+    bool no_memory; /* for some records */
 };
 
 static enum store_status refuse(char *error, enum store_status status, const char *what,
@@ -143,13 +143,18 @@ static void lose(struct salvage *salvage, const char *name, uint64_t offset, uin
 static void take_batch(struct salvage *salvage, struct scan *scan, const struct batch_header *batch,
                        struct mst_span payload)
 {
+    enum store_status status;
+
     salvage->report->batches++;
     salvage->report->record_bytes += payload.len;
     salvage->seq = batch->seq > salvage->seq ? batch->seq : salvage->seq;
     if ((batch->flags & BATCH_FILES) != 0 || payload.len == 0) {
         return;
     }
-    if (!salvage->ports->replica.table->apply(salvage->replica, payload, scan_place(scan))) {
+    status = salvage->ports->replica.table->apply(salvage->replica, payload, scan_place(scan));
+    if (status == STORE_NO_MEMORY) {
+        salvage->no_memory = true;
+    } else if (status != STORE_OK) {
         lose(salvage, scan->name, scan->at, payload.len,
              "these records build upon others that were lost");
     }
@@ -350,7 +355,7 @@ enum store_status store_salvage(struct disk *from, struct disk *into,
     }
     if (status == STORE_OK) {
         read_journal(&salvage);
-        status = write_down(&salvage, into, error);
+        status = salvage.no_memory ? refuse_memory(error) : write_down(&salvage, into, error);
         ports->replica.table->close(salvage.replica);
     }
     checkpoint_clear(&salvage.out);

@@ -149,7 +149,6 @@ struct segment *segment_want(struct store *store, uint64_t bytes)
     struct segment *end = row_end(store);
 
     if (segment == NULL) {
-        store_fail(store, "cannot begin another segment of the journal: out of memory");
         return NULL;
     }
     segment->bytes = bytes > next_bytes(store) ? bytes : next_bytes(store);
@@ -201,25 +200,28 @@ static int take_over(struct store *store, struct segment *segment)
                               .bytes = segment->bytes,
                               .end = STORE_SECTOR};
 
+    bool has_room;
+
     store->room = job->room;
     segment->state = job->error == 0 ? SEGMENT_READY : SEGMENT_WANTED;
     segment->file = job->error == 0 ? job->file : -1;
-    if (job->error == 0 && !files_add(&store->files, &file)) {
-        store_fail(store, "cannot begin another segment of the journal: out of memory");
+    if (job->error == 0) {
+        has_room = files_add(&store->files, &file);
+        assert(has_room); /* which was reserved */
     }
     return job->error;
 }
 
-static void complain(struct store *store, int error)
+static void complain(struct store *store, int error, const struct segment *segment)
 {
     struct writer *writer = &store->writer;
     char text[STORE_ERROR_TEXT_MAX], name[DISK_NAME_MAX + 1];
 
     store_error_text(error, text, sizeof(text));
-    format_name(FILE_SEGMENT, writer->make.header.number, name);
-    if (error != -ENOSPC && error != -EDQUOT) {
+    format_name(FILE_SEGMENT, segment->number, name);
+    if (error != -ENOSPC && error != -EDQUOT && error != -ENOMEM) {
         store_fail(store, "cannot make '%s' of %llu bytes in the data directory: %s", name,
-                   (unsigned long long)writer->make.header.bytes, text);
+                   (unsigned long long)segment->bytes, text);
         return;
     }
     writer->retry_ns = store->now_ns + STORE_RETRY_NS;
@@ -228,8 +230,9 @@ static void complain(struct store *store, int error)
         writer->complained_ns = store->now_ns;
         store_log(&store->ports, STORE_LOG_WARNING,
                   "cannot make '%s' of %llu bytes in the data directory: %s; trying again, free "
-                  "some space",
-                  name, (unsigned long long)writer->make.header.bytes, text);
+                  "some %s",
+                  name, (unsigned long long)segment->bytes, text,
+                  error == -ENOMEM ? "memory" : "space");
     }
 }
 
@@ -246,7 +249,7 @@ static void make_done(struct job *given)
     store->writer.is_making = false;
     error = take_over(store, segment);
     if (error != 0) {
-        complain(store, error);
+        complain(store, error, segment);
     }
     writer_pump(store);
 }
@@ -257,6 +260,10 @@ void segment_make_next(struct store *store)
     struct segment *segment = first_wanted(store);
 
     if (writer->is_making || segment == NULL || writer->retry_ns != 0 || store->failed) {
+        return;
+    }
+    if (!files_reserve(&store->files, FILES_AHEAD)) {
+        complain(store, -ENOMEM, segment);
         return;
     }
     if (writer->recyclable == 0 && !compact_may_grow(store, segment->bytes)) {
@@ -270,6 +277,9 @@ void segment_make_next(struct store *store)
 
 int segment_make_now(struct store *store, struct segment *segment)
 {
+    if (!files_reserve(&store->files, FILES_AHEAD)) {
+        return -ENOMEM;
+    }
     job_init(store, segment);
     make_work(&store->writer.make.job);
     return take_over(store, segment);

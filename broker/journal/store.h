@@ -40,10 +40,19 @@ struct snapshot_port {
     bool (*put)(void *user, const struct snapshot_piece *piece);
 };
 
+enum store_status {
+    STORE_OK,
+    STORE_CORRUPT,   /* exit code 65 */
+    STORE_VERSION,   /* of another version: 65 */
+    STORE_IO,        /* 74 */
+    STORE_NO_MEMORY, /* 70 */
+    STORE_REFUSED    /* the records make no sense to who was to apply them: 65 */
+};
+
 /* Who knows what records say. Used in jobs: thread-safe against the running broker. */
 struct journal_replica_table {
     void *(*open)(void *user);
-    bool (*apply)(void *replica, struct mst_span records, uint64_t place);
+    enum store_status (*apply)(void *replica, struct mst_span records, uint64_t place);
     bool (*snapshot)(void *replica, const struct snapshot_port *port);
     void (*close)(void *replica);
     /* Salvage, before the snapshot: whatever has a body that is lost at its place is left out, and
@@ -70,15 +79,6 @@ struct store_config {
 #define STORE_IDLE_NS           100000000LL
 #define STORE_ERROR_MAX         512
 
-enum store_status {
-    STORE_OK,
-    STORE_CORRUPT,   /* exit code 65 */
-    STORE_VERSION,   /* of another version: 65 */
-    STORE_IO,        /* 74 */
-    STORE_NO_MEMORY, /* 70 */
-    STORE_REFUSED    /* the records make no sense to who was to apply them: 65 */
-};
-
 enum store_log_level { STORE_LOG_ERROR, STORE_LOG_WARNING, STORE_LOG_INFO };
 
 struct store_ports {
@@ -97,7 +97,8 @@ struct store_ports {
  * Blocks; progress is logged. An empty directory becomes a new journal. */
 struct store_recovery {
     void *user;
-    bool (*apply)(void *user, struct mst_span records, uint64_t seq, uint64_t place);
+    /* OK, REFUSED or NO_MEMORY */
+    enum store_status (*apply)(void *user, struct mst_span records, uint64_t seq, uint64_t place);
 };
 enum store_status store_open(const struct store_config *config, const struct store_ports *ports,
                              const struct store_recovery *recovery, struct journal **journal_out,

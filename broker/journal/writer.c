@@ -224,6 +224,9 @@ static bool take_records(struct writer *writer, struct mst_buf *records)
     size_t len = mst_buf_size(records);
     size_t padding = (size_t)format_batch_bytes(len) - BATCH_HEADER_BYTES - len;
 
+    if (!mst_buf_reserve(records, BATCH_HEADER_BYTES + padding)) {
+        return false;
+    }
     writer->buffer = *records;
     mst_buf_reset(&free_one);
     if (free_one.cap >= BATCH_HEADER_BYTES) {
@@ -231,31 +234,22 @@ static bool take_records(struct writer *writer, struct mst_buf *records)
     }
     *records = free_one;
     if (writer->buffer.start < BATCH_HEADER_BYTES) {
-        if (!mst_buf_reserve(&writer->buffer, BATCH_HEADER_BYTES + padding)) {
-            return false;
-        }
         memmove(writer->buffer.data + BATCH_HEADER_BYTES,
                 writer->buffer.data + writer->buffer.start, len);
         writer->buffer.start = BATCH_HEADER_BYTES;
         writer->buffer.len = BATCH_HEADER_BYTES + len;
     }
     writer->buffer.start -= BATCH_HEADER_BYTES;
-    if (!mst_buf_reserve(&writer->buffer, padding)) {
-        return false;
-    }
     memset(writer->buffer.data + writer->buffer.len, 0, padding);
     return true;
 }
 
-/* Counts it, and finds its place. */
-static uint64_t take_batch(struct store *store, const struct journal_batch *batch, size_t len)
+/* Counts it, and says where it goes. */
+static uint64_t take_batch(struct store *store, const struct journal_batch *batch, size_t len,
+                           struct segment *target)
 {
     struct writer *writer = &store->writer;
-    struct segment *target = place_batch(store, format_batch_bytes(len));
 
-    if (target == NULL) {
-        return 0;
-    }
     writer->target = target;
     writer->waiting_len = (uint32_t)len;
     writer->index++;
@@ -268,21 +262,24 @@ uint64_t writer_append(struct journal *journal, const struct journal_batch *batc
     struct store *store = store_of(journal);
     struct writer *writer = &store->writer;
     size_t len = mst_buf_size(batch->records);
-    uint64_t place = 0;
+    struct segment *target;
+    uint64_t place;
 
     assert(writer->target == NULL && writer->durable == writer->seq && batch->seq >= writer->seq);
     store->live_bytes = batch->live_bytes;
     store->kept = batch->kept;
     if (len > BATCH_PAYLOAD_MAX) {
         store_fail(store, "a batch of %zu bytes is too large for the journal", len);
-    } else if (!store->failed && !take_records(writer, batch->records)) {
-        store_fail(store, "cannot write a batch of %zu bytes to the journal: out of memory", len);
     }
     if (store->failed) {
         mst_buf_reset(batch->records);
         return 0;
     }
-    place = take_batch(store, batch, len);
+    target = place_batch(store, format_batch_bytes(len));
+    if (target == NULL || !take_records(writer, batch->records)) {
+        return 0; /* out of memory: it is the caller's still */
+    }
+    place = take_batch(store, batch, len, target);
     writer_pump(store);
     return place;
 }

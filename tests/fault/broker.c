@@ -67,9 +67,9 @@ static void no_log(void *user, enum store_log_level level, const char *text)
     must_hold(text[0] != '\0', "a line of the journal has a text");
 }
 
-static bool apply(void *user, struct mst_span records, uint64_t seq, uint64_t place)
+static enum store_status apply(void *user, struct mst_span records, uint64_t seq, uint64_t place)
 {
-    return engine_recover(((struct broker *)user)->engine, records, seq, place) == MST_OK;
+    return engine_recovered(engine_recover(((struct broker *)user)->engine, records, seq, place));
 }
 
 /* ---- the broker ---- */
@@ -148,6 +148,10 @@ void broker_turn(struct broker *b)
         }
     }
     expect_sound(engine_core(b->engine));
+    if (engine_failure(b->engine) != NULL) {
+        fprintf(stderr, "%s\n", engine_failure(b->engine));
+        must_hold(false, "memory that comes back is no reason to end");
+    }
 }
 
 void broker_pass(struct broker *b, int64_t ns)

@@ -47,7 +47,7 @@ static int64_t now(void *user)
     return ((struct life *)user)->now_ns;
 }
 
-static bool apply(void *user, struct mst_span records, uint64_t seq, uint64_t place)
+static enum store_status apply(void *user, struct mst_span records, uint64_t seq, uint64_t place)
 {
     struct life *life = user;
     volatile uint8_t sum = 0;
@@ -57,7 +57,7 @@ static bool apply(void *user, struct mst_span records, uint64_t seq, uint64_t pl
     for (size_t i = 0; i < records.len; i++) {
         sum = (uint8_t)(sum + records.data[i]);
     }
-    return ++life->batches != life->refused;
+    return ++life->batches != life->refused ? STORE_OK : STORE_REFUSED;
 }
 
 /* A replica that knows nothing: its snapshot is one short piece. */
@@ -67,11 +67,11 @@ static void *replica_open(void *user)
     return calloc(1, sizeof(uint64_t));
 }
 
-static bool replica_apply(void *replica, struct mst_span records, uint64_t place)
+static enum store_status replica_apply(void *replica, struct mst_span records, uint64_t place)
 {
     (void)place;
     *(uint64_t *)replica += records.len;
-    return true;
+    return STORE_OK;
 }
 
 static bool replica_snapshot(void *replica, const struct snapshot_port *port)

@@ -83,7 +83,8 @@ static bool take(uint64_t *found, struct mst_span records)
     return is_batch(records, ++*found);
 }
 
-static bool take_batch(void *user, struct mst_span records, uint64_t seq, uint64_t place)
+static enum store_status take_batch(void *user, struct mst_span records, uint64_t seq,
+                                    uint64_t place)
 {
     struct store_world *world = user;
 
@@ -92,7 +93,7 @@ static bool take_batch(void *user, struct mst_span records, uint64_t seq, uint64
     assert_true(place > world->last_place);
     world->last_place = is_snapshot(records) ? 0 : place;
     world->found_bytes += records.len;
-    return true;
+    return STORE_OK;
 }
 
 /* ---- the replica of a compaction ---- */
@@ -103,10 +104,10 @@ static void *replica_open(void *user)
     return calloc(1, sizeof(uint64_t));
 }
 
-static bool replica_apply(void *replica, struct mst_span records, uint64_t place)
+static enum store_status replica_apply(void *replica, struct mst_span records, uint64_t place)
 {
     (void)place;
-    return take(replica, records);
+    return take(replica, records) ? STORE_OK : STORE_REFUSED;
 }
 
 static bool replica_snapshot(void *replica, const struct snapshot_port *port)

@@ -115,12 +115,12 @@ void toy_clear(struct toy *toy)
     free(toy->placed);
 }
 
-static bool recover(void *user, struct mst_span records, uint64_t seq, uint64_t place)
+static enum store_status recover(void *user, struct mst_span records, uint64_t seq, uint64_t place)
 {
     struct toy *toy = user;
 
     toy->seq = seq > toy->seq ? seq : toy->seq;
-    return toy_state_apply(toy->state, records, place);
+    return toy_state_apply(toy->state, records, place) ? STORE_OK : STORE_REFUSED;
 }
 
 enum store_status toy_open(struct toy *toy)

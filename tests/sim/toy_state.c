@@ -131,9 +131,9 @@ static void *replica_open(void *user)
     return toy_state_new();
 }
 
-static bool replica_apply(void *replica, struct mst_span records, uint64_t place)
+static enum store_status replica_apply(void *replica, struct mst_span records, uint64_t place)
 {
-    return toy_state_apply(replica, records, place);
+    return toy_state_apply(replica, records, place) ? STORE_OK : STORE_REFUSED;
 }
 
 struct piece {

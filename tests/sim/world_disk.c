@@ -47,9 +47,10 @@ static struct store_ports ports_of(struct world *w, struct disk *disk, struct si
                                 .replica = engine_replica()};
 }
 
-static bool recover_engine(void *user, struct mst_span records, uint64_t seq, uint64_t place)
+static enum store_status recover_engine(void *user, struct mst_span records, uint64_t seq,
+                                        uint64_t place)
 {
-    return engine_recover(user, records, seq, place) == MST_OK;
+    return engine_recovered(engine_recover(user, records, seq, place));
 }
 
 static struct journal *open_store(struct world *w, struct disk *disk, struct sim_jobs *jobs,
@@ -134,10 +135,11 @@ static char *durable_state(const struct core *core)
     return out;
 }
 
-static bool recover_core(void *user, struct mst_span records, uint64_t seq, uint64_t place)
+static enum store_status recover_core(void *user, struct mst_span records, uint64_t seq,
+                                      uint64_t place)
 {
     (void)seq;
-    return core_recover(user, records, place) == MST_OK;
+    return engine_recovered(core_recover(user, records, place));
 }
 
 void world_check_disk(struct world *w)

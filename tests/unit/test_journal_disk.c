@@ -55,7 +55,7 @@ static size_t text_of(uint64_t i, char *out, size_t size)
     return (size_t)snprintf(out, size, "%llu:%0*d", (unsigned long long)i, (int)(i * 37 % 5000), 0);
 }
 
-static bool apply(void *user, struct mst_span records, uint64_t seq, uint64_t place)
+static enum store_status apply(void *user, struct mst_span records, uint64_t seq, uint64_t place)
 {
     struct world *world = user;
     char text[8192];
@@ -65,7 +65,7 @@ static bool apply(void *user, struct mst_span records, uint64_t seq, uint64_t pl
     assert_int_equal(seq, world->found);
     assert_int_equal(records.len, len);
     assert_memory_equal(records.data, text, len);
-    return true;
+    return STORE_OK;
 }
 
 static enum store_status start(struct world *world)
