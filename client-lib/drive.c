@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <sched.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -156,26 +155,31 @@ static bool poll_socket(muster_client *client, const void *me)
     return ready > 0 && fds[1].revents != 0;
 }
 
-/* Gives way to whoever else wants the processor. Unlocked; touches nothing that changes. */
-static ssize_t look_briefly(const muster_client *client)
+/* As recv does. Unlocked; touches nothing but what is the driver's. */
+static ssize_t look_briefly(muster_client *client)
 {
     int64_t until_ns = mst_clock_ns() + client->busy_poll_ns;
     ssize_t n;
 
-    while ((n = mst_link_read(&client->link, client->buffer, MST_READ_BYTES)) < 0 &&
-           errno == EAGAIN && mst_clock_ns() < until_ns) {
-        sched_yield();
-    }
+    do {
+        n = mst_link_read(&client->link, client->buffer, MST_READ_BYTES);
+    } while (n < 0 && errno == EAGAIN && mst_clock_ns() < until_ns);
     return n;
 }
 
 /* Waits in recv itself, unlocked, which saves a system call: for what is expected at once. */
 static ssize_t await_bytes(muster_client *client)
 {
+    bool looks = client->busy_poll_ns > 0 && mst_luck_says_look(&client->luck);
+    ssize_t n = -1;
+
     client->polling = false; /* the background thread may have been, which is relieved now */
     pthread_mutex_unlock(&client->lock);
-    ssize_t n = client->busy_poll_ns > 0 ? look_briefly(client) : -1;
-    if (n < 0 && (client->busy_poll_ns == 0 || errno == EAGAIN)) {
+    if (looks) {
+        n = look_briefly(client);
+        mst_luck_learn(&client->luck, n > 0);
+    }
+    if (n < 0 && (!looks || errno == EAGAIN)) {
         n = mst_link_await(&client->link, client->buffer, MST_READ_BYTES);
     }
     int error = errno;

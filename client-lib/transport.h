@@ -15,6 +15,7 @@
 #include "client-lib/client.h"
 #include "client-lib/secrets.h"
 #include "client-lib/socket.h"
+#include "protocol/luck.h"
 
 /* One read: of large messages only few are cut by its end, and copied once more. */
 #define MST_READ_BYTES (256u << 10)
@@ -44,6 +45,7 @@ struct muster_client {
     bool closed;
     bool own_loop;
     int64_t busy_poll_ns; /* how long a driver looks before it sleeps; never changes */
+    struct mst_luck luck; /* with that; the driver's */
     const uint8_t *mark;  /* 1 in the process that made the client, 0 in a child of it */
     pid_t pid;            /* the same by number, where the kernel cannot wipe the mark */
     struct mst_client *machine;

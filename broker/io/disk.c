@@ -1,24 +1,31 @@
 /* disk.c - the real disk. See disk.h.
  *
- * Every call goes to the system at once; nothing is kept but the directory's descriptor and the
- * lock. Must not know: what is in the files. */
+ * Every call goes to the system at once, but for the room that is left, which is asked after each
+ * batch and answered for ROOM_NS. Else nothing is kept but the directory's descriptor and the lock.
+ * Must not know: what is in the files. */
 #include "broker/io/disk.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <time.h>
 #include <unistd.h>
+
+#define ROOM_NS 10000000 /* so little can be written in it that the reserve is not touched */
 
 struct io_disk {
     struct disk disk; /* first */
     int directory;
-    int lock; /* -1: none */
+    int lock;                /* -1: none */
+    _Atomic int64_t room;    /* asked for by any lane */
+    _Atomic int64_t room_ns; /* when it was found out; 0: not yet */
 };
 
 static struct io_disk *disk_of(struct disk *disk)
@@ -143,14 +150,30 @@ static int disk_list(struct disk *disk, disk_name_fn *name, void *user)
     return -error;
 }
 
+static int64_t coarse_now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
 static int64_t disk_room(struct disk *disk)
 {
+    struct io_disk *own = disk_of(disk);
+    int64_t now_ns = coarse_now_ns();
+    int64_t found_ns = atomic_load(&own->room_ns);
     struct statvfs facts;
 
-    if (fstatvfs(disk_of(disk)->directory, &facts) != 0) {
+    if (found_ns != 0 && now_ns - found_ns < ROOM_NS) {
+        return atomic_load(&own->room);
+    }
+    if (fstatvfs(own->directory, &facts) != 0) {
         return -errno;
     }
-    return (int64_t)facts.f_bavail * (int64_t)facts.f_frsize;
+    atomic_store(&own->room, (int64_t)facts.f_bavail * (int64_t)facts.f_frsize);
+    atomic_store(&own->room_ns, now_ns);
+    return atomic_load(&own->room);
 }
 
 static const struct disk_table table = {

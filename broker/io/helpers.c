@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -27,8 +28,7 @@ struct lane {
     bool runs;
     bool is_background;
     struct queue queue;
-    pthread_cond_t filled;
-    bool ends;
+    sem_t filled; /* counts the jobs in the queue; once more than there are: the end */
 };
 
 struct helpers {
@@ -80,10 +80,9 @@ static struct job *next_job(struct lane *lane)
 {
     struct job *job;
 
-    pthread_mutex_lock(&lane->queue.lock);
-    while (lane->queue.first == NULL && !lane->ends) {
-        pthread_cond_wait(&lane->filled, &lane->queue.lock);
+    while (sem_wait(&lane->filled) != 0) {
     }
+    pthread_mutex_lock(&lane->queue.lock);
     job = queue_take(&lane->queue);
     pthread_mutex_unlock(&lane->queue.lock);
     return job;
@@ -113,7 +112,7 @@ static bool lane_start(struct helpers *helpers, enum job_lane which)
     lane->helpers = helpers;
     lane->is_background = which == JOB_COMPACT;
     queue_init(&lane->queue);
-    pthread_cond_init(&lane->filled, NULL);
+    sem_init(&lane->filled, 0, 0);
     /* Signals are the loop's. */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -129,12 +128,9 @@ static void lane_end(struct lane *lane)
     if (!lane->runs) {
         return;
     }
-    pthread_mutex_lock(&lane->queue.lock);
-    lane->ends = true;
-    pthread_cond_signal(&lane->filled);
-    pthread_mutex_unlock(&lane->queue.lock);
+    sem_post(&lane->filled);
     pthread_join(lane->thread, NULL);
-    pthread_cond_destroy(&lane->filled);
+    sem_destroy(&lane->filled);
     pthread_mutex_destroy(&lane->queue.lock);
 }
 
@@ -190,7 +186,7 @@ void helpers_submit(void *user, struct job *job)
     queue_add(&lane->queue, job);
     pthread_mutex_unlock(&lane->queue.lock);
     /* Not under the lock, for who wakes up takes it. */
-    pthread_cond_signal(&lane->filled);
+    sem_post(&lane->filled);
 }
 
 int helpers_fd(const struct helpers *helpers)

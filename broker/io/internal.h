@@ -7,6 +7,7 @@
 
 #include "broker/io/listen.h"
 #include "broker/io/notify.h"
+#include "protocol/luck.h"
 
 #define READ_BYTES   (256u << 10)
 #define IO_SECOND_NS 1000000000
@@ -51,6 +52,7 @@ struct io {
     struct event timer;
     int64_t timer_ns;                   /* what it is armed for; MST_FOREVER: not armed */
     bool came;                          /* something has, since the loop began to wait */
+    struct mst_luck luck;               /* with looking for more before it sleeps */
     struct event retry;                 /* accepting goes on */
     bool accepting_paused;              /* the process has no descriptor left */
     struct complaint foreign, short_of; /* of users that may not come; of descriptors */

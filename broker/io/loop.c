@@ -7,7 +7,6 @@
 #include "broker/io/internal.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -37,16 +36,16 @@ static void arm_timer(struct io *io, int64_t deadline_ns)
 
 /* ---- waiting ---- */
 
-/* Who follows closely finds the broker awake. Gives way to whoever else wants the processor. */
+/* Who follows closely finds the broker awake. */
 static int poll_briefly(struct io *io)
 {
     int64_t until_ns = io_now_ns() + io->config->busy_poll_ns;
     int code;
 
     do {
-        sched_yield();
         code = event_base_loop(io->base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
     } while (code >= 0 && !io->came && io_now_ns() < until_ns);
+    mst_luck_learn(&io->luck, io->came);
     return code;
 }
 
@@ -54,7 +53,7 @@ static int poll_briefly(struct io *io)
 static int wait_and_handle(struct io *io)
 {
     int64_t deadline_ns = engine_next_deadline_ns(io->engine);
-    bool polls = io->came && io->config->busy_poll_ns > 0;
+    bool polls = io->came && io->config->busy_poll_ns > 0 && mst_luck_says_look(&io->luck);
 
     io->came = false;
     if (deadline_ns <= 0) {
