@@ -193,7 +193,7 @@ static ssize_t await_bytes(muster_client *client)
 static bool may_await(const muster_client *client, const void *me)
 {
     return me != client && client->link.state == MST_LINK_UP &&
-           client->planned_ns - MST_LINK_PATIENCE_NS > client->now_ns &&
+           client->planned_ns > client->now_ns + MST_LINK_PATIENCE_NS &&
            !mst_transport_wants_write(client);
 }
 
