@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BLOCK_MAX 340u /* items: with its head, and malloc's, a page of memory */
+#define BLOCK_MAX 338u /* items: with its head, and malloc's, a page of memory */
 #define BLOCK_MIN 8u
 #define SPARE_MAX 64u                   /* items a block has room for that is kept */
 #define LEND_MAX  (BLOCK_MAX / 16 * 15) /* a block with fewer takes over from a full neighbour */
