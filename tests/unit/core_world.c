@@ -103,6 +103,7 @@ void world_step(struct world *w, struct event *event)
     event->now_ns = w->now_ns;
     event->wall_ns = WALL_NS + w->now_ns;
     event->storage_full = w->storage_full;
+    event->memory_short = w->memory_short;
     core_step(w->core, event, &w->effects);
     store_append(&w->store, &w->effects);
     fill_bodies(w, &w->effects);

@@ -64,6 +64,7 @@ struct world {
     uint64_t journal_seq;
     uint64_t bodies_max; /* of cores made by a restart */
     bool storage_full;
+    bool memory_short;
     int64_t now_ns;
     uint64_t next_conn;
     struct world_client clients[WORLD_CLIENTS];
