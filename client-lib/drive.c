@@ -1,9 +1,9 @@
-/* drive.c - the driver: waiting for the socket, reading, and what time brings; and waiting for one's
- * own call, as the driver or beside it.
+/* drive.c - the driver: waiting for the socket, reading, and what time brings; and waiting for
+ * one's own call, as the driver or beside it.
  *
- * A driver waits in one of two ways. What is expected at once, it awaits in recv, for a moment: that
- * is one system call, as short as it can be, but nobody can end it. After that moment it is in poll,
- * where the bell reaches it. So whatever else concerns it waits for a moment at most. With
+ * A driver waits in one of two ways. What is expected at once, it awaits in recv, for a moment:
+ * that is one system call, as short as it can be, but nobody can end it. After that moment it is in
+ * poll, where the bell reaches it. So whatever else concerns it waits for a moment at most. With
  * busy_poll_ns it asks for what is expected again and again first, without sleeping. */
 #include "client-lib/transport.h"
 

@@ -1,5 +1,5 @@
-/* transport.c - what happens after each change of the machine: bytes are written, who waits is told,
- * who should look is woken. */
+/* transport.c - what happens after each change of the machine: bytes are written, who waits is
+ * told, who should look is woken. */
 #include "client-lib/transport.h"
 
 #include <stdio.h>

@@ -1,4 +1,5 @@
-/* test_luck.c - whoever looks in vain looks less often, and at once again when it is not in vain. */
+/* test_luck.c - whoever looks in vain looks less often, and as often as ever once it finds
+ * something. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
