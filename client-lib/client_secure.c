@@ -57,8 +57,8 @@ const char *mst_secure_lost(struct mst_client *client, const char *why)
     return mst_channel_cut(channel);
 }
 
-/* Nothing follows BYE: the end behind it tells the broker that this was no cut. Out of memory: a new
- * connection sends it again. */
+/* Nothing follows BYE: the end behind it tells the broker that this was no cut. Out of memory: a
+ * new connection sends it again. */
 static void seal(struct mst_client *client)
 {
     struct mst_secure_channel *channel = client->channel;

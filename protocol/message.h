@@ -329,8 +329,8 @@ void mst_reply_init(struct mst_reply *reply, enum mst_op op);
  * then out is as it was. */
 bool mst_request_encode(struct mst_buf *out, const struct mst_request *request);
 bool mst_reply_encode(struct mst_buf *out, const struct mst_reply *reply); /* cuts a long cause */
-/* The same, but bodies are not copied: of a request those of at least MST_BLOB_SHARED_MIN bytes, which
- * are borrowed; of a reply those that have a blob. */
+/* The same, but bodies are not copied: of a request those of at least MST_BLOB_SHARED_MIN bytes,
+ * which are borrowed; of a reply those that have a blob. */
 bool mst_request_gather(struct mst_gather *out, const struct mst_request *request);
 bool mst_reply_gather(struct mst_gather *out, const struct mst_reply *reply);
 

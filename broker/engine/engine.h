@@ -74,8 +74,8 @@ struct engine_ports {
     int64_t (*now_ns)(void *user); /* the line that deadlines run on; never goes back */
     int64_t (*wall_ns)(void *user);
     void (*entropy)(void *user, uint8_t *out, size_t len);
-    /* Returns how many bytes of the pieces were taken, -1 when the connection is broken. After fewer
-     * than all the engine waits for engine_writable. */
+    /* Returns how many bytes of the pieces were taken, -1 when the connection is broken. After
+     * fewer than all the engine waits for engine_writable. */
     ptrdiff_t (*send)(void *user, uint64_t conn, const struct mst_span *pieces, size_t count);
     /* The connection is over. Called once for each that was accepted, also after engine_closed and,
      * for those that are left, by engine_free. The number is never used again. */

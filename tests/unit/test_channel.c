@@ -193,45 +193,6 @@ static void large_data_is_cut_into_records(void **state)
     end(&pair);
 }
 
-/* Large pieces have records of their own; small ones share one, and are sealed where they stand. */
-static void pieces_arrive_as_one_stream(void **state)
-{
-    static const size_t lengths[] = {30, 65536, 0,     30,    100, 20000,
-                                     1,  16383, 16384, 70000, 5,   66000};
-    size_t count = sizeof(lengths) / sizeof(lengths[0]);
-    struct mst_span pieces[sizeof(lengths) / sizeof(lengths[0])];
-    struct pair pair = {0};
-    size_t len = 0;
-    uint8_t *data = malloc(1 << 20);
-
-    (void)state;
-    assert_non_null(data);
-    for (size_t i = 0; i < 1 << 20; i++) {
-        data[i] = (uint8_t)(i * 37 + (i >> 11));
-    }
-    shake_hands(&pair);
-    for (size_t i = 0; i < count; i++) {
-        pieces[i] = mst_span_of(data + len, lengths[i]);
-        len += lengths[i];
-    }
-    assert_true(mst_channel_seal_all(&pair.broker, pieces, count));
-    carry(&pair, false, 10007);
-    assert_int_equal(mst_buf_size(&pair.client_got), len);
-    assert_memory_equal(mst_buf_span(&pair.client_got).data, data, len);
-    mst_buf_reset(&pair.client_got);
-    /* Many small ones: full records, and one that is not. */
-    for (size_t i = 0; i < count; i++) {
-        pieces[i] = mst_span_of(data + i * 16000, 16000);
-    }
-    assert_true(mst_channel_seal_all(&pair.broker, pieces, count));
-    len = 16000 * count;
-    assert_int_equal(mst_buf_size(&pair.broker.output), len + 3 * (2 + MST_NOISE_TAG));
-    carry(&pair, false, SIZE_MAX);
-    assert_memory_equal(mst_buf_span(&pair.client_got).data, data, len);
-    free(data);
-    end(&pair);
-}
-
 static void keys_change_after_65536_records(void **state)
 {
     struct pair pair = {0};
@@ -510,7 +471,6 @@ int main(void)
         cmocka_unit_test(both_sides_agree_over_any_split),
         cmocka_unit_test(before_it_is_open_little_memory_is_held),
         cmocka_unit_test(large_data_is_cut_into_records),
-        cmocka_unit_test(pieces_arrive_as_one_stream),
         cmocka_unit_test(keys_change_after_65536_records),
         cmocka_unit_test(the_end_is_told_from_a_cut),
         cmocka_unit_test(every_flipped_bit_and_every_truncation_is_noticed),
