@@ -86,12 +86,13 @@ static int64_t slow_clock(void *user)
     return toy->now_ns;
 }
 
-static bool take_records(void *user, struct mst_span records, uint64_t seq, uint64_t place)
+static enum store_status take_records(void *user, struct mst_span records, uint64_t seq,
+                                      uint64_t place)
 {
     struct toy *toy = user;
 
     (void)seq;
-    return toy_state_apply(toy->state, records, place);
+    return toy_state_apply(toy->state, records, place) ? STORE_OK : STORE_REFUSED;
 }
 
 static void a_long_recovery_tells_how_far_it_is(void **state)

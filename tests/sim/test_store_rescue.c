@@ -119,11 +119,11 @@ static void *weak_open(void *user)
     return weak->state == NULL ? NULL : weak;
 }
 
-static bool weak_apply(void *replica, struct mst_span records, uint64_t place)
+static enum store_status weak_apply(void *replica, struct mst_span records, uint64_t place)
 {
     struct weak *weak = replica;
 
-    return toy_state_apply(weak->state, records, place);
+    return toy_state_apply(weak->state, records, place) ? STORE_OK : STORE_REFUSED;
 }
 
 static bool weak_snapshot(void *replica, const struct snapshot_port *port)
