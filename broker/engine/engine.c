@@ -176,13 +176,6 @@ void engine_look_at_clock(struct engine *engine)
     metrics_begin_turn(engine);
 }
 
-void engine_begin_turn(struct engine *engine)
-{
-    if (engine->metrics.turn_began_ns == 0) {
-        engine_look_at_clock(engine);
-    }
-}
-
 /* ---- what comes in ---- */
 
 /* Who has a session already is not touched by any of this. */
@@ -257,7 +250,7 @@ void engine_receive(struct engine *engine, uint64_t conn, struct mst_span bytes)
     if (member == NULL || (engine->draining && engine->journal != NULL)) {
         return; /* what comes after the end is for the broker that follows */
     }
-    engine_begin_turn(engine);
+    engine_look_at_clock(engine);
     member_heard(engine, member);
     securing = member_is_securing(member);
     while (connection_next(&member->connection, &bytes, &engine->scratch, &input)) {

@@ -121,9 +121,9 @@ struct engine {
 
 /* ---- engine.c ---- */
 
+/* Whenever something comes in: a turn may be long, or the process be stopped within one, and a time
+ * limit that began too early would end too early. */
 void engine_look_at_clock(struct engine *engine);
-/* A turn is one moment, which the first that comes begins: the clock is not asked for each. */
-void engine_begin_turn(struct engine *engine);
 
 /* ---- note.c: for whoever runs the broker ---- */
 

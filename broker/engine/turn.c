@@ -152,7 +152,7 @@ static void send_all(struct engine *engine)
 
 void engine_turn(struct engine *engine)
 {
-    engine_begin_turn(engine);
+    engine_look_at_clock(engine);
     engine->handshakes = 0;
     if (!is_catching_up(engine)) {
         expire(engine);
