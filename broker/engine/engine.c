@@ -22,6 +22,7 @@ void engine_config_init(struct engine_config *config)
         .waits_max = core.waits_max,
         .queues_apart_max = core.queues_apart_max,
         .memory_max = core.memory_max,
+        .reserve_bytes = core.reserve_bytes,
         .frame_bytes_max = core.frame_bytes_max,
         .output_bytes_max = SESSION_OUTPUT_BYTES_MAX,
         .put_credit = core.put_credit,
@@ -42,6 +43,7 @@ static struct core_config core_config_of(const struct engine *engine)
     core.has_storage = config->has_storage || engine->journal != NULL;
     core.bodies_max = engine_bodies_max(config);
     core.memory_max = config->memory_max;
+    core.reserve_bytes = config->reserve_bytes;
     core.objects_max = config->objects_max;
     core.sessions_max = config->sessions_max;
     core.waits_max = config->waits_max;

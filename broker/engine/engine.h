@@ -49,6 +49,7 @@ struct engine_config {
     uint64_t waits_max;
     uint64_t queues_apart_max; /* whose figures are counted apart; the rest is summed */
     uint64_t memory_max;       /* 0: no limit */
+    uint64_t reserve_bytes;    /* set aside for what cannot be refused when memory is gone */
     uint64_t frame_bytes_max;
     uint64_t output_bytes_max; /* waiting for one client to read; beyond it the client is dropped */
     uint64_t put_credit;

@@ -15,6 +15,7 @@ static struct core *core_made(bool with_bodies_away)
     struct core *core;
 
     core_config_init(&config);
+    config.reserve_bytes = 1 << 16; /* large blocks cost time under sanitizers */
     config.has_storage = true;
     config.bodies_max = with_bodies_away ? 64 : 0;
     core = core_new(&config);
