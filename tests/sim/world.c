@@ -179,6 +179,7 @@ struct world *world_open(enum world_storage storage)
     w->random = 1;
     engine_config_init(&w->config);
     w->config.version = "sim";
+    w->config.reserve_bytes = 1 << 16; /* large blocks cost time under sanitizers */
     mst_buf_init(&w->transcript);
     if (storage == WORLD_DISK) {
         w->disk = sim_disk_new();

@@ -144,6 +144,7 @@ void world_open(struct world *w, enum world_storage storage)
 {
     memset(w, 0, sizeof(*w));
     core_config_init(&w->config);
+    w->config.reserve_bytes = 1 << 16; /* large blocks cost time under sanitizers */
     w->config.has_storage = storage == WORLD_DURABLE;
     memset(w->config.boot, 1, sizeof(w->config.boot));
     w->now_ns = 1000 * SECOND;
