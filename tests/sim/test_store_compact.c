@@ -212,16 +212,7 @@ static void prepare(struct toy *toy, uint64_t seed)
     }
     toy_stream(toy, 40, 2000, 3);
     compactions = toy_compactions(toy);
-    while (!compact_is_working(store_of(toy->journal))) {
-        toy_put(toy, 2000);
-        toy_done(toy, toy_any(toy));
-        toy_turn(toy, 0);
-        if (!compact_is_working(store_of(toy->journal))) {
-            sim_jobs_run(&toy->jobs);
-        }
-    }
-    while (sim_jobs_step(&toy->jobs, JOB_WRITE) || sim_jobs_step(&toy->jobs, JOB_PREPARE)) {
-    }
+    toy_until_it_compacts(toy);
     assert_int_equal(toy_compactions(toy), compactions);
 }
 

@@ -15,21 +15,6 @@ static void begin(struct toy *toy)
     toy_stream(toy, 20, 2000, 2);
 }
 
-/* A compaction has been handed to its job, and nothing else is under way. */
-static void until_it_compacts(struct toy *toy)
-{
-    while (!compact_is_working(store_of(toy->journal))) {
-        toy_put(toy, 2000);
-        toy_done(toy, toy_any(toy));
-        toy_turn(toy, 0);
-        if (!compact_is_working(store_of(toy->journal))) {
-            sim_jobs_run(&toy->jobs);
-        }
-    }
-    while (sim_jobs_step(&toy->jobs, JOB_WRITE) || sim_jobs_step(&toy->jobs, JOB_PREPARE)) {
-    }
-}
-
 static bool is_on_disk(struct toy *toy, const char *name)
 {
     size_t len;
@@ -47,7 +32,7 @@ static void a_backup_waits_for_a_compaction_and_there_is_one_at_a_time(void **st
     (void)state;
     begin(&toy);
     table = toy.journal->table;
-    until_it_compacts(&toy);
+    toy_until_it_compacts(&toy);
     assert_true(table->backup_begin(toy.journal));
     assert_false(table->backup_begin(toy.journal));
     while (sim_jobs_step(&toy.jobs, JOB_WRITE) || sim_jobs_step(&toy.jobs, JOB_PREPARE)) {
@@ -134,7 +119,7 @@ static void a_compaction_without_room_is_tried_again_at_its_time(void **state)
 
     (void)state;
     begin(&toy);
-    until_it_compacts(&toy);
+    toy_until_it_compacts(&toy);
     compactions = toy_compactions(&toy);
     for (int attempt = 0; attempt < 4; attempt++) { /* it waits longer each time */
         int64_t began_ns = toy.now_ns;

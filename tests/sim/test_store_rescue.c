@@ -264,21 +264,6 @@ static void a_file_that_is_no_backup_is_not_restored(void **state)
 
 /* ---- compaction and backup, beside a broker that works ---- */
 
-/* Nothing but the job of a compaction is under way. */
-static void until_it_compacts(struct toy *toy)
-{
-    while (!compact_is_working(store_of(toy->journal))) {
-        toy_put(toy, 2000);
-        toy_done(toy, toy_any(toy));
-        toy_turn(toy, 0);
-        if (!compact_is_working(store_of(toy->journal))) {
-            sim_jobs_run(&toy->jobs);
-        }
-    }
-    while (sim_jobs_step(&toy->jobs, JOB_WRITE) || sim_jobs_step(&toy->jobs, JOB_PREPARE)) {
-    }
-}
-
 /* The broker ends and says why, or goes on; what was acknowledged is there either way. */
 static bool goes_on_after(struct toy *toy, enum sim_disk_call call)
 {
@@ -318,7 +303,7 @@ static void a_disk_that_fails_once_in_a_compaction_costs_nothing(void **state)
             toy_init(&toy, SEGMENT / 4, 1);
             toy_must_open(&toy);
             toy_stream(&toy, 20, 2000, 2);
-            until_it_compacts(&toy);
+            toy_until_it_compacts(&toy);
             sim_disk_fail(toy.disk, all_calls[i / ERRORS], nth, all_errors[i % ERRORS]);
             failed = goes_on_after(&toy, all_calls[i / ERRORS]);
             failures += failed;

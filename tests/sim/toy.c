@@ -318,3 +318,17 @@ void toy_stream(struct toy *toy, uint64_t live, size_t len, uint64_t compactions
         toy_settle(toy);
     }
 }
+
+void toy_until_it_compacts(struct toy *toy)
+{
+    while (!compact_is_working(store_of(toy->journal))) {
+        toy_put(toy, 2000);
+        toy_done(toy, toy_any(toy));
+        toy_turn(toy, 0);
+        if (!compact_is_working(store_of(toy->journal))) {
+            sim_jobs_run(&toy->jobs);
+        }
+    }
+    while (sim_jobs_step(&toy->jobs, JOB_WRITE) || sim_jobs_step(&toy->jobs, JOB_PREPARE)) {
+    }
+}
