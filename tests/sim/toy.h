@@ -96,7 +96,7 @@ void toy_fetch(struct toy *toy, uint64_t key); /* judged when it comes back, in 
 void toy_fetch_all(struct toy *toy);           /* and waits: every body must be right */
 /* Waits until so many compactions more have ended, putting and taking away meanwhile. */
 void toy_stream(struct toy *toy, uint64_t live, size_t len, uint64_t compactions);
-/* Puts and finishes until a compaction has been handed to its job, and nothing else is under way. */
+/* Puts and finishes until a compaction has been handed to its job, with nothing else under way. */
 void toy_until_it_compacts(struct toy *toy);
 uint64_t toy_compactions(const struct toy *toy);
 
