@@ -159,7 +159,7 @@ $(INNER): $(PROTOCOL) $(CLIENT) $(filter-out %/main.o,$(BROKER) $(CLI))
 	$(Q)rm -f $@ && ar rcsD $@ $^
 
 # An image is built without them.
-include $(wildcard tests/*/*.mk)
+include $(wildcard tests/*.mk tests/*/*.mk)
 
 # ---- objects ----
 
