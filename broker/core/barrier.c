@@ -56,10 +56,10 @@ static void answer_party(struct step *step, struct barrier *barrier,
                          const struct barrier_party *party, const struct verdict *verdict)
 {
     struct session *session = session_find(step->core, party->session);
-    const struct entry *entry = session == NULL ? NULL : entry_find(session, party->request);
+    const struct entry *entry = entry_find(session, party->request);
     uint64_t numbers[WAIT_NUMBERS] = {party->index, barrier->generation, 0};
 
-    if (session == NULL || barrier_party_leads(party) || step->core->draining ||
+    if (barrier_party_leads(party) || step->core->draining ||
         (entry != NULL && entry->state == ENTRY_ANSWERED)) {
         return;
     }
@@ -119,7 +119,7 @@ static bool all_are_here(const struct core *core, const struct barrier *barrier)
     for (const struct link *l = barrier->parties.next; l != &barrier->parties; l = l->next) {
         const struct barrier_party *party = OWNER_CONST(l, struct barrier_party, in_barrier);
         struct session *session = session_find(core, party->session);
-        const struct entry *entry = session == NULL ? NULL : entry_find(session, party->request);
+        const struct entry *entry = entry_find(session, party->request);
 
         if (entry == NULL || entry->wait == NULL || session->conn == 0) {
             return false;

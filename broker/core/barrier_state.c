@@ -9,7 +9,8 @@
  * A reset takes any phase to FILLING; an end of the action otherwise than by done, to BROKEN.
  *
  * Invariant: the parties are the arrivals of one generation, with the indices 0 .. arrived-1; each
- * is in its session's list too. Knows nothing of waits: who waits is for barrier.c. */
+ * is in its session's list too, and goes before its session. Knows nothing of waits: who waits is
+ * for barrier.c. */
 #include "broker/core/internal.h"
 
 #include <assert.h>
@@ -78,26 +79,22 @@ void barrier_party_add(struct core *core, struct barrier *barrier, uint64_t sess
     list_insert(&barrier->parties, &party->in_barrier);
     stored_add(core, &barrier->object, STORED_PARTY);
     barrier->arrived++;
-    if (session != NULL) {
-        party->next_of_session = session->parties;
-        session->parties = party;
-        session->has_recovered_parties |= core->recovered;
-    }
+    party->next_of_session = session->parties;
+    session->parties = party;
+    session->has_recovered_parties |= core->recovered;
 }
 
 static void party_forget(struct core *core, struct barrier_party *party)
 {
     struct session *session = session_find(core, party->session);
 
-    if (session != NULL) {
+    if (session != NULL) { /* else the core ends, and sessions went first */
         struct barrier_party **at = &session->parties;
 
-        while (*at != NULL && *at != party) {
+        while (*at != party) {
             at = &(*at)->next_of_session;
         }
-        if (*at != NULL) {
-            *at = party->next_of_session;
-        }
+        *at = party->next_of_session;
     }
     list_remove(&party->in_barrier);
     stored_take(core, &party->barrier->object, STORED_PARTY);
@@ -106,14 +103,10 @@ static void party_forget(struct core *core, struct barrier_party *party)
 
 static void party_leave(struct core *core, struct barrier *barrier, const struct record *record)
 {
-    struct session *session = session_find(core, record->session);
-    struct barrier_party *party =
-        session == NULL ? NULL : barrier_party_find(session, barrier, record->request);
+    const struct session *session = session_find(core, record->session);
 
-    if (party != NULL) {
-        party_forget(core, party);
-        barrier->arrived--;
-    }
+    party_forget(core, barrier_party_find(session, barrier, record->request));
+    barrier->arrived--;
 }
 
 /* The latest first: they are at the front of their sessions' lists. */
@@ -155,9 +148,6 @@ void apply_barrier(struct core *core, const struct record *record)
 {
     struct barrier *barrier = (struct barrier *)object_find(core, record->object);
 
-    if (barrier == NULL) {
-        return; /* only a journal that is not ours can say so */
-    }
     assert(barrier->object.kind == MST_KIND_BARRIER);
     if (record->what == RECORD_BARRIER_ARRIVE) {
         go(barrier, BARRIER_FILLING);

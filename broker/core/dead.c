@@ -138,38 +138,24 @@ static void move_message(struct core *core, struct queue *from, struct queue *to
     object_mark_dirty(core, &to->object);
 }
 
-static bool find_both(const struct core *core, const struct record *record, struct queue **from,
-                      struct queue **to, struct message **message)
-{
-    *from = (struct queue *)object_find(core, record->object);
-    *to = (struct queue *)object_find(core, record->target);
-    *message = *from == NULL || *to == NULL ? NULL : idmap_get(&(*from)->messages, record->message);
-    return *message != NULL;
-}
-
 void apply_bury(struct core *core, const struct record *record)
 {
-    struct queue *queue;
-    struct queue *dead;
-    struct message *message;
+    struct queue *queue = (struct queue *)object_find(core, record->object);
+    struct queue *dead = (struct queue *)object_find(core, record->target);
+    struct message *message = idmap_get(&queue->messages, record->message);
 
-    if (find_both(core, record, &queue, &dead, &message)) {
-        write_note(core, queue, message, record);
-        move_message(core, queue, dead, message, record);
-        queue_finish(core, queue, MST_TALLY_DEAD, 1);
-    }
+    write_note(core, queue, message, record);
+    move_message(core, queue, dead, message, record);
+    queue_finish(core, queue, MST_TALLY_DEAD, 1);
 }
 
 void apply_redrive(struct core *core, const struct record *record)
 {
-    struct queue *dead;
-    struct queue *queue;
-    struct message *message;
+    struct queue *dead = (struct queue *)object_find(core, record->object);
+    struct queue *queue = (struct queue *)object_find(core, record->target);
 
-    if (find_both(core, record, &dead, &queue, &message)) {
-        move_message(core, dead, queue, message, record);
-        queue_finish(core, dead, MST_TALLY_DONE, 1);
-    }
+    move_message(core, dead, queue, idmap_get(&dead->messages, record->message), record);
+    queue_finish(core, dead, MST_TALLY_DONE, 1);
 }
 
 void decide_redrive(struct step *step, struct session *session, const struct mst_request *request)

@@ -184,9 +184,6 @@ void apply_event(struct core *core, const struct record *record)
 {
     struct event_object *event = (struct event_object *)object_find(core, record->object);
 
-    if (event == NULL) {
-        return; /* only a journal that is not ours can say so */
-    }
     assert(event->object.kind == MST_KIND_EVENT);
     event->set = record->what == RECORD_EVENT_SET;
     event->generation += event->set ? 1 : 0;

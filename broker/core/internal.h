@@ -1,7 +1,9 @@
 /* internal.h - what the files of broker/core offer one another, by file.
  *
  * decide_X carries out one request: it makes records and ends in exactly one outcome per request id
- * (outcome_record, refuse or answer_read) or in a wait. apply_X carries out one record. */
+ * (outcome_record, refuse or answer_read) or in a wait. apply_X carries out one record, whose
+ * session, objects and messages are there: whoever decided saw them, and recovery asked
+ * record_makes_sense. */
 #ifndef CORE_INTERNAL_H
 #define CORE_INTERNAL_H
 

@@ -256,11 +256,11 @@ static void add_parties(struct stat *stat, const struct barrier *barrier)
     for (const struct link *l = barrier->parties.next; l != &barrier->parties; l = l->next) {
         const struct barrier_party *party = OWNER_CONST(l, struct barrier_party, in_barrier);
         struct session *session = session_find(core, party->session);
-        const struct entry *entry = session == NULL ? NULL : entry_find(session, party->request);
+        const struct entry *entry = entry_find(session, party->request);
         bool leads = barrier_party_leads(party);
         struct mst_party *who;
 
-        if (session == NULL || (!leads && entry != NULL && entry->wait != NULL)) {
+        if (!leads && entry != NULL && entry->wait != NULL) {
             continue;
         }
         who = who_add(stat, leads ? "leads" : "waits",

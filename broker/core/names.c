@@ -444,11 +444,7 @@ void object_forget(struct core *core, struct object *object)
 
 void apply_remove(struct core *core, const struct record *record)
 {
-    struct object *object = object_find(core, record->object);
-
-    if (object != NULL) {
-        object_forget(core, object);
-    }
+    object_forget(core, object_find(core, record->object));
 }
 
 void object_free(struct core *core, struct object *object)

@@ -49,9 +49,6 @@ void apply_outcome(struct core *core, const struct record *record)
     struct session *session = session_find(core, record->session);
     struct entry *entry;
 
-    if (session == NULL) {
-        return;
-    }
     count_duplicate(core, record);
     entry = entry_ensure(core, session, record->request, record->count);
     entry_settle(core, entry, (enum mst_op)record->op, (enum mst_status)record->status,

@@ -108,11 +108,9 @@ void apply_purge(struct core *core, const struct record *record)
 {
     struct queue *queue = (struct queue *)object_find(core, record->object);
 
-    if (queue != NULL) {
-        purge_now(core, queue);
-        queue->object.seq = record->seq;
-        queue->object.version++;
-    }
+    purge_now(core, queue);
+    queue->object.seq = record->seq;
+    queue->object.version++;
 }
 
 void decide_delete(struct step *step, struct session *session, const struct mst_request *request)
@@ -161,12 +159,10 @@ void apply_pause(struct core *core, const struct record *record)
 {
     struct queue *queue = (struct queue *)object_find(core, record->object);
 
-    if (queue != NULL) {
-        queue->paused = (unsigned)record->sides & MST_SIDE_BOTH;
-        queue->object.seq = record->seq;
-        queue->object.version++;
-        object_mark_dirty(core, &queue->object);
-    }
+    queue->paused = (unsigned)record->sides & MST_SIDE_BOTH;
+    queue->object.seq = record->seq;
+    queue->object.version++;
+    object_mark_dirty(core, &queue->object);
 }
 
 /* ---- shutdown ---- */
@@ -190,9 +186,6 @@ void apply_shutdown(struct core *core, const struct record *record)
 {
     struct queue *queue = (struct queue *)object_find(core, record->object);
 
-    if (queue == NULL) {
-        return;
-    }
     queue->shut = true;
     queue->object.seq = record->seq;
     queue->object.version++;

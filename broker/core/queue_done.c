@@ -49,15 +49,10 @@ static void finish_one(struct core *core, struct queue *queue, struct session *s
 {
     struct message *message = idmap_get(&queue->messages, id);
 
-    if (message == NULL) {
-        return; /* only a journal that is not ours can say so */
-    }
     message_unlease(core, queue, message);
     message_free(core, queue, message);
-    if (session != NULL) {
-        session_remember_done(core, session, object_is_durable(&queue->object), queue->object.id,
-                              id, number);
-    }
+    session_remember_done(core, session, object_is_durable(&queue->object), queue->object.id, id,
+                          number);
 }
 
 void apply_done(struct core *core, const struct record *record)
@@ -65,9 +60,6 @@ void apply_done(struct core *core, const struct record *record)
     struct queue *queue = (struct queue *)object_find(core, record->object);
     struct session *session = session_find(core, record->session);
 
-    if (queue == NULL) {
-        return;
-    }
     for (uint64_t i = 0; i < record->count; i++) {
         finish_one(core, queue, session, record->message + i, record->number);
     }
@@ -151,12 +143,8 @@ void apply_taskdone(struct core *core, const struct record *record)
 {
     struct queue *queue = (struct queue *)object_find(core, record->object);
     struct session *session = session_find(core, record->session);
-    struct account *account;
+    struct account *account = session_account(core, session, queue);
 
-    if (queue == NULL || session == NULL) {
-        return;
-    }
-    account = session_account(core, session, queue);
     account->taken -= record->count;
     account_drop_if_idle(core, account);
     queue_finish(core, queue, MST_TALLY_DONE, record->count);
@@ -194,12 +182,8 @@ void apply_lose(struct core *core, const struct record *record)
 {
     struct queue *queue = (struct queue *)object_find(core, record->object);
     struct session *session = session_find(core, record->session);
-    struct account *account;
+    struct account *account = session_account(core, session, queue);
 
-    if (queue == NULL || session == NULL) {
-        return;
-    }
-    account = session_account(core, session, queue);
     account->taken = 0;
     account_drop_if_idle(core, account);
     queue_finish(core, queue, MST_TALLY_LOST, record->count);
@@ -248,11 +232,8 @@ void lease_return(struct step *step, struct lease *lease, bool counted, int64_t 
 void apply_return(struct core *core, const struct record *record)
 {
     struct queue *queue = (struct queue *)object_find(core, record->object);
-    struct message *message = queue == NULL ? NULL : idmap_get(&queue->messages, record->message);
+    struct message *message = idmap_get(&queue->messages, record->message);
 
-    if (message == NULL || message->state != MST_LEASED) {
-        return;
-    }
     message_unlease(core, queue, message);
     message->counted += record->counted != 0;
     queue->returns++;
@@ -341,12 +322,8 @@ void decide_extend(struct step *step, struct session *session, const struct mst_
 void apply_extend(struct core *core, const struct record *record)
 {
     struct queue *queue = (struct queue *)object_find(core, record->object);
-    struct message *message = queue == NULL ? NULL : idmap_get(&queue->messages, record->message);
-    struct lease *lease = message == NULL ? NULL : message_lease(message);
+    struct lease *lease = message_lease(idmap_get(&queue->messages, record->message));
 
-    if (lease == NULL) {
-        return;
-    }
     lease->until_ns = record->until_ns;
     lease->lease_ns =
         record->until_ns == MST_FOREVER ? MST_FOREVER : record->until_ns - record->now_ns;
@@ -403,11 +380,8 @@ void message_due(struct step *step, struct extra *extra, enum timer_kind kind)
 void apply_ready(struct core *core, const struct record *record)
 {
     struct queue *queue = (struct queue *)object_find(core, record->object);
-    struct message *message = queue == NULL ? NULL : idmap_get(&queue->messages, record->message);
+    struct message *message = idmap_get(&queue->messages, record->message);
 
-    if (message == NULL || message->state != MST_DELAYED) {
-        return;
-    }
     message->state = MST_READY;
     message_arm(core, message);
     queue->delayed--;
@@ -420,11 +394,8 @@ void apply_ready(struct core *core, const struct record *record)
 void apply_drop(struct core *core, const struct record *record)
 {
     struct queue *queue = (struct queue *)object_find(core, record->object);
-    struct message *message = queue == NULL ? NULL : idmap_get(&queue->messages, record->message);
+    struct message *message = idmap_get(&queue->messages, record->message);
 
-    if (message == NULL || record->tally >= MST_TALLY_COUNT) {
-        return;
-    }
     if (message->state == MST_READY) {
         pile_remove(&queue->ready, message);
     } else if (message->state == MST_DELAYED) {

@@ -11,8 +11,8 @@ static void grant_one(struct core *core, struct queue *queue, struct session *se
 {
     struct message *message = idmap_get(&queue->messages, id);
 
-    if (message == NULL || message->state != MST_READY) {
-        return; /* only a journal that is not ours can say so */
+    if (message->state != MST_READY) {
+        return; /* only a journal that is not ours names it twice */
     }
     pile_remove(&queue->ready, message);
     message->deliveries++;
@@ -35,9 +35,6 @@ void apply_grant(struct core *core, const struct record *record)
     struct session *session = session_find(core, record->session);
     struct entry *entry;
 
-    if (queue == NULL || session == NULL) {
-        return;
-    }
     entry = entry_ensure(core, session, record->request, record->count);
     for (size_t i = 0; i < record->list_count; i++) {
         uint64_t request = record->count > 1 ? record->request + i : record->request;

@@ -45,9 +45,6 @@ void apply_put(struct core *core, const struct record *record)
 {
     struct queue *queue = (struct queue *)object_find(core, record->object);
 
-    if (queue == NULL) {
-        return;
-    }
     queue_begin(queue, record->put->count);
     for (size_t i = 0; i < record->put->count; i++) {
         add_message(core, queue, record, i);

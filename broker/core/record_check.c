@@ -143,11 +143,13 @@ static bool check_update(const struct core *core, const struct record *record)
 static bool check_barrier(const struct core *core, const struct record *record)
 {
     const struct barrier *barrier = (const struct barrier *)object_find(core, record->object);
+    const struct session *session = session_find(core, record->session);
 
     switch (record->what) {
     case RECORD_BARRIER_ARRIVE: return barrier->phase == BARRIER_FILLING;
     case RECORD_BARRIER_ACT: return barrier_may_become(barrier, BARRIER_ACTING);
     case RECORD_BARRIER_BREAK: return barrier_may_become(barrier, BARRIER_BROKEN);
+    case RECORD_BARRIER_LEAVE: return barrier_party_find(session, barrier, record->request) != NULL;
     default: return true;
     }
 }

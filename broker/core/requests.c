@@ -255,7 +255,7 @@ void apply_confirm(struct core *core, const struct record *record)
 {
     struct session *session = session_find(core, record->session);
 
-    for (size_t i = 0; session != NULL && i + 1 < record->list_count; i += 2) {
+    for (size_t i = 0; i + 1 < record->list_count; i += 2) {
         for (uint64_t j = 0; j < record->list[i + 1];) {
             j += confirm_some(core, session, record->list[i] + j, record->list[i + 1] - j, record);
         }
@@ -286,9 +286,9 @@ static bool in_ranges(const struct mst_range *ranges, size_t count, uint64_t id)
 void apply_abandon(struct core *core, const struct record *record)
 {
     struct session *session = session_find(core, record->session);
-    struct entry *entry = session == NULL ? NULL : entry_find(session, record->request);
+    struct entry *entry = entry_find(session, record->request);
 
-    if (entry != NULL && entry->state != ENTRY_WAITS) {
+    if (entry != NULL) { /* else it had waited, and no record says so */
         entry_drop(core, session, entry_part(core, session, entry, record->request, 1));
     }
 }

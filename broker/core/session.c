@@ -193,9 +193,6 @@ void apply_session(struct core *core, const struct record *record)
         return;
     }
     session = session_find(core, record->session);
-    if (session == NULL) {
-        return;
-    }
     if (record->what == RECORD_SESSION_GONE) {
         session_free(core, session);
         return;

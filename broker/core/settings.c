@@ -137,9 +137,6 @@ void apply_update(struct core *core, const struct record *record)
 {
     struct object *object = object_find(core, record->object);
 
-    if (object == NULL) {
-        return;
-    }
     object->seq = record->seq;
     object->by_use = false;
     object->version++;
