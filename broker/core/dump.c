@@ -6,6 +6,7 @@
  * indented under what it belongs to, so that a difference can be read. */
 #include "broker/core/internal.h"
 
+#include <assert.h>
 #include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -29,8 +30,18 @@ __attribute__((format(printf, 2, 3))) static void say(struct dump *dump, const c
     va_start(arguments, format);
     n = vsnprintf(line, sizeof(line), format, arguments);
     va_end(arguments);
-    dump->ok = dump->ok && n >= 0 && (size_t)n < sizeof(line) &&
-               mst_buf_append(dump->out, line, (size_t)n);
+    assert(n > 0 && (size_t)n < sizeof(line));
+    dump->ok &= mst_buf_append(dump->out, line, (size_t)n);
+}
+
+/* The values of a map in order; there are none if there is no memory for them. */
+static void **sorted(struct dump *dump, const struct idmap *map, size_t *count_out)
+{
+    void **values = map->count == 0 ? NULL : idmap_sorted(map);
+
+    *count_out = values == NULL ? 0 : map->count;
+    dump->ok &= *count_out == map->count;
+    return values;
 }
 
 static unsigned long long u(uint64_t number)
@@ -136,11 +147,10 @@ static void say_entry(struct dump *dump, const struct entry *entry, uint64_t id,
 
 static void say_entries(struct dump *dump, const struct session *session)
 {
-    size_t count = session->entries.count;
-    struct entry **entries = (struct entry **)idmap_sorted(&session->entries);
+    size_t count;
+    struct entry **entries = (struct entry **)sorted(dump, &session->entries, &count);
 
-    dump->ok = dump->ok && (count == 0 || entries != NULL);
-    for (size_t n = 0; dump->ok && n < count; n += entries[n]->count) {
+    for (size_t n = 0; n < count; n += entries[n]->count) {
         const struct link *at = entries[n]->leases.next;
 
         for (uint64_t i = 0; i < entries[n]->count; i++) {
@@ -152,11 +162,10 @@ static void say_entries(struct dump *dump, const struct session *session)
 
 static void say_accounts(struct dump *dump, const struct session *session)
 {
-    size_t count = session->accounts.count;
-    struct account **accounts = (struct account **)idmap_sorted(&session->accounts);
+    size_t count;
+    struct account **accounts = (struct account **)sorted(dump, &session->accounts, &count);
 
-    dump->ok = dump->ok && (count == 0 || accounts != NULL);
-    for (size_t n = 0; dump->ok && n < count; n++) {
+    for (size_t n = 0; n < count; n++) {
         if (accounts[n]->taken > 0 && is_dumped(dump, &accounts[n]->queue->object)) {
             say(dump, "  took %llu of %llu\n", u(accounts[n]->taken),
                 u(accounts[n]->queue->object.id));
@@ -194,11 +203,10 @@ static void say_session(struct dump *dump, const struct session *session)
 
 static void say_sessions(struct dump *dump)
 {
-    size_t count = dump->core->sessions.count;
-    struct session **sessions = (struct session **)idmap_sorted(&dump->core->sessions);
+    size_t count;
+    struct session **sessions = (struct session **)sorted(dump, &dump->core->sessions, &count);
 
-    dump->ok = dump->ok && (count == 0 || sessions != NULL);
-    for (size_t n = 0; dump->ok && n < count; n++) {
+    for (size_t n = 0; n < count; n++) {
         say_session(dump, sessions[n]);
     }
     free(sessions);
@@ -249,11 +257,10 @@ static void say_message(struct dump *dump, const struct message *message)
 
 static void say_messages(struct dump *dump, const struct queue *queue)
 {
-    size_t count = queue->messages.count;
-    struct message **messages = (struct message **)idmap_sorted(&queue->messages);
+    size_t count;
+    struct message **messages = (struct message **)sorted(dump, &queue->messages, &count);
 
-    dump->ok = dump->ok && (count == 0 || messages != NULL);
-    for (size_t n = 0; dump->ok && n < count; n++) {
+    for (size_t n = 0; n < count; n++) {
         say_message(dump, messages[n]);
     }
     free(messages);
@@ -350,16 +357,15 @@ static void say_object(struct dump *dump, const struct object *object)
 bool core_dump(const struct core *core, bool durable_only, struct mst_buf *out)
 {
     struct dump dump = {core, out, durable_only, true};
-    size_t count = core->objects.count;
-    struct object **objects = (struct object **)idmap_sorted(&core->objects);
+    size_t count;
+    struct object **objects = (struct object **)sorted(&dump, &core->objects, &count);
 
-    dump.ok = count == 0 || objects != NULL;
     if (!durable_only) {
         say(&dump, "next object=%llu session=%llu message=%llu\n", u(core->next_object),
             u(core->next_session), u(core->next_message));
     }
     say_sessions(&dump);
-    for (size_t n = 0; dump.ok && n < count; n++) {
+    for (size_t n = 0; n < count; n++) {
         if (is_dumped(&dump, objects[n])) {
             say_object(&dump, objects[n]);
         }

@@ -1,6 +1,7 @@
 /* effects.c - what a step wants done: replies, closes, and records for the journal. */
 #include "broker/core/internal.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -76,9 +77,8 @@ struct effect *effects_reply(struct step *step, uint64_t conn, enum mst_op op, u
 
 void effects_close(struct step *step, uint64_t conn, const char *why)
 {
-    if (conn != 0) {
-        effects_add(step, EFFECT_CLOSE, conn)->why = why;
-    }
+    assert(conn != 0);
+    effects_add(step, EFFECT_CLOSE, conn)->why = why;
 }
 
 void *step_take(struct step *step, size_t size)
@@ -98,9 +98,7 @@ struct mst_span step_printf(struct step *step, const char *format, ...)
     va_start(arguments, format);
     n = vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
-    if (n < 0) {
-        return MST_SPAN_NONE;
-    }
+    assert(n >= 0);
     if ((size_t)n >= sizeof(text)) {
         n = (int)sizeof(text) - 1;
         while (n > 0 && ((unsigned char)text[n] & 0xc0u) == 0x80u) {

@@ -32,16 +32,6 @@ static bool grow(struct heap *heap, uint32_t cap)
     return true;
 }
 
-bool heap_reserve(struct heap *heap, uint32_t more)
-{
-    uint32_t cap = heap->cap == 0 ? CAP_FIRST : heap->cap;
-
-    while (cap - heap->count < more) {
-        cap *= 2;
-    }
-    return cap == heap->cap || grow(heap, cap);
-}
-
 static void set(struct heap *heap, uint32_t place, struct heap_node *node)
 {
     heap->items[place - 1] = node;

@@ -24,7 +24,6 @@ struct heap {
 
 void heap_init(struct heap *heap, heap_before *before);
 void heap_clear(struct heap *heap); /* forgets its nodes; they are not touched */
-bool heap_reserve(struct heap *heap, uint32_t more);
 bool heap_push(struct heap *heap, struct heap_node *node); /* false: out of memory */
 void heap_remove(struct heap *heap, struct heap_node *node);
 

@@ -139,7 +139,7 @@ void wait_free(struct core *core, struct wait *wait);
 /* Ends the wait without a record (TIMEOUT, CANCELLED, SHUTDOWN, GONE, UNAVAILABLE, ...) and
  * answers. */
 void wait_end(struct step *step, struct wait *wait, enum mst_status status, struct mst_span cause);
-/* An object in whose line it stands; NULL: it has left them all. */
+/* An object in whose line it stands. */
 struct object *wait_object(const struct wait *wait);
 /* Its time is up, or its client asks for a verdict: by kind. */
 void wait_expire(struct step *step, struct wait *wait, enum mst_status status);
@@ -231,6 +231,9 @@ struct mst_blob *text_blob(struct core *core, struct mst_span span); /* of none:
 
 void session_resume(struct step *step);
 void session_request(struct step *step);
+/* How many ids the frame stands for; 0: for none, for too many, or for some past the last number,
+ * which is PROTOCOL and never decided. */
+uint64_t request_ids(const struct mst_request *request);
 void session_confirm(struct step *step);
 void apply_confirm(struct core *core, const struct record *record);
 void apply_abandon(struct core *core, const struct record *record);

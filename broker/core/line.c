@@ -205,18 +205,16 @@ void wait_free(struct core *core, struct wait *wait)
     free(wait);
 }
 
-/* A get from several queues may have left some of them, and those may be gone. */
+/* A get from several queues may have left some of them, and those may be gone; but never all. */
 struct object *wait_object(const struct wait *wait)
 {
-    if (wait->place.line != NULL) {
-        return wait->place.object;
+    const struct place *place = &wait->place;
+
+    for (size_t i = 0; place->line == NULL; i++) {
+        assert(i < wait->more_count);
+        place = &wait->more[i];
     }
-    for (size_t i = 0; i < wait->more_count; i++) {
-        if (wait->more[i].line != NULL) {
-            return wait->more[i].object;
-        }
-    }
-    return NULL;
+    return place->object;
 }
 
 void wait_end(struct step *step, struct wait *wait, enum mst_status status, struct mst_span cause)
@@ -241,7 +239,7 @@ void wait_expire(struct step *step, struct wait *wait, enum mst_status status)
                            mst_span_text(status == MST_TIMEOUT ? "timeout" : "cancelled"));
         return;
     }
-    if (object != NULL && (wait->kind == WAIT_GET || wait->kind == WAIT_PUT)) {
+    if (wait->kind == WAIT_GET || wait->kind == WAIT_PUT) {
         unsigned side = wait->kind == WAIT_GET ? MST_SIDE_GET : MST_SIDE_PUT;
 
         if ((((const struct queue *)object)->paused & side) != 0) {
@@ -251,9 +249,7 @@ void wait_expire(struct step *step, struct wait *wait, enum mst_status status)
             cause = mst_span_text(storage_is_full);
         }
     }
-    if (object != NULL) {
-        object_mark_dirty(step->core, object);
-    }
+    object_mark_dirty(step->core, object);
     wait_end(step, wait, status, cause);
 }
 

@@ -77,11 +77,7 @@ void outcome_record(struct step *step, struct session *session, struct object *o
     record.value = value;
     record.numbers = numbers;
     record.numbers_count = numbers_count;
-    if (object != NULL) {
-        object_record(step, object, &record);
-    } else {
-        step_record(step, &record, false);
-    }
+    object_record(step, object, &record);
     answer_entry(step, session, entry_find(session, id));
 }
 
@@ -113,30 +109,10 @@ void outcome_volatile(struct step *step, struct session *session, uint64_t id, u
     answer_entry(step, session, entry);
 }
 
-/* How many request ids a frame stands for. */
-static uint64_t request_count(const struct mst_request *request)
-{
-    uint64_t count = 0;
-
-    switch (request->op) {
-    case MST_OP_PUT:
-        return request->mode == MST_PUT_EACH && request->bodies_count > 0 ? request->bodies_count
-                                                                          : 1;
-    case MST_OP_GET:
-        return request->count > 0 && request->count <= MST_IN_FLIGHT_MAX ? request->count : 1;
-    case MST_OP_DONE:
-        for (size_t i = 0; i < request->runs_count; i++) {
-            count += request->runs[i].count;
-        }
-        return count > 0 && count <= MST_MESSAGES_MAX ? count : 1;
-    default: return 1;
-    }
-}
-
 void refuse(struct step *step, struct session *session, const struct mst_request *request,
             enum mst_status status, struct mst_span cause)
 {
-    outcome_volatile(step, session, request->id, request_count(request), request->op, status, cause,
+    outcome_volatile(step, session, request->id, request_ids(request), request->op, status, cause,
                      NULL, 0);
 }
 

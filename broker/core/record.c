@@ -12,6 +12,8 @@
  * A list cannot have more elements than there are bytes. */
 #include "broker/core/internal.h"
 
+#include <assert.h>
+
 enum member_type { MEMBER_U64, MEMBER_I64, MEMBER_SPAN, MEMBER_U64S, MEMBER_I64S, MEMBER_PUT };
 
 #define MEMBER(type, name)                                                                         \
@@ -284,50 +286,45 @@ size_t record_decode(struct mst_span in, const struct record_bodies *bodies,
 
 /* ---- carrying out ---- */
 
+typedef void apply(struct core *core, const struct record *record);
+
+/* Records of STATE are for state_apply. */
 void record_apply(struct core *core, const struct record *record)
 {
-    switch (record->what) {
-    case RECORD_SESSION_OPEN:
-    case RECORD_SESSION_END:
-    case RECORD_SESSION_GONE: apply_session(core, record); break;
-    case RECORD_CONFIRM: apply_confirm(core, record); break;
-    case RECORD_ABANDON: apply_abandon(core, record); break;
-    case RECORD_OUTCOME: apply_outcome(core, record); break;
-    case RECORD_CREATE: apply_create(core, record); break;
-    case RECORD_UPDATE: apply_update(core, record); break;
-    case RECORD_REMOVE: apply_remove(core, record); break;
-    case RECORD_PUT: apply_put(core, record); break;
-    case RECORD_GRANT: apply_grant(core, record); break;
-    case RECORD_DONE: apply_done(core, record); break;
-    case RECORD_TASKDONE: apply_taskdone(core, record); break;
-    case RECORD_RETURN: apply_return(core, record); break;
-    case RECORD_BURY: apply_bury(core, record); break;
-    case RECORD_REDRIVE: apply_redrive(core, record); break;
-    case RECORD_EXTEND: apply_extend(core, record); break;
-    case RECORD_READY: apply_ready(core, record); break;
-    case RECORD_DROP: apply_drop(core, record); break;
-    case RECORD_PURGE: apply_purge(core, record); break;
-    case RECORD_PAUSE: apply_pause(core, record); break;
-    case RECORD_SHUTDOWN: apply_shutdown(core, record); break;
-    case RECORD_LOSE: apply_lose(core, record); break;
-    case RECORD_EVENT_SET:
-    case RECORD_EVENT_CLEAR: apply_event(core, record); break;
-    case RECORD_BARRIER_ARRIVE:
-    case RECORD_BARRIER_ACT:
-    case RECORD_BARRIER_TRIP:
-    case RECORD_BARRIER_BREAK:
-    case RECORD_BARRIER_RESET:
-    case RECORD_BARRIER_LEAVE: apply_barrier(core, record); break;
-    case RECORD_STATE_CORE:
-    case RECORD_STATE_QUEUE:
-    case RECORD_STATE_MESSAGES:
-    case RECORD_STATE_NOTES:
-    case RECORD_STATE_ACCOUNTS:
-    case RECORD_STATE_EVENT:
-    case RECORD_STATE_BARRIER:
-    case RECORD_STATE_PARTIES:
-    case RECORD_STATE_SESSION:
-    case RECORD_STATE_FINISHED:
-    case RECORD_KINDS: break;
-    }
+    static apply *const appliers[RECORD_KINDS] = {
+        [RECORD_SESSION_OPEN] = apply_session,
+        [RECORD_SESSION_END] = apply_session,
+        [RECORD_SESSION_GONE] = apply_session,
+        [RECORD_CONFIRM] = apply_confirm,
+        [RECORD_ABANDON] = apply_abandon,
+        [RECORD_OUTCOME] = apply_outcome,
+        [RECORD_CREATE] = apply_create,
+        [RECORD_UPDATE] = apply_update,
+        [RECORD_REMOVE] = apply_remove,
+        [RECORD_PUT] = apply_put,
+        [RECORD_GRANT] = apply_grant,
+        [RECORD_DONE] = apply_done,
+        [RECORD_TASKDONE] = apply_taskdone,
+        [RECORD_RETURN] = apply_return,
+        [RECORD_BURY] = apply_bury,
+        [RECORD_REDRIVE] = apply_redrive,
+        [RECORD_EXTEND] = apply_extend,
+        [RECORD_READY] = apply_ready,
+        [RECORD_DROP] = apply_drop,
+        [RECORD_PURGE] = apply_purge,
+        [RECORD_PAUSE] = apply_pause,
+        [RECORD_SHUTDOWN] = apply_shutdown,
+        [RECORD_LOSE] = apply_lose,
+        [RECORD_EVENT_SET] = apply_event,
+        [RECORD_EVENT_CLEAR] = apply_event,
+        [RECORD_BARRIER_ARRIVE] = apply_barrier,
+        [RECORD_BARRIER_ACT] = apply_barrier,
+        [RECORD_BARRIER_TRIP] = apply_barrier,
+        [RECORD_BARRIER_BREAK] = apply_barrier,
+        [RECORD_BARRIER_RESET] = apply_barrier,
+        [RECORD_BARRIER_LEAVE] = apply_barrier,
+    };
+
+    assert(appliers[record->what] != NULL);
+    appliers[record->what](core, record);
 }

@@ -44,7 +44,7 @@ static unsigned kinds_needed(enum record_kind what)
     if (what == RECORD_EVENT_SET || what == RECORD_EVENT_CLEAR) {
         return KIND_MASK(MST_KIND_EVENT);
     }
-    if (what >= RECORD_BARRIER_ARRIVE && what <= RECORD_BARRIER_LEAVE) {
+    if (what >= RECORD_BARRIER_ARRIVE) { /* STATE has checks of its own */
         return KIND_MASK(MST_KIND_BARRIER);
     }
     return what == RECORD_UPDATE || what == RECORD_REMOVE ? ANY_KIND : 0;
@@ -246,7 +246,7 @@ bool record_makes_sense(struct core *core, const struct record *record)
     if (record->what >= RECORD_PUT && record->what <= RECORD_LOSE) {
         return check_queue(core, record);
     }
-    if (record->what >= RECORD_BARRIER_ARRIVE && record->what <= RECORD_BARRIER_LEAVE) {
+    if (record->what >= RECORD_BARRIER_ARRIVE) {
         return check_barrier(core, record);
     }
     return record->what == RECORD_CREATE   ? check_create(core, record)

@@ -17,9 +17,7 @@ static uint64_t done_count(const struct mst_request *request)
     return count;
 }
 
-/* How many ids the frame stands for; 0: for none, for too many, or for some past the last number,
- * which is PROTOCOL. */
-static uint64_t ids_of(const struct mst_request *request)
+uint64_t request_ids(const struct mst_request *request)
 {
     uint64_t count = 1;
 
@@ -155,7 +153,7 @@ void session_request(struct step *step)
         connection_request(step, session, request)) {
         return;
     }
-    count = ids_of(request);
+    count = request_ids(request);
     if (count == 0) {
         struct mst_reply *reply =
             &effects_reply(step, session->conn, request->op, request->id)->reply;
@@ -303,9 +301,7 @@ static void abandon(struct step *step, struct session *session, struct entry *en
     if (entry->state == ENTRY_WAITS && entry->wait->kind == WAIT_BARRIER) {
         barrier_party_gone(step, entry->wait, MST_CANCELLED, mst_span_text("cancelled"));
     } else if (entry->state == ENTRY_WAITS) {
-        if (wait_object(entry->wait) != NULL) {
-            object_mark_dirty(step->core, wait_object(entry->wait));
-        }
+        object_mark_dirty(step->core, wait_object(entry->wait));
         wait_free(step->core, entry->wait);
         entry->state = ENTRY_ANSWERED;
     }

@@ -8,6 +8,7 @@
  * withdrawn at once and its leases return in slices, each by a record of its own. */
 #include "broker/core/internal.h"
 
+#include <assert.h>
 #include <sodium.h>
 #include <stdio.h>
 
@@ -278,9 +279,8 @@ void session_lost(struct step *step)
 
 void session_due(struct step *step, struct session *session)
 {
-    if (session->conn == 0 && !session->ended) {
-        session_end(step, session);
-    }
+    assert(session->conn == 0 && !session->ended);
+    session_end(step, session);
 }
 
 static void withdraw_waits(struct step *step, struct session *session)
@@ -295,9 +295,7 @@ static void withdraw_waits(struct step *step, struct session *session)
                                            (const char *)session->label->bytes));
             continue;
         }
-        if (wait_object(wait) != NULL) {
-            object_mark_dirty(step->core, wait_object(wait));
-        }
+        object_mark_dirty(step->core, wait_object(wait));
         wait_free(step->core, wait);
         entry_drop(step->core, session, entry);
     }
