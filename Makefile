@@ -182,7 +182,8 @@ $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(UNIT_HELP) $(INNER)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(MST_LDFLAGS) -o $@ $^ $(LIB_CMOCKA) $(LIB_EVENT) $(LIB_CODEC) -lm
 
-$(BUILD)/tests/sim/%: $(BUILD)/tests/sim/%.o $(SIM_HELP) $(INNER)
+# Their allocations are those of tests/sim/ration.c, which may refuse them.
+$(BUILD)/tests/sim/%: $(BUILD)/tests/sim/%.o $(SIM_HELP) $(BUILD)/tests/fault/liballocations.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(MST_LDFLAGS) -o $@ $^ $(LIB_CMOCKA) $(LIB_EVENT) $(LIB_CODEC) -lm
 

@@ -32,7 +32,7 @@ struct salvage {
     uint64_t seq;
     struct bodies_reader reader;
     struct checkpoint out;
-    bool no_memory; /* for some records */
+    bool no_memory; /* what could not be looked at for want of it is not lost: it all ends */
 };
 
 static enum store_status refuse(char *error, enum store_status status, const char *what,
@@ -178,9 +178,11 @@ static bool find_batch(struct salvage *salvage, struct scan *scan, struct batch_
         salvage->report->torn_bytes += scan->dirty - scan->offset;
         lose(salvage, scan->name, scan->offset, scan->dirty - scan->offset,
              "not readable, and nothing readable follows in this file");
-    } else if (status == SCAN_IO || status == SCAN_NO_MEMORY) {
+    } else if (status == SCAN_IO) {
         lose(salvage, scan->name, scan->offset, scan->size - scan->offset,
-             status == SCAN_IO ? "the disk does not read it" : "out of memory");
+             "the disk does not read it");
+    } else if (status == SCAN_NO_MEMORY) {
+        salvage->no_memory = true;
     }
     return status == SCAN_BATCH;
 }
@@ -264,23 +266,31 @@ static void read_journal(struct salvage *salvage)
 
 /* ---- what was found is written down ---- */
 
-/* Its bytes, or none: then that is told. */
+/* Its bytes, or none: then that is told, unless there was no memory for them. */
 static struct mst_span find_body(struct salvage *salvage, uint64_t place, size_t len)
 {
     const struct store_file *file = files_find(&salvage->files, place_file(place));
     char error[STORE_ERROR_MAX], name[DISK_NAME_MAX + 1];
     struct mst_span bytes = MST_SPAN_NONE;
+    enum store_status status;
 
     if (file == NULL) {
         snprintf(name, sizeof(name), "file %" PRIu64, place_file(place));
         lose(salvage, name, place_offset(place), len,
              "a message whose body stands in it: it is missing");
-    } else if (bodies_read(&salvage->reader, file->kind, place, len, &bytes, error) != STORE_OK) {
-        bytes = MST_SPAN_NONE;
+        return MST_SPAN_NONE;
+    }
+    status = bodies_read(&salvage->reader, file->kind, place, len, &bytes, error);
+    if (status == STORE_OK) {
+        return bytes;
+    }
+    if (status == STORE_NO_MEMORY) {
+        salvage->no_memory = true;
+    } else {
         format_name(file->kind, file->number, name);
         lose(salvage, name, place_offset(place), len, "a message: its body is damaged");
     }
-    return bytes;
+    return MST_SPAN_NONE;
 }
 
 static bool is_lost(void *user, uint64_t place, size_t len)
@@ -323,7 +333,7 @@ static enum store_status write_down(struct salvage *salvage, struct disk *into, 
     }
     if (checkpoint_begin(&salvage->out, into, &header) &&
         checkpoint_put(&salvage->out, BATCH_FILES, salvage->seq, MST_SPAN_NONE) &&
-        ports->replica.table->snapshot(salvage->replica, &port)) {
+        ports->replica.table->snapshot(salvage->replica, &port) && !salvage->no_memory) {
         checkpoint_end(&salvage->out, salvage->seq);
     } else if (salvage->out.error == 0) {
         return refuse_memory(error);

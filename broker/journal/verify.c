@@ -2,6 +2,7 @@
  * nothing is changed. Must not know: what records say. */
 #include "broker/journal/internal.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 static enum store_status list_failed(int error, char out[STORE_ERROR_MAX])
@@ -10,7 +11,7 @@ static enum store_status list_failed(int error, char out[STORE_ERROR_MAX])
 
     store_error_text(error, text, sizeof(text));
     snprintf(out, STORE_ERROR_MAX, "cannot list the data directory: %s", text);
-    return STORE_IO;
+    return error == -ENOMEM ? STORE_NO_MEMORY : STORE_IO;
 }
 
 static uint64_t torn_bytes(const struct replay *replay)

@@ -24,6 +24,7 @@ int fault_posix_memalign(void **memory, size_t alignment, size_t size);
 char *fault_strdup(const char *text);
 char *fault_strndup(const char *text, size_t len);
 msgpack_zone *fault_zone_new(size_t size);
+void fault_free(void *memory);
 
 void fault_begin(uint64_t first, uint64_t step, uint64_t more)
 {
@@ -132,4 +133,9 @@ char *fault_strndup(const char *text, size_t len)
 msgpack_zone *fault_zone_new(size_t size)
 {
     return is_refused() ? NULL : msgpack_zone_new(size);
+}
+
+void fault_free(void *memory)
+{
+    free(memory);
 }

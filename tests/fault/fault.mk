@@ -1,12 +1,13 @@
 # fault.mk - the broker with refused memory and failing system calls, for tests; included by the
-# Makefile. The calls of our own objects, and only those, are given other names.
+# Makefile. The calls of our own objects, and only those, are given other names. What stands behind
+# those of memory is allocations.c here, ration.c in the simulation.
 
 FAULT_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fault/test_*.c))
 TEST_PROGRAMS += $(FAULT_PROGRAMS)
 TEST_SCRIPTS += $(wildcard tests/fault/test_*.sh)
 ALL_OBJECTS += $(call objects,tests/fault/*.c)
 
-ALLOCATIONS := $(foreach call,malloc calloc realloc posix_memalign strdup strndup,--redefine-sym $(call)=fault_$(call)) \
+ALLOCATIONS := $(foreach call,malloc calloc realloc posix_memalign strdup strndup free,--redefine-sym $(call)=fault_$(call)) \
     --redefine-sym msgpack_zone_new=fault_zone_new
 
 $(BUILD)/tests/fault/liballocations.a: $(INNER)

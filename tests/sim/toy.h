@@ -3,7 +3,9 @@
  * Its state is a set of keys, each with a body that follows from the key, so that any byte that
  * comes back can be judged. It is the running state, the recovered one, and the replica of a
  * compaction. A world has one of them on a simulated disk, and beside it what is durable for
- * certain: after a crash the state must be that, or with the batch that was on its way. */
+ * certain: after a crash the state must be that, or with the batch that was on its way.
+ *
+ * The journal's own allocations, and those of its replica, are rationed (ration.h). */
 #ifndef SIM_TOY_H
 #define SIM_TOY_H
 
@@ -37,8 +39,9 @@ bool toy_state_put(struct toy_state *state, uint64_t key, uint64_t len, uint64_t
 bool toy_state_done(struct toy_state *state, uint64_t key);
 bool toy_state_same(const struct toy_state *a, const struct toy_state *b); /* but for places */
 bool toy_state_apply(struct toy_state *state, struct mst_span records, uint64_t place);
-void toy_add_number(struct mst_buf *out, uint64_t number);
-void toy_add_body(struct mst_buf *out, uint64_t key, struct mst_span body);
+/* false: no memory */
+bool toy_add_number(struct mst_buf *out, uint64_t number);
+bool toy_add_body(struct mst_buf *out, uint64_t key, struct mst_span body);
 extern const struct journal_replica_table toy_replica;
 
 /* A body that is read back. */

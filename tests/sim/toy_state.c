@@ -57,9 +57,9 @@ bool toy_state_same(const struct toy_state *a, const struct toy_state *b)
 
 /* ---- records ---- */
 
-void toy_add_number(struct mst_buf *out, uint64_t number)
+bool toy_add_number(struct mst_buf *out, uint64_t number)
 {
-    assert_true(mst_buf_append(out, &number, sizeof(number)));
+    return mst_buf_append(out, &number, sizeof(number));
 }
 
 static bool take_number(struct mst_span *in, uint64_t *number)
@@ -72,16 +72,14 @@ static bool take_number(struct mst_span *in, uint64_t *number)
     return true;
 }
 
-void toy_add_body(struct mst_buf *out, uint64_t key, struct mst_span body)
+bool toy_add_body(struct mst_buf *out, uint64_t key, struct mst_span body)
 {
     uint8_t hash[MST_BODY_HASH_BYTES];
 
     mst_body_hash(body, hash);
-    assert_true(mst_buf_append(out, "P", 1));
-    toy_add_number(out, key);
-    toy_add_number(out, body.len);
-    assert_true(mst_buf_append(out, hash, sizeof(hash)));
-    assert_true(body.len == 0 || mst_buf_append(out, body.data, body.len));
+    return mst_buf_append(out, "P", 1) && toy_add_number(out, key) &&
+           toy_add_number(out, body.len) && mst_buf_append(out, hash, sizeof(hash)) &&
+           (body.len == 0 || mst_buf_append(out, body.data, body.len));
 }
 
 static bool apply_one(struct toy_state *state, struct mst_span *in, struct mst_span all,
@@ -155,21 +153,19 @@ static bool put_piece(struct piece *piece, const struct snapshot_port *port)
     return ok;
 }
 
-static void write_entry(struct piece *piece, const struct snapshot_port *port, uint64_t key,
+static bool write_entry(struct piece *piece, const struct snapshot_port *port, uint64_t key,
                         const struct toy_entry *entry)
 {
     struct mst_span body = MST_SPAN_NONE;
 
     if (!port->moves(port->user, entry->place, entry->len, &body)) {
-        assert_true(mst_buf_append(&piece->records, "R", 1));
-        toy_add_number(&piece->records, key);
-        toy_add_number(&piece->records, entry->len);
-        toy_add_number(&piece->records, entry->place);
-    } else {
-        piece->bodies[piece->count++] =
-            (struct snapshot_body){mst_buf_size(&piece->records) + TOY_HASH_OFFSET, entry->place};
-        toy_add_body(&piece->records, key, body);
+        return mst_buf_append(&piece->records, "R", 1) && toy_add_number(&piece->records, key) &&
+               toy_add_number(&piece->records, entry->len) &&
+               toy_add_number(&piece->records, entry->place);
     }
+    piece->bodies[piece->count++] =
+        (struct snapshot_body){mst_buf_size(&piece->records) + TOY_HASH_OFFSET, entry->place};
+    return toy_add_body(&piece->records, key, body);
 }
 
 static bool replica_snapshot(void *replica, const struct snapshot_port *port)
@@ -181,9 +177,9 @@ static bool replica_snapshot(void *replica, const struct snapshot_port *port)
     assert_non_null(piece);
     for (uint64_t key = 0; ok && key < state->end; key++) {
         if (state->entries[key].is_there) {
-            write_entry(piece, port, key, &state->entries[key]);
+            ok = write_entry(piece, port, key, &state->entries[key]);
         }
-        if (mst_buf_size(&piece->records) >= PIECE_BYTES) {
+        if (ok && mst_buf_size(&piece->records) >= PIECE_BYTES) {
             ok = put_piece(piece, port);
         }
     }
