@@ -6,13 +6,12 @@
  * the pieces hold. */
 #include "protocol/arena.h"
 
-#include <msgpack/zone.h>
 #include <stdalign.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { CHUNK_CAP_FIRST = 8192, CHUNK_CAP_LARGEST = 1 << 20, ZONE_CHUNK_BYTES = 8192 };
+enum { CHUNK_CAP_FIRST = 8192, CHUNK_CAP_LARGEST = 1 << 20 };
 
 struct mst_arena_chunk {
     struct mst_arena_chunk *next;
@@ -38,9 +37,6 @@ static void chunks_free(struct mst_arena_chunk *chunk)
 void mst_arena_clear(struct mst_arena *arena)
 {
     chunks_free(arena->first);
-    if (arena->zone != NULL) {
-        msgpack_zone_free(arena->zone);
-    }
     mst_arena_init(arena);
 }
 
@@ -51,9 +47,6 @@ void mst_arena_reset(struct mst_arena *arena)
         arena->first->next = NULL;
         arena->first->used = 0;
         arena->current = arena->first;
-    }
-    if (arena->zone != NULL) {
-        msgpack_zone_clear(arena->zone);
     }
 }
 
@@ -140,14 +133,4 @@ struct mst_span mst_arena_printf(struct mst_arena *arena, const char *format, ..
     vsnprintf(text, (size_t)len + 1, format, args);
     va_end(args);
     return mst_span_of(text, (size_t)len);
-}
-
-struct msgpack_zone *mst_arena_zone(struct mst_arena *arena)
-{
-    if (arena->zone == NULL) {
-        arena->zone = msgpack_zone_new(ZONE_CHUNK_BYTES);
-    } else {
-        msgpack_zone_clear(arena->zone);
-    }
-    return arena->zone;
 }

@@ -1,7 +1,6 @@
 /* arena.h - memory for one step: taken piece by piece, given back all at once.
  *
- * Pieces are aligned for any type and valid until mst_arena_reset. The first chunk is kept.
- * The decoder's scratch memory lives here too, so that it is reused without being global. */
+ * Pieces are aligned for any type and valid until mst_arena_reset. The first chunk is kept. */
 #ifndef MST_ARENA_H
 #define MST_ARENA_H
 
@@ -13,7 +12,6 @@ struct mst_arena_chunk;
 struct mst_arena {
     struct mst_arena_chunk *first;
     struct mst_arena_chunk *current;
-    void *zone; /* msgpack-c's, made when first needed; only mst_arena_zone gives it out */
 };
 
 void mst_arena_init(struct mst_arena *arena);
@@ -24,9 +22,5 @@ struct mst_span mst_arena_copy(struct mst_arena *arena, struct mst_span bytes);
 /* printf into the arena, with a NUL behind it; none when out of memory. */
 struct mst_span mst_arena_printf(struct mst_arena *arena, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-
-struct msgpack_zone;
-/* An empty zone: what an earlier call put into it is gone. NULL: out of memory. */
-struct msgpack_zone *mst_arena_zone(struct mst_arena *arena);
 
 #endif

@@ -1,7 +1,7 @@
-/* check.h - is this one bounded msgpack array? Asked before msgpack-c sees a byte of the network.
+/* check.h - is this one bounded msgpack array? Asked before any byte of a frame means anything.
  *
- * msgpack-c allocates what a header declares; after this check every declared length is known to
- * be there. */
+ * After this check every declared length is known to be there, so that the decoder can tell what is
+ * malformed, and closes the connection, from what is only wrong. */
 #ifndef MST_CHECK_H
 #define MST_CHECK_H
 

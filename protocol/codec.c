@@ -3,16 +3,15 @@
  * A frame is [op, id, confirm, fields...] from a client and [op, id, status, cause, fields...] from
  * the broker. The head is done here, the fields by the tables of messages.c. Must not know which
  * fields an operation has, nor what they mean. */
-#include <msgpack/unpack.h>
-
 #include "protocol/arena.h"
 #include "protocol/buf.h"
 #include "protocol/check.h"
 #include "protocol/fields.h"
 #include "protocol/message.h"
 #include "protocol/utf8.h"
+#include "protocol/value.h"
 
-enum { REQUEST_HEAD = 3, REPLY_HEAD = 3, OP_CODE_MAX = 0xffff };
+enum { HEAD = 3, OP_CODE_MAX = 0xffff };
 
 void mst_request_init(struct mst_request *request, enum mst_op op)
 {
@@ -88,7 +87,7 @@ static bool request_encode(struct mst_pack pack, const struct mst_request *reque
     size_t used = mst_fields_used(request, layout);
     struct draft draft = draft_begin(pack);
 
-    mst_pack_array(&draft.pack, REQUEST_HEAD + used);
+    mst_pack_array(&draft.pack, HEAD + used);
     mst_pack_u64(&draft.pack, request->op);
     mst_pack_u64(&draft.pack, request->id);
     mst_pack_u64(&draft.pack, request->confirm);
@@ -114,7 +113,7 @@ static bool reply_encode(struct mst_pack pack, const struct mst_reply *reply)
     bool has_place = has_cause || used > 0;
     struct draft draft = draft_begin(pack);
 
-    mst_pack_array(&draft.pack, REPLY_HEAD + (size_t)has_place + used);
+    mst_pack_array(&draft.pack, HEAD + (size_t)has_place + used);
     mst_pack_u64(&draft.pack, reply->op);
     mst_pack_u64(&draft.pack, reply->id);
     mst_pack_u64(&draft.pack, reply->status);
@@ -142,53 +141,37 @@ bool mst_reply_gather(struct mst_gather *out, const struct mst_reply *reply)
 
 /* The three numbers each frame begins with. */
 struct head {
-    const msgpack_object *elements; /* of the whole array */
-    size_t count;
     uint64_t op;
     uint64_t id;
     uint64_t third; /* confirm or status */
+    uint64_t more;  /* so many values come behind them */
 };
 
-static bool head_number(const struct head *head, size_t i, uint64_t *number_out)
+static bool number_read(struct mst_span *rest, uint64_t *number_out)
 {
-    *number_out = head->elements[i].via.u64;
-    return head->elements[i].type == MSGPACK_OBJECT_POSITIVE_INTEGER;
+    struct mst_value value;
+
+    mst_value_read(rest, &value);
+    *number_out = value.number;
+    return value.type == MST_V_UNSIGNED;
 }
 
-/* MST_PROTOCOL: malformed. */
-static enum mst_status head_decode(struct mst_span payload, struct mst_arena *arena,
-                                   struct head *head, const char **why_out)
+/* Leaves in *rest what comes behind the head. false: malformed. */
+static bool head_decode(struct mst_span *rest, struct head *head, const char **why_out)
 {
-    msgpack_object object;
-    size_t used = 0;
+    struct mst_value array;
 
-    if (!mst_check(payload, why_out)) {
-        return MST_PROTOCOL;
+    if (!mst_check(*rest, why_out)) {
+        return false;
     }
-    struct msgpack_zone *zone = mst_arena_zone(arena);
-    if (zone == NULL) {
-        *why_out = "out of memory";
-        return MST_NO_MEMORY;
-    }
-    msgpack_unpack_return verdict =
-        msgpack_unpack((const char *)payload.data, payload.len, &used, zone, &object);
-    if (verdict == MSGPACK_UNPACK_NOMEM_ERROR) {
-        *why_out = "out of memory";
-        return MST_NO_MEMORY;
-    }
-    if (verdict != MSGPACK_UNPACK_SUCCESS || object.type != MSGPACK_OBJECT_ARRAY) {
-        *why_out = "not a msgpack array";
-        return MST_PROTOCOL;
-    }
-    head->elements = object.via.array.ptr;
-    head->count = object.via.array.size;
-    if (head->count < REQUEST_HEAD || !head_number(head, 0, &head->op) ||
-        !head_number(head, 1, &head->id) || !head_number(head, 2, &head->third) ||
-        head->op > OP_CODE_MAX) {
+    mst_value_read(rest, &array);
+    if (array.number < HEAD || !number_read(rest, &head->op) || !number_read(rest, &head->id) ||
+        !number_read(rest, &head->third) || head->op > OP_CODE_MAX) {
         *why_out = "the first three elements are no operation, id and number";
-        return MST_PROTOCOL;
+        return false;
     }
-    return MST_OK;
+    head->more = array.number - HEAD;
+    return true;
 }
 
 static enum mst_status decoder_verdict(const struct mst_decoder *decoder, const char **why_out)
@@ -206,55 +189,57 @@ enum mst_status mst_request_decode(struct mst_span payload, struct mst_arena *ar
                                    const char **why_out)
 {
     struct head head = {0};
-    struct mst_decoder decoder = {.arena = arena};
+    struct mst_decoder decoder = {.arena = arena, .rest = payload};
 
-    mst_request_init(request, 0);
-    enum mst_status status = head_decode(payload, arena, &head, why_out);
-    *malformed_out = status == MST_PROTOCOL;
-    if (status != MST_OK) {
-        return status;
+    *malformed_out = !head_decode(&decoder.rest, &head, why_out);
+    mst_request_init(request, *malformed_out ? 0 : (enum mst_op)head.op);
+    if (*malformed_out) {
+        return MST_PROTOCOL;
     }
-    mst_request_init(request, (enum mst_op)head.op);
     request->id = head.id;
     request->confirm = head.third;
     if (!mst_op_known(head.op)) {
         *why_out = "no such operation";
         return MST_PROTOCOL;
     }
-    mst_fields_decode(&decoder, head.elements + REQUEST_HEAD, head.count - REQUEST_HEAD,
-                      mst_request_layout(request->op), request);
+    mst_fields_decode(&decoder, head.more, mst_request_layout(request->op), request);
     return decoder_verdict(&decoder, why_out);
+}
+
+static bool cause_decode(struct mst_decoder *decoder, struct mst_reply *reply)
+{
+    struct mst_value value;
+
+    mst_value_read(&decoder->rest, &value);
+    return mst_text_decode(&value, MST_CAUSE_BYTES_MAX, &reply->cause);
 }
 
 enum mst_status mst_reply_decode(struct mst_span payload, struct mst_arena *arena,
                                  struct mst_reply *reply, bool *malformed_out, const char **why_out)
 {
     struct head head = {0};
-    struct mst_decoder decoder = {.arena = arena};
+    struct mst_decoder decoder = {.arena = arena, .rest = payload};
 
-    mst_reply_init(reply, 0);
-    enum mst_status status = head_decode(payload, arena, &head, why_out);
-    *malformed_out = status == MST_PROTOCOL;
-    if (status != MST_OK) {
-        return status;
+    *malformed_out = !head_decode(&decoder.rest, &head, why_out);
+    mst_reply_init(reply, *malformed_out ? 0 : (enum mst_op)head.op);
+    if (*malformed_out) {
+        return MST_PROTOCOL;
     }
-    mst_reply_init(reply, (enum mst_op)head.op);
     reply->id = head.id;
     if (head.third >= MST_STATUS_COUNT) {
         *why_out = "no such status";
         return MST_PROTOCOL;
     }
     reply->status = (enum mst_status)head.third;
-    if (head.count == REPLY_HEAD) {
+    if (head.more == 0) {
         *why_out = NULL;
         return MST_OK;
     }
-    if (!mst_text_decode(&head.elements[REPLY_HEAD], MST_CAUSE_BYTES_MAX, &reply->cause)) {
+    if (!cause_decode(&decoder, reply)) {
         *why_out = "field cause: wrong type or too long";
         return MST_PROTOCOL;
     }
     /* An operation of a newer broker has no fields here, but a status and a cause. */
-    mst_fields_decode(&decoder, head.elements + REPLY_HEAD + 1, head.count - REPLY_HEAD - 1,
-                      mst_reply_layout(reply->op), reply);
+    mst_fields_decode(&decoder, head.more - 1, mst_reply_layout(reply->op), reply);
     return decoder_verdict(&decoder, why_out);
 }

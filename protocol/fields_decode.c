@@ -10,80 +10,73 @@ static void *member(void *owner, const struct mst_field *field)
     return (char *)owner + field->offset;
 }
 
+/* Most defaults are 0, and the owner's bytes are. */
 void mst_fields_init(void *owner, struct mst_layout layout)
 {
-    for (size_t i = 0; i < layout.count; i++) {
-        const struct mst_field *field = &layout.fields[i];
-        switch (field->type) {
-        case MST_F_U64: *(uint64_t *)member(owner, field) = (uint64_t)field->absent; break;
-        case MST_F_I64: *(int64_t *)member(owner, field) = field->absent; break;
-        case MST_F_BOOL: *(bool *)member(owner, field) = field->absent != 0; break;
-        default: break; /* the rest is none, which is all zeros */
+    const struct mst_field *end = layout.fields + layout.count;
+
+    for (const struct mst_field *field = layout.fields; field < end; field++) {
+        if (field->absent == 0) {
+            continue;
+        }
+        if (field->type == MST_F_BOOL) {
+            *(bool *)member(owner, field) = true;
+        } else {
+            *(int64_t *)member(owner, field) = field->absent; /* nothing else has such a default */
         }
     }
 }
 
-/* ---- single values: false when the element is something else ---- */
+/* ---- single values: false when the value is something else ---- */
 
-static bool u64_decode(const msgpack_object *element, uint64_t *value_out)
+static bool u64_decode(const struct mst_value *value, uint64_t *number_out)
 {
-    if (element->type != MSGPACK_OBJECT_POSITIVE_INTEGER) {
-        return false; /* nothing else has a number to look at */
+    if (value->type != MST_V_UNSIGNED) {
+        return false;
     }
-    *value_out = element->via.u64;
+    *number_out = value->number;
     return true;
 }
 
-static bool i64_decode(const msgpack_object *element, int64_t *value_out)
+static bool i64_decode(const struct mst_value *value, int64_t *number_out)
 {
-    if (element->type == MSGPACK_OBJECT_NEGATIVE_INTEGER) {
-        *value_out = element->via.i64;
-        return true;
+    bool fits = value->type == MST_V_NEGATIVE ||
+                (value->type == MST_V_UNSIGNED && value->number <= INT64_MAX);
+
+    if (fits) {
+        *number_out = (int64_t)value->number;
     }
-    if (element->type != MSGPACK_OBJECT_POSITIVE_INTEGER || element->via.u64 > INT64_MAX) {
+    return fits;
+}
+
+static bool bool_decode(const struct mst_value *value, bool *flag_out)
+{
+    *flag_out = value->type == MST_V_BOOL && value->number != 0;
+    return value->type == MST_V_BOOL;
+}
+
+static bool str_decode(const struct mst_value *value, size_t max, struct mst_span *text_out)
+{
+    if (value->type != MST_V_STR || value->number > max) {
         return false;
     }
-    *value_out = (int64_t)element->via.u64;
-    return true;
-}
-
-static bool bool_decode(const msgpack_object *element, bool *value_out)
-{
-    *value_out = element->type == MSGPACK_OBJECT_BOOLEAN && element->via.boolean;
-    return element->type == MSGPACK_OBJECT_BOOLEAN;
-}
-
-/* An empty string is not none: it must point somewhere. */
-static struct mst_span present(const char *data, uint32_t len)
-{
-    return mst_span_of(data == NULL ? "" : data, len);
-}
-
-static bool str_decode(const msgpack_object *element, size_t max, struct mst_span *text_out)
-{
-    if (element->type != MSGPACK_OBJECT_STR || element->via.str.size > max) {
-        return false;
-    }
-    *text_out = present(element->via.str.ptr, element->via.str.size);
+    *text_out = mst_span_of(value->data, (size_t)value->number);
     return mst_utf8_valid(*text_out);
 }
 
-static bool bin_decode(const msgpack_object *element, size_t max, struct mst_span *bytes_out)
+static bool bin_decode(const struct mst_value *value, size_t max, struct mst_span *bytes_out)
 {
-    bool is_text = element->type == MSGPACK_OBJECT_STR;
-
-    if (!is_text && element->type != MSGPACK_OBJECT_BIN) {
+    /* Some languages have one type for both, and write bytes as text. */
+    if (value->type != MST_V_BIN && value->type != MST_V_STR) {
         return false;
     }
-    /* Some languages have one type for both, and write bytes as text. */
-    *bytes_out = is_text ? present(element->via.str.ptr, element->via.str.size)
-                         : present(element->via.bin.ptr, element->via.bin.size);
+    *bytes_out = mst_span_of(value->data, (size_t)value->number);
     return bytes_out->len <= max;
 }
 
-bool mst_text_decode(const msgpack_object *element, size_t max, struct mst_span *text_out)
+bool mst_text_decode(const struct mst_value *value, size_t max, struct mst_span *text_out)
 {
-    return element->type == MSGPACK_OBJECT_NIL || str_decode(element, max, text_out);
+    return value->type == MST_V_NIL || str_decode(value, max, text_out);
 }
 
 /* ---- lists ---- */
@@ -100,11 +93,24 @@ static bool failed(const struct mst_decoder *decoder)
     return decoder->why != NULL || decoder->out_of_memory;
 }
 
+/* The next value; RESERVED: there is none, which the check has ruled out. */
+static struct mst_value next_value(struct mst_decoder *decoder)
+{
+    struct mst_value value = {.type = MST_V_RESERVED};
+
+    if (decoder->rest.len > 0) {
+        mst_value_read(&decoder->rest, &value);
+    }
+    return value;
+}
+
 /* Memory for a list, entered into its member; NULL when it is empty or something failed. */
 static void *list_take(struct mst_decoder *decoder, const struct mst_field *field, void *owner,
-                       size_t count, size_t size)
+                       uint64_t declared, size_t size)
 {
-    if (count > field->max) {
+    size_t count = (size_t)declared;
+
+    if (declared > field->max) {
         wrong(decoder, field);
     }
     if (failed(decoder) || count == 0) {
@@ -121,24 +127,25 @@ static void *list_take(struct mst_decoder *decoder, const struct mst_field *fiel
     return items;
 }
 
-static bool item_decode(const struct mst_field *field, const msgpack_object *element, void *items,
+static bool item_decode(const struct mst_field *field, const struct mst_value *value, void *items,
                         size_t i)
 {
     switch (field->type) {
-    case MST_F_SPANS: return bin_decode(element, UINT32_MAX, (struct mst_span *)items + i);
-    case MST_F_I64S: return i64_decode(element, (int64_t *)items + i);
-    default: return u64_decode(element, (uint64_t *)items + i);
+    case MST_F_SPANS: return bin_decode(value, UINT32_MAX, (struct mst_span *)items + i);
+    case MST_F_I64S: return i64_decode(value, (int64_t *)items + i);
+    default: return u64_decode(value, (uint64_t *)items + i);
     }
 }
 
-static void items_decode(struct mst_decoder *decoder, const struct mst_field *field,
-                         const msgpack_object *element, void *owner, size_t size)
+static void items_decode(struct mst_decoder *decoder, const struct mst_field *field, uint64_t count,
+                         void *owner, size_t size)
 {
-    const msgpack_object_array *array = &element->via.array;
-    void *items = list_take(decoder, field, owner, array->size, size);
+    void *items = list_take(decoder, field, owner, count, size);
 
-    for (size_t i = 0; items != NULL && i < array->size; i++) {
-        if (!item_decode(field, &array->ptr[i], items, i)) {
+    for (size_t i = 0; items != NULL && i < count; i++) {
+        struct mst_value value = next_value(decoder);
+
+        if (!item_decode(field, &value, items, i)) {
             wrong(decoder, field);
             return;
         }
@@ -166,53 +173,56 @@ static bool row_sane(enum mst_field_type type, const void *row)
 
 /* The row has its defaults. */
 static void row_decode(struct mst_decoder *decoder, const struct mst_field *field,
-                       const msgpack_object *element, struct mst_layout layout, void *row)
+                       const struct mst_value *value, struct mst_layout layout, void *row)
 {
-    if (element->type != MSGPACK_OBJECT_ARRAY) {
+    if (value->type != MST_V_ARRAY) {
         wrong(decoder, field);
         return;
     }
-    mst_fields_decode(decoder, element->via.array.ptr, element->via.array.size, layout, row);
+    mst_fields_decode(decoder, value->number, layout, row);
     if (!row_sane(field->type, row)) {
         wrong(decoder, field);
     }
 }
 
-static void rows_decode(struct mst_decoder *decoder, const struct mst_field *field,
-                        const msgpack_object *element, void *owner)
+static void rows_decode(struct mst_decoder *decoder, const struct mst_field *field, uint64_t count,
+                        void *owner)
 {
     size_t size = 0;
     struct mst_layout layout = mst_row_layout(field->type, &size);
-    const msgpack_object_array *array = &element->via.array;
-    char *rows = list_take(decoder, field, owner, array->size, size);
+    char *rows = list_take(decoder, field, owner, count, size);
 
     if (rows != NULL) {
         mst_fields_init(rows, layout);
     }
-    for (size_t i = 1; rows != NULL && i < array->size; i++) {
+    for (size_t i = 1; rows != NULL && i < count; i++) {
         memcpy(rows + i * size, rows, size);
     }
-    for (size_t i = 0; rows != NULL && i < array->size && !failed(decoder); i++) {
-        row_decode(decoder, field, &array->ptr[i], layout, rows + i * size);
+    for (size_t i = 0; rows != NULL && i < count && !failed(decoder); i++) {
+        struct mst_value value = next_value(decoder);
+
+        row_decode(decoder, field, &value, layout, rows + i * size);
     }
 }
 
-static bool fact_decode(const msgpack_object_kv *entry, struct mst_fact *fact)
+static bool fact_decode(struct mst_decoder *decoder, struct mst_fact *fact)
 {
-    fact->is_text = entry->val.type == MSGPACK_OBJECT_STR;
-    return str_decode(&entry->key, MST_FACT_NAME_MAX, &fact->name) &&
-           (fact->is_text ? str_decode(&entry->val, MST_FACT_TEXT_MAX, &fact->text)
-                          : i64_decode(&entry->val, &fact->number));
+    struct mst_value name = next_value(decoder);
+    struct mst_value value = next_value(decoder);
+
+    fact->is_text = value.type == MST_V_STR;
+    return str_decode(&name, MST_FACT_NAME_MAX, &fact->name) &&
+           (fact->is_text ? str_decode(&value, MST_FACT_TEXT_MAX, &fact->text)
+                          : i64_decode(&value, &fact->number));
 }
 
-static void facts_decode(struct mst_decoder *decoder, const struct mst_field *field,
-                         const msgpack_object *element, void *owner)
+static void facts_decode(struct mst_decoder *decoder, const struct mst_field *field, uint64_t count,
+                         void *owner)
 {
-    const msgpack_object_map *map = &element->via.map;
-    struct mst_fact *facts = list_take(decoder, field, owner, map->size, sizeof(*facts));
+    struct mst_fact *facts = list_take(decoder, field, owner, count, sizeof(*facts));
 
-    for (size_t i = 0; facts != NULL && i < map->size; i++) {
-        if (!fact_decode(&map->ptr[i], &facts[i])) {
+    for (size_t i = 0; facts != NULL && i < count; i++) {
+        if (!fact_decode(decoder, &facts[i])) {
             wrong(decoder, field);
             return;
         }
@@ -220,7 +230,7 @@ static void facts_decode(struct mst_decoder *decoder, const struct mst_field *fi
 }
 
 static void history_decode(struct mst_decoder *decoder, const struct mst_field *field,
-                           const msgpack_object *element, void *owner)
+                           const struct mst_value *value, void *owner)
 {
     size_t size = 0;
     struct mst_layout layout = mst_row_layout(MST_F_HISTORY, &size);
@@ -231,66 +241,70 @@ static void history_decode(struct mst_decoder *decoder, const struct mst_field *
         return;
     }
     mst_fields_init(history, layout);
-    row_decode(decoder, field, element, layout, history);
+    row_decode(decoder, field, value, layout, history);
     *(const struct mst_history **)member(owner, field) = history;
 }
 
 /* ---- any field ---- */
 
 static void list_decode(struct mst_decoder *decoder, const struct mst_field *field,
-                        const msgpack_object *element, void *owner)
+                        const struct mst_value *value, void *owner)
 {
-    msgpack_object_type wanted =
-        field->type == MST_F_FACTS ? MSGPACK_OBJECT_MAP : MSGPACK_OBJECT_ARRAY;
-
-    if (element->type != wanted) {
+    if (value->type != (field->type == MST_F_FACTS ? MST_V_MAP : MST_V_ARRAY)) {
         wrong(decoder, field);
         return;
     }
     switch (field->type) {
-    case MST_F_SPANS: items_decode(decoder, field, element, owner, sizeof(struct mst_span)); break;
+    case MST_F_SPANS:
+        items_decode(decoder, field, value->number, owner, sizeof(struct mst_span));
+        break;
     case MST_F_I64S:
-    case MST_F_U64S: items_decode(decoder, field, element, owner, sizeof(uint64_t)); break;
-    case MST_F_FACTS: facts_decode(decoder, field, element, owner); break;
-    case MST_F_HISTORY: history_decode(decoder, field, element, owner); break;
-    default: rows_decode(decoder, field, element, owner); break;
+    case MST_F_U64S: items_decode(decoder, field, value->number, owner, sizeof(uint64_t)); break;
+    case MST_F_FACTS: facts_decode(decoder, field, value->number, owner); break;
+    case MST_F_HISTORY: history_decode(decoder, field, value, owner); break;
+    default: rows_decode(decoder, field, value->number, owner); break;
     }
 }
 
-static bool generation_decode(const msgpack_object *element, void *value)
+static bool generation_decode(const struct mst_value *value, void *generation)
 {
-    *(bool *)((char *)value + sizeof(uint64_t)) = true;
-    return u64_decode(element, value);
+    *(bool *)((char *)generation + sizeof(uint64_t)) = true;
+    return u64_decode(value, generation);
 }
 
 static void field_decode(struct mst_decoder *decoder, const struct mst_field *field,
-                         const msgpack_object *element, void *owner)
+                         const struct mst_value *value, void *owner)
 {
-    void *value = member(owner, field);
+    void *place = member(owner, field);
     bool right = true;
 
     switch (field->type) {
-    case MST_F_U64: right = u64_decode(element, value); break;
-    case MST_F_I64: right = i64_decode(element, value); break;
-    case MST_F_BOOL: right = bool_decode(element, value); break;
-    case MST_F_STR: right = str_decode(element, field->max, value); break;
-    case MST_F_BIN: right = bin_decode(element, field->max, value); break;
-    case MST_F_GENERATION: right = generation_decode(element, value); break;
-    default: list_decode(decoder, field, element, owner); break;
+    case MST_F_U64: right = u64_decode(value, place); break;
+    case MST_F_I64: right = i64_decode(value, place); break;
+    case MST_F_BOOL: right = bool_decode(value, place); break;
+    case MST_F_STR: right = str_decode(value, field->max, place); break;
+    case MST_F_BIN: right = bin_decode(value, field->max, place); break;
+    case MST_F_GENERATION: right = generation_decode(value, place); break;
+    default: list_decode(decoder, field, value, owner); break;
     }
     if (!right) {
         wrong(decoder, field);
     }
 }
 
-void mst_fields_decode(struct mst_decoder *decoder, const msgpack_object *elements, size_t count,
-                       struct mst_layout layout, void *owner)
+void mst_fields_decode(struct mst_decoder *decoder, uint64_t count, struct mst_layout layout,
+                       void *owner)
 {
-    size_t known = count < layout.count ? count : layout.count;
+    size_t known = count < layout.count ? (size_t)count : layout.count;
 
     for (size_t i = 0; i < known && !failed(decoder); i++) {
-        if (elements[i].type != MSGPACK_OBJECT_NIL) {
-            field_decode(decoder, &layout.fields[i], &elements[i], owner);
+        struct mst_value value = next_value(decoder);
+
+        if (value.type != MST_V_NIL) {
+            field_decode(decoder, &layout.fields[i], &value, owner);
         }
+    }
+    if (count > known && !failed(decoder)) {
+        mst_values_skip(&decoder->rest, count - known); /* those of a newer peer */
     }
 }

@@ -41,11 +41,9 @@ static bool generation_given(const void *owner, const struct mst_field *field)
     return *(const bool *)((const char *)member(owner, field) + sizeof(uint64_t));
 }
 
-static bool is_default(const void *owner, const struct mst_field *field)
+static bool is_none(const void *owner, const struct mst_field *field)
 {
     switch (field->type) {
-    case MST_F_U64: return *(const uint64_t *)member(owner, field) == (uint64_t)field->absent;
-    case MST_F_I64: return *(const int64_t *)member(owner, field) == field->absent;
     case MST_F_BOOL: return *(const bool *)member(owner, field) == (field->absent != 0);
     case MST_F_STR:
     case MST_F_BIN: return span_of(owner, field).data == NULL;
@@ -53,6 +51,15 @@ static bool is_default(const void *owner, const struct mst_field *field)
     case MST_F_HISTORY: return history_of(owner, field) == NULL;
     default: return list_of(owner, field).count == 0;
     }
+}
+
+/* Most fields are numbers: of them this is a comparison. */
+static inline bool is_default(const void *owner, const struct mst_field *field)
+{
+    if (field->type == MST_F_U64 || field->type == MST_F_I64) {
+        return *(const uint64_t *)member(owner, field) == (uint64_t)field->absent;
+    }
+    return is_none(owner, field);
 }
 
 size_t mst_fields_used(const void *owner, struct mst_layout layout)

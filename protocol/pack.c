@@ -1,6 +1,4 @@
-/* pack.c - writes msgpack values at the end of a buf, by msgpack-c's packer.
- *
- * Must not know messages. */
+/* pack.c - writes msgpack values at the end of a buf, by msgpack-c's packer. See pack.h. */
 #include "protocol/pack.h"
 
 #include <msgpack/pack.h>
@@ -30,7 +28,7 @@ static bool fits(struct mst_pack *pack, size_t len)
     return !pack->failed;
 }
 
-void mst_pack_array(struct mst_pack *pack, size_t count)
+void mst_pack_long_array(struct mst_pack *pack, size_t count)
 {
     msgpack_packer packer = packer_of(pack);
 
@@ -48,25 +46,7 @@ void mst_pack_map(struct mst_pack *pack, size_t count)
     }
 }
 
-void mst_pack_nil(struct mst_pack *pack)
-{
-    msgpack_packer packer = packer_of(pack);
-
-    msgpack_pack_nil(&packer);
-}
-
-void mst_pack_bool(struct mst_pack *pack, bool value)
-{
-    msgpack_packer packer = packer_of(pack);
-
-    if (value) {
-        msgpack_pack_true(&packer);
-    } else {
-        msgpack_pack_false(&packer);
-    }
-}
-
-void mst_pack_u64(struct mst_pack *pack, uint64_t value)
+void mst_pack_long_u64(struct mst_pack *pack, uint64_t value)
 {
     msgpack_packer packer = packer_of(pack);
 

@@ -49,9 +49,6 @@ static void finish_due(struct engine *engine)
 
 static void send_heartbeats(struct engine *engine)
 {
-    struct mst_reply reply;
-
-    mst_reply_init(&reply, MST_OP_HEARTBEAT);
     while (first_beat_ns(engine) <= engine->now_ns) {
         struct member *member = OWNER(engine->beat.next, struct member, beat);
 
@@ -59,6 +56,9 @@ static void send_heartbeats(struct engine *engine)
         connection_rest(&member->connection);
         /* Bytes that wait already are a sign of life as soon as the peer reads them. */
         if (connection_is_empty(&member->connection)) {
+            struct mst_reply reply;
+
+            mst_reply_init(&reply, MST_OP_HEARTBEAT);
             member_reply(engine, member, &reply, 0);
         }
     }

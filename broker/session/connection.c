@@ -309,7 +309,6 @@ static bool read_frame(struct connection *connection, struct mst_span payload,
     out->confirmed = NULL;
     out->confirmed_count = 0;
     out->has_request = false;
-    mst_request_init(&out->request, MST_OP_HEARTBEAT);
     status = mst_request_decode(payload, scratch, &out->request, &malformed, &why);
     if (malformed) {
         connection_close(connection, why, true);

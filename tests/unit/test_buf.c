@@ -202,20 +202,6 @@ static void an_arena_copies_and_prints(void **state)
     mst_arena_clear(&arena);
 }
 
-static void an_arenas_zone_is_one_and_the_same(void **state)
-{
-    struct mst_arena arena;
-
-    (void)state;
-    mst_arena_init(&arena);
-    struct msgpack_zone *zone = mst_arena_zone(&arena);
-    assert_non_null(zone);
-    mst_arena_reset(&arena);
-    assert_ptr_equal(mst_arena_zone(&arena), zone);
-    mst_arena_clear(&arena);
-    assert_null(arena.zone);
-}
-
 static void spans_compare_by_bytes_then_length(void **state)
 {
     (void)state;
@@ -242,7 +228,6 @@ int main(void)
         cmocka_unit_test(arena_pieces_are_apart_aligned_and_zero),
         cmocka_unit_test(an_arena_takes_a_large_piece_and_refuses_an_impossible_one),
         cmocka_unit_test(an_arena_copies_and_prints),
-        cmocka_unit_test(an_arenas_zone_is_one_and_the_same),
         cmocka_unit_test(spans_compare_by_bytes_then_length),
     };
 
