@@ -85,6 +85,18 @@ bool batch_can_go(const struct engine *engine)
            engine->durable_seq >= engine->flight_seq && engine->now_ns >= engine->batch_again_ns;
 }
 
+bool engine_has_batch(const struct engine *engine)
+{
+    return engine->journal != NULL && mst_buf_size(&engine->batch) > 0 &&
+           engine->journal->table->durable(engine->journal) >= engine->flight_seq &&
+           engine->now_ns >= engine->batch_again_ns;
+}
+
+bool engine_serves_others(const struct engine *engine)
+{
+    return engine->now_ns - engine->at_once_ns < ENGINE_LATELY_NS;
+}
+
 static void hand_over(struct engine *engine)
 {
     struct core_figures figures = core_figures(engine->core);

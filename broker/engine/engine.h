@@ -30,6 +30,7 @@ struct journal_replica;
 #define ENGINE_DRAIN_NS           9000000000LL /* for all when it goes away: in 10 s it is gone */
 #define ENGINE_BATCH_AGAIN_NS     10000000LL   /* until a batch is handed over once more */
 #define ENGINE_PAUSE_NS           1000000000LL /* longer without a turn: input goes first */
+#define ENGINE_LATELY_NS          2000000LL    /* so long somebody counts as served */
 #define ENGINE_HEARTBEATS         3            /* signs of life within the silence time */
 #define ENGINE_PEER_TEXT_MAX      64
 #define ENGINE_HANDSHAKES         16 /* steps of handshakes that a turn may do */
@@ -135,6 +136,10 @@ void engine_closed(struct engine *engine, uint64_t conn); /* by the peer; port c
 void engine_writable(struct engine *engine, uint64_t conn);
 void engine_durable(struct engine *engine, uint64_t seq); /* the journal: all up to seq is safe */
 
+/* The next turn will hand a batch of records to the journal. */
+bool engine_has_batch(const struct engine *engine);
+/* Lately (ENGINE_LATELY_NS) somebody was answered without waiting for the journal. */
+bool engine_serves_others(const struct engine *engine);
 void engine_turn(struct engine *engine);
 /* When engine_turn is wanted at the latest: 0 = now, MST_FOREVER = when something comes. */
 int64_t engine_next_deadline_ns(const struct engine *engine);

@@ -99,6 +99,7 @@ struct engine {
     int64_t batch_again_ns; /* the journal had no memory for it: not before then */
     uint64_t flight_seq;    /* the last that was handed to the journal */
     uint64_t durable_seq;
+    int64_t at_once_ns; /* when a request was answered last that did not wait for the journal */
 
     int64_t shift_ns; /* our deadline line is the clock's plus this: it goes on after a restart */
     int64_t now_ns;

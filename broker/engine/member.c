@@ -239,6 +239,9 @@ void member_reply(struct engine *engine, struct member *member, const struct mst
         member_reply_fetched(engine, member, reply, seq);
         return;
     }
+    if (reply->id != 0 && seq <= engine->durable_seq) {
+        engine->at_once_ns = engine->now_ns;
+    }
     connection_reply(&member->connection, reply, seq, engine->durable_seq);
     member_settle(engine, member);
 }

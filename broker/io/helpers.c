@@ -1,6 +1,6 @@
 /* helpers.c - the threads beside the loop. See helpers.h.
  *
- * Invariant: a job is in exactly one place: a lane's queue, a thread's hands, or the finished
+ * Invariant: a job is in exactly one place: kept, a lane's queue, a thread's hands, or the finished
  * queue; each queue has its lock, and a job is looked at only by who has it. */
 #include "broker/io/helpers.h"
 
@@ -9,9 +9,11 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #define COMPACT_NICE 10 /* compaction steps back when somebody waits for the processor */
@@ -35,7 +37,10 @@ struct helpers {
     struct lane lanes[JOB_LANES];
     struct queue finished;
     int wake;
-    size_t under_way; /* the loop's count */
+    atomic_uint short_writes; /* in a row; whoever carries one out counts it */
+    size_t under_way;         /* the loop's count */
+    size_t writes;            /* of those */
+    struct job *kept;         /* a write that the loop may carry out; NULL: none */
 };
 
 static void queue_init(struct queue *queue)
@@ -88,6 +93,29 @@ static struct job *next_job(struct lane *lane)
     return job;
 }
 
+static int64_t clock_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static void carry_out(struct helpers *helpers, struct job *job)
+{
+    int64_t began_ns = clock_ns();
+
+    job->work(job);
+    if (job->lane != JOB_WRITE) {
+        return;
+    }
+    if (clock_ns() - began_ns > HELPERS_SHORT_NS) {
+        atomic_store(&helpers->short_writes, 0);
+    } else if (atomic_load(&helpers->short_writes) < HELPERS_SHORT_ROW) {
+        atomic_fetch_add(&helpers->short_writes, 1);
+    }
+}
+
 static void *work(void *user)
 {
     struct lane *lane = user;
@@ -97,7 +125,7 @@ static void *work(void *user)
         setpriority(PRIO_PROCESS, (id_t)gettid(), COMPACT_NICE);
     }
     while ((job = next_job(lane)) != NULL) {
-        job->work(job);
+        carry_out(lane->helpers, job);
         tell_finished(lane->helpers, job);
     }
     return NULL;
@@ -164,6 +192,7 @@ void helpers_free(struct helpers **owner)
     if (helpers == NULL) {
         return;
     }
+    helpers_release(helpers, false);
     for (int i = 0; i < JOB_LANES; i++) {
         lane_end(&helpers->lanes[i]);
     }
@@ -176,17 +205,53 @@ void helpers_free(struct helpers **owner)
     *owner = NULL;
 }
 
-void helpers_submit(void *user, struct job *job)
+static void hand_over(struct helpers *helpers, struct job *job)
 {
-    struct helpers *helpers = user;
     struct lane *lane = &helpers->lanes[job->lane];
 
-    helpers->under_way++;
     pthread_mutex_lock(&lane->queue.lock);
     queue_add(&lane->queue, job);
     pthread_mutex_unlock(&lane->queue.lock);
     /* Not under the lock, for who wakes up takes it. */
     sem_post(&lane->filled);
+}
+
+void helpers_submit(void *user, struct job *job)
+{
+    struct helpers *helpers = user;
+
+    if (job->lane == JOB_WRITE) {
+        helpers_release(helpers, false); /* that comes first */
+        helpers->writes++;
+    }
+    helpers->under_way++;
+    if (job->lane == JOB_WRITE && helpers->writes == 1 &&
+        atomic_load(&helpers->short_writes) >= HELPERS_SHORT_ROW) {
+        helpers->kept = job;
+    } else {
+        hand_over(helpers, job);
+    }
+}
+
+static void finish(struct helpers *helpers, struct job *job)
+{
+    helpers->under_way--;
+    helpers->writes -= job->lane == JOB_WRITE;
+    job->done(job);
+}
+
+bool helpers_release(struct helpers *helpers, bool here)
+{
+    struct job *job = helpers->kept;
+
+    helpers->kept = NULL; /* what is done next may bring another */
+    if (job != NULL && here) {
+        carry_out(helpers, job);
+        finish(helpers, job);
+    } else if (job != NULL) {
+        hand_over(helpers, job);
+    }
+    return job != NULL && here;
 }
 
 int helpers_fd(const struct helpers *helpers)
@@ -207,8 +272,7 @@ void helpers_finish(struct helpers *helpers)
         job = queue_take(&helpers->finished);
         pthread_mutex_unlock(&helpers->finished.lock);
         if (job != NULL) {
-            helpers->under_way--;
-            job->done(job);
+            finish(helpers, job);
         }
     } while (job != NULL);
 }
@@ -222,7 +286,7 @@ void helpers_wait(struct helpers *helpers)
 {
     struct pollfd wake = {.fd = helpers->wake, .events = POLLIN};
 
-    if (helpers->under_way > 0) {
+    if (helpers->under_way > 0 && !helpers_release(helpers, true)) {
         poll(&wake, 1, -1);
         helpers_finish(helpers);
     }

@@ -52,6 +52,7 @@ struct io {
     struct event timer;
     int64_t timer_ns;                   /* what it is armed for; MST_FOREVER: not armed */
     bool came;                          /* something has, since the loop began to wait */
+    bool writes;                        /* nobody is kept waiting when the loop writes a batch */
     struct mst_luck luck;               /* with looking for more before it sleeps */
     struct event retry;                 /* accepting goes on */
     bool accepting_paused;              /* the process has no descriptor left */

@@ -5,6 +5,7 @@
  * deadline. Mostly for earlier, since deadlines move on with every sign of life: then it wakes the
  * loop for nothing, once. Must not know: what is awaited, sockets. */
 #include "broker/io/internal.h"
+#include "broker/io/storage.h"
 
 #include <errno.h>
 #include <sys/timerfd.h>
@@ -34,6 +35,29 @@ static void arm_timer(struct io *io, int64_t deadline_ns)
     }
 }
 
+/* ---- batches for the disk ---- */
+
+#define GATHER_ROUNDS_MAX 64
+
+/* What is on its way goes into the same batch: it is looked for until nothing more comes. Then the
+ * loop has nothing else to do than to write the batch, so it does that itself, and keeps nobody
+ * waiting but who waits for the disk anyway. Where others are served as well nothing is held up. */
+static int gather(struct io *io)
+{
+    int code = 0;
+    int rounds = 0;
+
+    io->writes = engine_has_batch(io->engine) && !engine_serves_others(io->engine);
+    while (io->writes && io->came && code >= 0 && rounds < GATHER_ROUNDS_MAX) {
+        io->came = false;
+        code = event_base_loop(io->base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+        rounds++;
+    }
+    io->writes = io->writes && !io->came;
+    io->came = io->came || rounds > 0;
+    return code;
+}
+
 /* ---- waiting ---- */
 
 /* Who follows closely finds the broker awake. */
@@ -52,8 +76,15 @@ static int poll_briefly(struct io *io)
 /* Until something is ready or due; its events are handled. -1: it cannot. */
 static int wait_and_handle(struct io *io)
 {
-    int64_t deadline_ns = engine_next_deadline_ns(io->engine);
-    bool polls = io->came && io->config->busy_poll_ns > 0 && mst_luck_says_look(&io->luck);
+    int64_t deadline_ns;
+    bool polls;
+
+    if (storage_write(io, io->writes)) {
+        io->came = true;
+        return 0;
+    }
+    deadline_ns = engine_next_deadline_ns(io->engine);
+    polls = io->came && io->config->busy_poll_ns > 0 && mst_luck_says_look(&io->luck);
 
     io->came = false;
     if (deadline_ns <= 0) {
@@ -91,7 +122,7 @@ bool loop_open(struct io *io)
 int loop_serve(struct io *io)
 {
     while (!io->stopping || !engine_drained(io->engine)) {
-        if (wait_and_handle(io) < 0) {
+        if (wait_and_handle(io) < 0 || gather(io) < 0) {
             log_line(&io->log, ENGINE_ERROR, "cannot wait for events: %s; the broker ends",
                      strerror(errno));
             return CONFIG_EXIT_FAILED;

@@ -293,6 +293,11 @@ bool storage_watch(struct io *io)
     return storage->watched;
 }
 
+bool storage_write(struct io *io, bool here)
+{
+    return io->storage != NULL && helpers_release(io->storage->helpers, here);
+}
+
 bool storage_close(struct io *io)
 {
     struct storage *storage = io->storage;

@@ -11,6 +11,9 @@
 int storage_open(struct io *io);
 /* Jobs that end wake the loop from now on. false: out of memory. */
 bool storage_watch(struct io *io);
+/* Before the loop waits: a batch that the journal left to it is written and synced here, or goes to
+ * its helper. true: it was written, and the engine wants its turn. */
+bool storage_write(struct io *io, bool here);
 /* After the engine is freed. false: a job is under way that may take minutes, as a compaction; the
  * process is to end at once, which harms nothing. */
 bool storage_close(struct io *io);
