@@ -5,12 +5,14 @@
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#define BACKLOG 1024 /* the system has a limit of its own as well */
+#define BACKLOG 1024   /* the system has a limit of its own as well */
+#define UNPACED "reno" /* the congestion control that everybody may choose */
 
 _Static_assert(LISTENER_TEXT_MAX >= sizeof(((struct sockaddr_un *)0)->sun_path),
                "a listener's text holds every path of a socket");
@@ -85,6 +87,14 @@ static bool is_loopback(const struct sockaddr *address)
            IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)(const void *)address)->sin6_addr);
 }
 
+/* Nothing is congested within a host, but a congestion control that paces (bbr) sets a timer for
+ * each segment and waits for it. Accepted connections inherit this. A system that refuses keeps its
+ * own, which is slower and nothing else. */
+static void do_not_pace(int fd)
+{
+    setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, UNPACED, sizeof(UNPACED) - 1);
+}
+
 static int tcp_socket(const struct addrinfo *address)
 {
     int one = 1;
@@ -96,6 +106,9 @@ static int tcp_socket(const struct addrinfo *address)
         return -1;
     }
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+    if (is_loopback(address->ai_addr)) {
+        do_not_pace(fd);
+    }
     if (address->ai_family == AF_INET6) {
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
     }
