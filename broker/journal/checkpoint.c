@@ -1,12 +1,13 @@
 /* checkpoint.c - a checkpoint on its way to the disk. See checkpoint.h. */
 #include "broker/journal/checkpoint.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 
 static bool is_good(struct checkpoint *checkpoint, int result, const char *tried)
 {
-    if (result < 0 && checkpoint->error == 0) {
+    if (result < 0) {
         checkpoint->error = result;
         checkpoint->tried = tried;
     }
@@ -61,11 +62,10 @@ bool checkpoint_put(struct checkpoint *checkpoint, uint32_t flags, uint64_t seq,
     size_t bytes = (size_t)format_batch_bytes(payload.len);
     uint8_t *out;
 
-    if (checkpoint->error != 0) {
-        return false;
-    }
+    /* After the first trouble nothing is put; and pieces are far shorter than batches may be. */
+    assert(checkpoint->error == 0 && payload.len <= BATCH_PAYLOAD_MAX);
     mst_buf_reset(&checkpoint->buffer);
-    if (payload.len > BATCH_PAYLOAD_MAX || !mst_buf_reserve(&checkpoint->buffer, bytes)) {
+    if (!mst_buf_reserve(&checkpoint->buffer, bytes)) {
         return is_good(checkpoint, -ENOMEM, "write");
     }
     out = checkpoint->buffer.data;

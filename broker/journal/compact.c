@@ -47,7 +47,7 @@ struct compaction {
 
 static uint64_t active_segment(const struct store *store)
 {
-    return store->writer.active == NULL ? 0 : store->writer.active->number;
+    return store->writer.active->number;
 }
 
 /* used: with or without segments that are empty or being made, and what is to be removed. */
@@ -114,7 +114,7 @@ static void report(struct store *store, int64_t now_ns)
               store->files.count, megabytes(store->live_bytes), compaction->told_took_ns / 1000000);
     compaction->told_count = compaction->told_moved = compaction->told_freed = 0;
     compaction->told_took_ns = 0;
-    compaction->told_ns = now_ns == 0 ? 1 : now_ns;
+    compaction->told_ns = now_ns;
 }
 
 /* ---- the end of a compaction ---- */
@@ -317,7 +317,8 @@ static void begin_sealed(struct store *store)
 {
     const struct writer *writer = &store->writer;
 
-    if (writer->seal.is_done && !store_backup_holds_files(store)) {
+    if (writer->seal.is_done) {
+        assert(!store_backup_holds_files(store)); /* there is one seal at a time */
         store->compaction->is_sealing = false;
         begin(store, writer->seal.next_segment);
         writer_unseal(store);

@@ -5,6 +5,7 @@
  * disk. */
 #include "broker/journal/compaction.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,7 +48,7 @@ static bool fail_writing(struct compaction_work *work, const struct checkpoint *
     }
     store_error_text(out->error, why, sizeof(why));
     snprintf(text, sizeof(text), "cannot %s %s: %s", out->tried, out->name, why);
-    work->no_room = work->status == STORE_OK && (out->error == -ENOSPC || out->error == -EDQUOT);
+    work->no_room = out->error == -ENOSPC || out->error == -EDQUOT;
     return fail(work, STORE_IO, text);
 }
 
@@ -69,8 +70,7 @@ static enum store_status replay_apply(void *user, struct mst_span records, uint6
     struct pass *pass = user;
 
     pass->work->seq = seq;
-    return records.len == 0 ? STORE_OK
-                            : pass->work->replica.table->apply(pass->replica, records, place);
+    return pass->work->replica.table->apply(pass->replica, records, place);
 }
 
 static bool recover(struct pass *pass)
@@ -81,7 +81,7 @@ static bool recover(struct pass *pass)
                             .to = &to,
                             .files = &work->files,
                             .checkpoint = work->checkpoint,
-                            .last_segment = work->last_segment,
+                            .is_part = true,
                             .has_id = true};
     enum store_status status;
 
@@ -92,7 +92,10 @@ static bool recover(struct pass *pass)
     }
     work->seq = replay.seq;
     replay_clear(&replay);
-    return status == STORE_OK || fail(work, status, work->error);
+    if (status != STORE_OK) {
+        return fail(work, status, work->error);
+    }
+    return true;
 }
 
 /* ---- the first pass: what is live, and where ---- */
@@ -123,13 +126,16 @@ static bool make_plan(struct compaction_work *work)
     size_t count = work->files.count;
 
     work->plan = calloc(count + 1, sizeof(*work->plan));
-    for (size_t i = 0; work->plan != NULL && i < count; i++) {
+    if (work->plan == NULL) {
+        return fail_memory(work);
+    }
+    for (size_t i = 0; i < count; i++) {
         const struct store_file *file = &work->files.items[i];
 
         work->plan[i] =
             (struct plan_file){.number = file->number, .bytes = file->bytes, .end = file->end};
     }
-    return work->plan != NULL || fail_memory(work);
+    return true;
 }
 
 static bool take_census(struct pass *pass)
@@ -189,37 +195,48 @@ static bool write_piece(void *user, const struct snapshot_piece *piece)
     struct pass *pass = user;
     struct compaction_work *work = pass->work;
     uint64_t place = checkpoint_place(&pass->out);
-    bool ok = work->status == STORE_OK;
 
-    for (size_t i = 0; ok && work->before != NULL && i < piece->bodies_count; i++) {
-        ok = forwards_add(&pass->moves, piece->bodies[i].from, place + piece->bodies[i].offset) ||
-             fail_memory(work);
+    if (work->status != STORE_OK) {
+        return false;
     }
-    return ok && (checkpoint_put(&pass->out, 0, work->seq, piece->records) ||
-                  fail_writing(work, &pass->out));
+    for (size_t i = 0; work->before != NULL && i < piece->bodies_count; i++) {
+        const struct snapshot_body *body = &piece->bodies[i];
+
+        if (!forwards_add(&pass->moves, body->from, place + body->offset)) {
+            return fail_memory(work);
+        }
+    }
+    if (!checkpoint_put(&pass->out, 0, work->seq, piece->records)) {
+        return fail_writing(work, &pass->out);
+    }
+    return true;
 }
 
 /* The files that the checkpoint refers to stand in its first batch. */
 static bool write_kept(struct pass *pass)
 {
     struct compaction_work *work = pass->work;
-    struct mst_buf payload;
-    bool ok = true;
+    uint8_t *payload = malloc((work->files.count + 1) * FILES_ENTRY_BYTES);
+    size_t len = 0;
+    bool ok;
 
-    mst_buf_init(&payload);
-    for (size_t i = 0; ok && i < work->files.count; i++) {
+    if (payload == NULL) {
+        return fail_memory(work);
+    }
+    for (size_t i = 0; i < work->files.count; i++) {
         const struct plan_file *file = &work->plan[i];
-        uint8_t entry[FILES_ENTRY_BYTES];
 
         if (!file->goes) {
-            format_entry_encode(&(struct files_entry){file->number, file->end}, entry);
-            ok = mst_buf_append(&payload, entry, sizeof(entry)) || fail_memory(work);
+            format_entry_encode(&(struct files_entry){file->number, file->end}, payload + len);
+            len += FILES_ENTRY_BYTES;
         }
     }
-    ok = ok && (checkpoint_put(&pass->out, BATCH_FILES, work->seq, mst_buf_span(&payload)) ||
-                fail_writing(work, &pass->out));
-    mst_buf_clear(&payload);
-    return ok;
+    ok = checkpoint_put(&pass->out, BATCH_FILES, work->seq, mst_span_of(payload, len));
+    free(payload);
+    if (!ok) {
+        return fail_writing(work, &pass->out);
+    }
+    return true;
 }
 
 /* ---- the table of forwards ---- */
@@ -245,7 +262,10 @@ static bool make_forwards(struct pass *pass)
     }
     ok = forwards_next(work->before, &pass->moves, kept, count, &work->forwards);
     free(kept);
-    return ok || fail_memory(work);
+    if (!ok) {
+        return fail_memory(work);
+    }
+    return true;
 }
 
 static bool write_down(struct pass *pass)
@@ -259,9 +279,10 @@ static bool write_down(struct pass *pass)
     if (!write_kept(pass)) {
         return false;
     }
-    if (!work->replica.table->snapshot(pass->replica, &port) || work->status != STORE_OK) {
+    if (!work->replica.table->snapshot(pass->replica, &port)) {
         return fail_memory(work); /* unless something else was told already */
     }
+    assert(work->status == STORE_OK); /* after any trouble the next put has failed */
     /* Last of all, as it cannot be taken back, is the name. */
     if (!make_forwards(pass)) {
         return false;
@@ -270,7 +291,7 @@ static bool write_down(struct pass *pass)
         return fail_writing(work, &pass->out);
     }
     work->bytes = pass->out.offset;
-    work->records = work->bytes > work->moved ? work->bytes - work->moved : 0;
+    work->records = work->bytes - work->moved;
     return true;
 }
 

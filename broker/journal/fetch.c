@@ -91,7 +91,7 @@ static struct journal_fetch *merge(struct journal_fetch *a, struct journal_fetch
     return first;
 }
 
-/* runs[i] is sorted and has 2^i of them, or none. */
+/* runs[i] is sorted and has 2^i of them, or none; a job has far fewer than all could. */
 static struct journal_fetch *sorted(struct journal_fetch *list)
 {
     enum { RUNS = 32 };
@@ -104,11 +104,11 @@ static struct journal_fetch *sorted(struct journal_fetch *list)
 
         list = list->next;
         run->next = NULL;
-        for (; i < RUNS - 1 && runs[i] != NULL; i++) {
+        for (; runs[i] != NULL; i++) {
             run = merge(runs[i], run);
             runs[i] = NULL;
         }
-        runs[i] = runs[i] == NULL ? run : merge(runs[i], run);
+        runs[i] = run;
     }
     for (size_t i = 0; i < RUNS; i++) {
         all = merge(runs[i], all);
@@ -290,7 +290,7 @@ static void fetch_work(struct job *job)
         }
         fetch = end;
     }
-    if (reading.file != NULL && reading.opened >= 0) {
+    if (reading.opened >= 0) { /* there was one at least */
         fetches->disk->table->close(fetches->disk, reading.opened);
     }
     free(reading.buffer);

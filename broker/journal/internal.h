@@ -71,11 +71,11 @@ struct replay_segment {
 struct replay {
     /* Given. */
     struct disk *disk;
-    const struct store_recovery *to;         /* NULL: only looked at */
-    const struct store_files *files;         /* those that are there; only read */
-    uint64_t checkpoint;                     /* its number; 0: none */
-    uint64_t last_segment;                   /* not read beyond; UINT64_MAX: all */
-    bool sync;                               /* what is read is made durable first */
+    const struct store_recovery *to; /* NULL: only looked at */
+    const struct store_files *files; /* those that are there; only read */
+    uint64_t checkpoint;             /* its number; 0: none */
+    bool is_part; /* of a journal, up to some segment, so that there may be none */
+    bool sync;    /* what is read is made durable first */
     void (*progress)(struct replay *replay); /* NULL: not told; called after each batch */
     void *user;
     /* Found. */

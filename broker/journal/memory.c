@@ -33,13 +33,6 @@ static const struct memory_journal *memory_of_const(const struct journal *journa
     return (const struct memory_journal *)journal;
 }
 
-static void must(bool ok)
-{
-    if (!ok) {
-        abort(); /* a journal that cannot keep a record must not let anybody believe it did */
-    }
-}
-
 static uint64_t memory_append(struct journal *journal, const struct journal_batch *given)
 {
     struct memory_journal *memory = memory_of(journal);
@@ -51,7 +44,8 @@ static uint64_t memory_append(struct journal *journal, const struct journal_batc
         memory->cap = memory->cap == 0 ? 16 : memory->cap * 2;
         memory->batches = realloc(memory->batches, memory->cap * sizeof(*memory->batches));
     }
-    must(batch.bytes != NULL && memory->batches != NULL);
+    /* One that cannot keep a record must not let anybody believe it did. */
+    assert(batch.bytes != NULL && memory->batches != NULL);
     memcpy(batch.bytes, records.data, records.len);
     memory->batches[memory->count++] = batch;
     mst_buf_reset(given->records);
@@ -88,7 +82,7 @@ static void memory_fetch(struct journal *journal, struct journal_fetch *fetch)
 {
     (void)journal;
     (void)fetch;
-    must(false);
+    assert(false && "nothing has a place in a journal in memory");
 }
 
 static struct journal_fetch *memory_fetched(struct journal *journal)

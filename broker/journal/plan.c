@@ -112,7 +112,7 @@ static int compare_density(const void *a, const void *b)
     if (one_density != other_density) {
         return one_density > other_density ? 1 : -1;
     }
-    return one->number > other->number ? 1 : -1; /* the oldest first */
+    return (one->number > other->number) - (one->number < other->number); /* the oldest first */
 }
 
 struct choice {

@@ -130,7 +130,6 @@ static enum store_status read_all(struct opening *opening, const struct store_re
     replay->to = recovery;
     replay->files = &opening->found;
     replay->checkpoint = files_newest_checkpoint(&opening->found);
-    replay->last_segment = UINT64_MAX;
     replay->sync = true;
     replay->progress = tell_progress;
     replay->user = opening;

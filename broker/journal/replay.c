@@ -206,13 +206,11 @@ static enum store_status take_kept(struct reader *reader, struct mst_span payloa
 static enum store_status file_ended(struct reader *reader, enum scan_status scanned,
                                     const char *what)
 {
-    switch (scanned) {
-    case SCAN_IO: return io_failed(reader, "read", reader->scan.error);
-    case SCAN_NO_MEMORY: return no_memory(reader);
-    case SCAN_BATCH:
-    case SCAN_END:
-    case SCAN_TORN:
-    case SCAN_CORRUPT: break;
+    if (scanned == SCAN_IO) {
+        return io_failed(reader, "read", reader->scan.error);
+    }
+    if (scanned == SCAN_NO_MEMORY) {
+        return no_memory(reader);
     }
     return damaged(reader, reader->scan.name, reader->scan.offset, what);
 }
@@ -283,13 +281,13 @@ static enum store_status segment_ended(struct reader *reader, enum scan_status s
                                        struct replay_segment *segment)
 {
     segment->end = reader->scan.offset;
-    switch (scanned) {
-    case SCAN_IO: return io_failed(reader, "read", reader->scan.error);
-    case SCAN_NO_MEMORY: return no_memory(reader);
-    case SCAN_CORRUPT: return batches_missing(reader, batch);
-    case SCAN_TORN: segment->dirty = reader->scan.dirty; break;
-    case SCAN_BATCH:
-    case SCAN_END: break;
+    if (scanned == SCAN_CORRUPT) {
+        return batches_missing(reader, batch);
+    }
+    if (scanned == SCAN_TORN) {
+        segment->dirty = reader->scan.dirty;
+    } else if (scanned != SCAN_END) {
+        return file_ended(reader, scanned, "");
     }
     /* Behind the last good batch; of several places the first where something was begun. */
     if (segment->end > STORE_SECTOR || reader->hole.name[0] == '\0' ||
@@ -374,13 +372,12 @@ static enum store_status replay_log(struct reader *reader)
     for (size_t i = 0; i < replay->files->count && status == STORE_OK; i++) {
         const struct store_file *file = &replay->files->items[i];
 
-        if (file->kind == FILE_SEGMENT && file->number >= replay->first_segment &&
-            file->number <= replay->last_segment) {
+        if (file->kind == FILE_SEGMENT && file->number >= replay->first_segment) {
             status = replay_segment(reader, file->number);
         }
     }
     if (status == STORE_OK && replay->log_count == 0 && replay->files->count > 0 &&
-        replay->last_segment == UINT64_MAX) {
+        !replay->is_part) {
         format_name(FILE_SEGMENT, replay->first_segment, name);
         return missing(reader, name, "the log goes on in it");
     }

@@ -80,7 +80,7 @@ static int write_segment(struct disk *disk, const char *name, const struct file_
     file = disk->table->open(disk, name, DISK_CREATE);
     error =
         file < 0 ? file : disk->table->write(disk, file, 0, bytes, (size_t)STORE_SEGMENT_BYTES_MIN);
-    if (error >= 0 && file >= 0) {
+    if (error >= 0) {
         error = disk->table->sync(disk, file);
     }
     if (file >= 0) {

@@ -96,10 +96,9 @@ static enum verdict judge(struct scan *scan, uint64_t offset, struct batch_heade
 
 /* ---- nothing good is at offset: what is behind it? ---- */
 
-static bool is_zero(struct mst_span bytes)
+static bool is_zero(struct mst_span bytes) /* at least one */
 {
-    return bytes.len == 0 ||
-           (bytes.data[0] == 0 && memcmp(bytes.data, bytes.data + 1, bytes.len - 1) == 0);
+    return bytes.data[0] == 0 && memcmp(bytes.data, bytes.data + 1, bytes.len - 1) == 0;
 }
 
 /* Behind the batches of a recycled segment there are always old bytes: there it takes the beginning
@@ -174,8 +173,6 @@ uint64_t scan_place(const struct scan *scan)
 void scan_close(struct scan *scan)
 {
     mst_buf_clear(&scan->buffer);
-    if (scan->file >= 0) {
-        scan->disk->table->close(scan->disk, scan->file);
-        scan->file = -1;
-    }
+    scan->disk->table->close(scan->disk, scan->file);
+    scan->file = -1;
 }

@@ -39,7 +39,7 @@ enum store_status store_verify(struct disk *disk, struct store_report *report,
                                char error[STORE_ERROR_MAX])
 {
     struct store_files files = {0};
-    struct replay replay = {.disk = disk, .files = &files, .last_segment = UINT64_MAX};
+    struct replay replay = {.disk = disk, .files = &files};
     int listed = files_list(disk, &files, NULL, NULL);
     enum store_status status;
 
