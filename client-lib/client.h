@@ -38,6 +38,7 @@ struct mst_pool *mst_client_pool(struct mst_client *client);
 
 /* Counted; NULL: out of memory, or MST_HANDLE_MAX names are in use. */
 struct mst_handle *mst_client_open(struct mst_client *client, const char *name);
+bool mst_client_has_names_left(const struct mst_client *client); /* else it was not memory */
 void mst_handle_ref(struct mst_handle *handle);
 void mst_handle_unref(struct mst_handle *handle);
 const char *mst_handle_name(const struct mst_handle *handle);
@@ -90,8 +91,12 @@ void mst_client_connected(struct mst_client *client, int64_t now_ns); /* a fresh
 bool mst_client_receive(struct mst_client *client, struct mst_span bytes, int64_t now_ns);
 /* Nothing was heard for the silence time. Ask only after reading what the socket holds. */
 bool mst_client_is_silent(const struct mst_client *client, int64_t now_ns);
+/* It wants another connection; mst_client_trouble says why. Counts as silent. */
+bool mst_client_is_renewing(const struct mst_client *client);
 /* why: a line for the notice; NULL: what mst_client_trouble says. */
 void mst_client_lost(struct mst_client *client, const char *why, int64_t now_ns);
+/* The same, by trouble of this side, from which nothing can be concluded about the broker. */
+void mst_client_broke(struct mst_client *client, const char *why, int64_t now_ns);
 /* Carries out what time brings: ends of calls, heartbeats, receipts. */
 void mst_client_tick(struct mst_client *client, int64_t now_ns);
 int64_t mst_client_deadline_ns(const struct mst_client *client); /* MST_FOREVER: none */

@@ -93,6 +93,16 @@ struct mst_handle *mst_client_open(struct mst_client *client, const char *name)
     return handle;
 }
 
+bool mst_client_has_names_left(const struct mst_client *client)
+{
+    bool left = client->handles_count <= MST_HANDLE_MAX;
+
+    for (size_t i = 0; !left && i < client->handles_count; i++) {
+        left = client->handles[i]->references == 0;
+    }
+    return left;
+}
+
 void mst_handle_ref(struct mst_handle *handle)
 {
     handle->references++;

@@ -147,7 +147,7 @@ bool mst_secure_receive(struct mst_client *client, struct mst_span bytes, int64_
         before = channel->state;
         mst_channel_receive(channel, &bytes, &client->in);
         if (channel->state == MST_CHANNEL_FAILED) {
-            if (before == MST_CHANNEL_WAITS) {
+            if (before == MST_CHANNEL_WAITS && !channel->starved) {
                 client->refusal = MST_DENIED;
             }
             return refuse(client, channel->why);

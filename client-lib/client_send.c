@@ -54,7 +54,9 @@ void mst_send_cancel(struct mst_client *client, const struct mst_call *call, int
     cancel.status = call->verdict;
     for (size_t i = 0; i < call->count; i++) {
         cancel.target = call->id + i;
-        mst_send(client, &cancel, now_ns);
+        if (!mst_send(client, &cancel, now_ns)) {
+            client->renewing = true; /* the next connection says it */
+        }
     }
 }
 

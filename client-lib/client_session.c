@@ -62,6 +62,10 @@ static void notify_lease_lost(struct mst_client *client, const struct mst_reply 
     notice->message = reply->first;
     notice->delivery = reply->number;
     notice->queue = mst_text_copy(reply->name);
+    if (notice->queue == NULL) {
+        mst_client_notice_free(&notice);
+        return;
+    }
     snprintf(notice->text, sizeof(notice->text), "the lease of message %llu ended by its time",
              (unsigned long long)reply->first);
     *client->notices_end = notice;
@@ -380,6 +384,18 @@ void mst_client_lost(struct mst_client *client, const char *why, int64_t now_ns)
     client->finished = client->finished || client->leaving;
     mst_denied_lost(client);
     mst_client_tick(client, now_ns);
+}
+
+void mst_client_broke(struct mst_client *client, const char *why, int64_t now_ns)
+{
+    snprintf(client->trouble_text, sizeof(client->trouble_text), "%s", why);
+    client->trouble = client->trouble_text;
+    mst_client_lost(client, NULL, now_ns);
+}
+
+bool mst_client_is_renewing(const struct mst_client *client)
+{
+    return client->renewing;
 }
 
 bool mst_client_is_silent(const struct mst_client *client, int64_t now_ns)

@@ -84,7 +84,10 @@ void mst_client_tick(struct mst_client *client, int64_t now_ns)
             rest(client);
         }
         mst_request_init(&heartbeat, MST_OP_HEARTBEAT);
-        mst_send(client, &heartbeat, now_ns);
+        if (!mst_send(client, &heartbeat, now_ns)) {
+            client->renewing = true; /* rather than to try without a pause */
+            client->trouble = "out of memory for a heartbeat";
+        }
     }
 }
 

@@ -23,6 +23,24 @@ static void lose(muster_client *client, const char *why)
     mst_client_lost(client->machine, why, now_ns);
 }
 
+/* The connection ended, and not because the broker wanted it. */
+static void break_off(muster_client *client, const char *why)
+{
+    int64_t now_ns = mst_clock_ns();
+
+    mst_link_drop(&client->link, now_ns);
+    mst_client_broke(client->machine, why, now_ns);
+}
+
+static void lose_after(muster_client *client, int error)
+{
+    if (error == ECONNRESET || error == EPIPE) {
+        lose(client, strerror(error));
+    } else {
+        break_off(client, strerror(error));
+    }
+}
+
 /* n: what the first read said, as recv does. */
 static void read_in(muster_client *client, ssize_t n, int64_t now_ns)
 {
@@ -30,8 +48,12 @@ static void read_in(muster_client *client, ssize_t n, int64_t now_ns)
         if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
             return;
         }
-        if (n <= 0) {
-            lose(client, n == 0 ? "the broker closed the connection" : strerror(errno));
+        if (n < 0 || (n == 0 && client->link.write_error != 0)) {
+            lose_after(client, n < 0 ? errno : client->link.write_error);
+            return;
+        }
+        if (n == 0) {
+            lose(client, "the broker closed the connection");
             return;
         }
         if (!mst_client_receive(client->machine, mst_span_of(client->buffer, (size_t)n), now_ns)) {
@@ -232,7 +254,11 @@ bool mst_transport_drive(muster_client *client, const void *me, int64_t until_ns
         read_in(client, n, now_ns);
     }
     if (client->link.state == MST_LINK_UP && mst_client_is_silent(client->machine, now_ns)) {
-        lose(client, "nothing was heard from the broker for too long");
+        if (mst_client_is_renewing(client->machine)) {
+            lose(client, NULL);
+        } else {
+            break_off(client, "nothing was heard from the broker for too long");
+        }
     }
     look_after_link(client);
     if (mst_client_phase(client->machine) == MST_CLIENT_UP) {

@@ -11,8 +11,19 @@
 static _Thread_local char last_error[900];
 static _Thread_local char last_cause[MST_CAUSE_BYTES_MAX + 1];
 
+/* The broker says which memory it is that is used up; nobody else can. */
+static const char *text_of(enum mst_status status)
+{
+    return status == MST_NO_MEMORY && last_cause[0] == '\0'
+               ? "out of memory in this process, or in the broker for an answer"
+               : mst_status_text((int)status);
+}
+
 static const char *what_to_do(enum mst_status status)
 {
+    if (status == MST_NO_MEMORY && last_cause[0] == '\0') {
+        return "; try it again";
+    }
     switch (status) {
     case MST_FULL: return "; take messages out, wait longer, or raise maxsize";
     case MST_SHUTDOWN: return "; remove and declare it to use the name again";
@@ -38,7 +49,7 @@ enum muster_status mst_fail(enum mst_status status, const char *cause, const cha
     va_end(args);
     snprintf(last_cause, sizeof(last_cause), "%s", cause == NULL ? "" : cause);
     mst_key_hide(tried);
-    snprintf(last_error, sizeof(last_error), "%s: %s%s%s%s%s", tried, mst_status_text((int)status),
+    snprintf(last_error, sizeof(last_error), "%s: %s%s%s%s%s", tried, text_of(status),
              last_cause[0] == '\0' ? "" : " (", last_cause, last_cause[0] == '\0' ? "" : ")",
              what_to_do(status));
     return (enum muster_status)status;

@@ -22,10 +22,12 @@ enum muster_status mst_object_open(muster_client *client, const char *name, size
         return status;
     }
     struct mst_handle *handle = mst_client_open(client->machine, name);
-    if (handle == NULL) {
+    if (handle == NULL && mst_client_has_names_left(client->machine)) {
+        status = mst_fail(MST_NO_MEMORY, NULL, "open \"%.100s\"", name);
+    } else if (handle == NULL) {
         status = mst_complain(MST_LIMIT,
-                              "open \"%.100s\": out of memory, or more names are open than a "
-                              "connection can have; close some",
+                              "open \"%.100s\": more names are open than a connection can have; "
+                              "close some",
                               name);
     } else {
         client->references++;

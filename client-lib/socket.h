@@ -33,6 +33,7 @@ struct mst_link {
     struct addrinfo *addresses; /* of this round; NULL: to be resolved */
     struct addrinfo *next;      /* the one to be tried next */
     char trouble[200];          /* why the last attempt failed */
+    int write_error;            /* UP: why nothing more can be written; 0: nothing happened */
 };
 
 /* false: not a URL of ours; why says what is wrong. */

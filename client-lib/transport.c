@@ -2,6 +2,7 @@
  * told, who should look is woken. */
 #include "client-lib/transport.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -52,10 +53,11 @@ struct muster_message *mst_transport_take_first(muster_client *client, struct ms
 static void ring(int fd)
 {
     uint64_t one = 1;
+    ssize_t n;
 
-    if (write(fd, &one, sizeof(one)) < 0) {
-        return; /* the counter is full: it rings already */
-    }
+    do {
+        n = write(fd, &one, sizeof(one));
+    } while (n < 0 && errno == EINTR); /* any other: the counter is full, it rings already */
 }
 
 int mst_transport_bell(const muster_client *client, const void *driver)
@@ -110,6 +112,7 @@ static void write_out(muster_client *client, int64_t now_ns)
         ssize_t n = mst_link_write(&client->link, out, count);
 
         if (n < 0) {
+            client->link.write_error = errno;
             shutdown(client->link.fd, SHUT_RDWR);
             mst_client_sent(client->machine, mst_spans_len(out, count));
             return;

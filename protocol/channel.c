@@ -64,6 +64,12 @@ static enum mst_channel_state fail(struct mst_secure_channel *channel, const cha
     return MST_CHANNEL_FAILED;
 }
 
+static enum mst_channel_state starve(struct mst_secure_channel *channel)
+{
+    channel->starved = channel->starved || channel->state != MST_CHANNEL_FAILED;
+    return fail(channel, "out of memory");
+}
+
 static void begin(struct mst_secure_channel *channel, bool initiator,
                   const struct mst_noise_keys *keys)
 {
@@ -75,7 +81,7 @@ static void begin(struct mst_secure_channel *channel, bool initiator,
     mst_channel_prologue(prologue);
     channel->noise = malloc(sizeof(*channel->noise));
     if (channel->noise == NULL) {
-        fail(channel, "out of memory");
+        starve(channel);
     } else if (!mst_noise_init(channel->noise, MST_NOISE_PROTOCOL, initiator,
                                mst_span_of(prologue, sizeof(prologue)), keys)) {
         fail(channel, "the keys cannot be used");
@@ -103,8 +109,11 @@ static bool put_message(struct mst_secure_channel *channel, struct mst_span payl
     size_t len = message_bytes[channel->noise->at];
 
     /* The room comes first: a message that was written cannot be written again. */
-    if (!mst_buf_reserve(out, MST_CHANNEL_HEADER + len) || !put_header(channel, len) ||
-        !mst_noise_write(channel->noise, payload, out)) {
+    if (!mst_buf_reserve(out, MST_CHANNEL_HEADER + len)) {
+        starve(channel);
+        return false;
+    }
+    if (!put_header(channel, len) || !mst_noise_write(channel->noise, payload, out)) {
         fail(channel, "the handshake cannot go on");
         return false;
     }
@@ -121,8 +130,11 @@ static void count_record(struct mst_noise_cipher *cipher)
 
 static bool put_record(struct mst_secure_channel *channel, struct mst_span plain)
 {
-    if (!mst_buf_reserve(&channel->output, MST_CHANNEL_HEADER + plain.len + MST_NOISE_TAG) ||
-        !put_header(channel, plain.len + MST_NOISE_TAG) ||
+    if (!mst_buf_reserve(&channel->output, MST_CHANNEL_HEADER + plain.len + MST_NOISE_TAG)) {
+        starve(channel);
+        return false;
+    }
+    if (!put_header(channel, plain.len + MST_NOISE_TAG) ||
         !mst_noise_seal(&channel->send, plain, &channel->output)) {
         fail(channel, "a record could not be sealed");
         return false;
@@ -188,7 +200,7 @@ bool mst_channel_seal_all(struct mst_secure_channel *channel, const struct mst_s
         return false;
     }
     if (!mst_buf_reserve(&channel->output, len + records * (MST_CHANNEL_HEADER + MST_NOISE_TAG))) {
-        fail(channel, "out of memory");
+        starve(channel);
         return false;
     }
     while (len > 0 && channel->state != MST_CHANNEL_FAILED) {
@@ -288,6 +300,9 @@ static enum mst_channel_state take_message(struct mst_secure_channel *channel,
     bool ok;
 
     mst_buf_init(&payload);
+    if (!mst_buf_reserve(&payload, message.len)) {
+        return starve(channel);
+    }
     ok = mst_noise_read(channel->noise, message, &payload);
     if (ok && at == 0) {
         memcpy(channel->token_id, mst_buf_span(&payload).data, MST_TOKEN_ID);
@@ -311,8 +326,11 @@ static enum mst_channel_state take_message(struct mst_secure_channel *channel,
 static enum mst_channel_state take_record(struct mst_secure_channel *channel,
                                           struct mst_span record, struct mst_buf *plain)
 {
+    if (!mst_buf_reserve(plain, record.len)) {
+        return starve(channel);
+    }
     if (!mst_noise_open(&channel->receive, record, plain)) {
-        return fail(channel, "a record is not authentic, or memory is short");
+        return fail(channel, "a record is not authentic");
     }
     count_record(&channel->receive);
     channel->heard = true;
@@ -330,7 +348,7 @@ static bool keep(struct mst_secure_channel *channel, struct mst_span *in, size_t
 
     n = n < in->len ? n : in->len;
     if (!mst_buf_append(&channel->input, in->data, n)) {
-        fail(channel, "out of memory");
+        starve(channel);
         return false;
     }
     *in = mst_span_of(in->data + n, in->len - n);

@@ -52,6 +52,7 @@ struct mst_secure_channel {
     struct mst_buf input;  /* the beginning of a message or record */
     struct mst_buf output; /* for the wire */
     const char *why;       /* FAILED: a static line */
+    bool starved;          /* FAILED: for want of memory, which says nothing about the peer */
 };
 
 /* What a client must know. Everything is copied. */

@@ -20,6 +20,22 @@ $(BUILD)/tests/fault/test_allocations: $(BUILD)/tests/fault/test_allocations.o $
 	$(call say,LD,$@)
 	$(Q)$(CC) $(MST_LDFLAGS) -o $@ $^ $(LIB_CMOCKA) $(LIB_EVENT) $(LIB_CODEC) -lm
 
+# libmuster for programs whose library is refused something.
+CLIENT_CALLS := $(foreach call,malloc calloc realloc free socket connect getsockname getpeername setsockopt getsockopt \
+    send sendmsg recv ppoll eventfd read write open fsync fstat fcntl mmap madvise gethostname getaddrinfo \
+    pthread_create,--redefine-sym $(call)=fault_$(call)) --redefine-sym msgpack_zone_new=fault_zone_new \
+    --redefine-sym msgpack_zone_free=fault_zone_free --redefine-sym msgpack_unpack=fault_unpack
+
+$(BUILD)/tests/fault/libclient.a: $(STATIC)
+	$(call say,SYM,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)objcopy $(CLIENT_CALLS) $< $@
+
+$(BUILD)/tests/fault/test_client_%: $(BUILD)/tests/fault/test_client_%.o $(call objects,tests/fault/client_*.c) \
+    $(TEST_LIB) $(BUILD)/tests/fault/libclient.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(MST_LDFLAGS) -o $@ $^ $(LIB_CMOCKA) $(LIB_CODEC) -lm
+
 SYSTEM_CALLS := $(foreach call,pwrite pread fdatasync fsync ftruncate unlinkat renameat send accept4 openat \
     read,--redefine-sym $(call)=fault_$(call))
 
