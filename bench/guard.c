@@ -82,7 +82,7 @@ static void tell(struct guard *guard, enum event_kind kind, const struct mst_req
     event.session = guard->session;
     event.request = request;
     event.confirmed = confirmed;
-    event.confirmed_count = confirmed != NULL;
+    event.confirmed_count = confirmed->count > 0;
     event.secret = mst_span_of(secret, sizeof(secret));
     core_step(guard->core, &event, &guard->effects);
     if (kind == EVENT_HELLO) {
@@ -105,12 +105,9 @@ static void say(struct guard *guard, struct mst_request *request)
         engine_turn(guard->engine);
         return;
     }
-    if (guard->confirmed < before) {
-        struct mst_range confirmed = {guard->confirmed + 1, before - guard->confirmed};
-        tell(guard, EVENT_CONFIRM, NULL, &confirmed);
-        guard->confirmed = before;
-    }
-    tell(guard, request->op == MST_OP_HELLO ? EVENT_HELLO : EVENT_REQUEST, request, NULL);
+    struct mst_range confirmed = {guard->confirmed + 1, before - guard->confirmed};
+    guard->confirmed = before;
+    tell(guard, request->op == MST_OP_HELLO ? EVENT_HELLO : EVENT_REQUEST, request, &confirmed);
 }
 
 static uint64_t ids(struct guard *guard)

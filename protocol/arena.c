@@ -42,11 +42,13 @@ void mst_arena_clear(struct mst_arena *arena)
 
 void mst_arena_reset(struct mst_arena *arena)
 {
-    if (arena->first != NULL) {
-        chunks_free(arena->first->next);
-        arena->first->next = NULL;
-        arena->first->used = 0;
-        arena->current = arena->first;
+    struct mst_arena_chunk *first = arena->first;
+
+    if (first != NULL) {
+        chunks_free(first->next);
+        first->next = NULL;
+        first->used = 0;
+        arena->current = first;
     }
 }
 

@@ -9,6 +9,11 @@
 
 enum { BUF_CAP_FIRST = 256 };
 
+void mst_zero(void *memory, size_t size)
+{
+    memset(memory, 0, size);
+}
+
 void mst_buf_init(struct mst_buf *buf)
 {
     *buf = (struct mst_buf){0};

@@ -13,6 +13,10 @@ struct mst_buf {
     size_t cap;
 };
 
+/* Zeroes what is larger than a few words. Not inlined on purpose: some compilers write one repeated
+ * instruction then, which takes longer to begin than the library's function takes in all. */
+void mst_zero(void *memory, size_t size);
+
 void mst_buf_init(struct mst_buf *buf);
 void mst_buf_clear(struct mst_buf *buf);             /* frees; ready for use again */
 void mst_buf_reset(struct mst_buf *buf);             /* empties, keeps the memory */

@@ -15,14 +15,16 @@ enum { HEAD = 3, OP_CODE_MAX = 0xffff };
 
 void mst_request_init(struct mst_request *request, enum mst_op op)
 {
-    *request = (struct mst_request){.op = op};
+    mst_zero(request, sizeof(*request));
+    request->op = op;
     mst_fields_init(request, mst_request_layout(op));
 }
 
 void mst_reply_init(struct mst_reply *reply, enum mst_op op)
 {
-    /* Most operations have no such field: their replies always answer one request. */
-    *reply = (struct mst_reply){.op = op, .answered = 1};
+    mst_zero(reply, sizeof(*reply));
+    reply->op = op;
+    reply->answered = 1; /* most operations have no such field: their replies always answer one */
     mst_fields_init(reply, mst_reply_layout(op));
 }
 

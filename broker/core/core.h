@@ -40,8 +40,8 @@ void core_config_init(struct core_config *config); /* defaults from limits.h */
 enum event_kind {
     EVENT_HELLO,   /* request is HELLO; conn, secret, identity are set */
     EVENT_RESUME,  /* request is RESUME; conn, identity are set */
-    EVENT_REQUEST, /* any other request of a session; OPEN, CANCEL and BYE too */
-    EVENT_CONFIRM, /* replies that the session's application has taken, by request id */
+    EVENT_REQUEST, /* any other request of a session; OPEN, CANCEL and BYE too; receipts first */
+    EVENT_CONFIRM, /* receipts alone */
     EVENT_LOST,    /* the session's connection is gone */
     EVENT_EXPEL,   /* sessions whose identity is not welcome any more end */
     EVENT_TICK,    /* time passed: carry out what is due, go on with what was sliced */
@@ -68,7 +68,7 @@ struct event {
     uint64_t conn;                     /* number of the connection, never 0, never reused */
     uint64_t session;                  /* 0 for HELLO, RESUME, EXPEL, TICK and DRAIN */
     const struct mst_request *request; /* borrowed until core_step returns */
-    const struct mst_range *confirmed;
+    const struct mst_range *confirmed; /* receipts: what the application has taken, by request id */
     size_t confirmed_count;
     struct mst_span secret;   /* HELLO: MST_SECRET_BYTES fresh random bytes */
     struct mst_span identity; /* who the channel says it is; clear text: empty */

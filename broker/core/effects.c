@@ -108,6 +108,14 @@ struct mst_span step_printf(struct step *step, const char *format, ...)
     return mst_arena_copy(&step->effects->arena, mst_span_of(text, (size_t)n));
 }
 
+void record_begin(struct record *record, const struct step *step, enum record_kind what)
+{
+    mst_zero(record, sizeof(*record));
+    record->what = what;
+    record->now_ns = step->core->now_ns;
+    record->wall_ns = step->core->wall_ns;
+}
+
 struct record record_of(const struct step *step, enum record_kind what)
 {
     return (struct record){

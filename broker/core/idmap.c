@@ -5,14 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct idmap_page {
-    uint64_t number;
-    uint32_t used;
-    uint32_t marked;                  /* one bit per value */
-    struct idmap_page *before, *next; /* with marks; meaningless without */
-    void *values[IDMAP_PAGE];
-};
-
 void idmap_init(struct idmap *map)
 {
     memset(map, 0, sizeof(*map));
@@ -24,7 +16,6 @@ void idmap_clear(struct idmap *map)
         free(map->pages[i]);
     }
     free(map->pages);
-    free(map->spare);
     idmap_init(map);
 }
 
@@ -35,7 +26,7 @@ static size_t home(const struct idmap *map, uint64_t number)
     return (size_t)((number * 0x9e3779b97f4a7c15ull) >> 20) & (map->places - 1);
 }
 
-static struct idmap_page *look_up(struct idmap *map, uint64_t number)
+struct idmap_page *idmap_look_up(struct idmap *map, uint64_t number)
 {
     size_t at;
 
@@ -53,7 +44,8 @@ static struct idmap_page *look_up(struct idmap *map, uint64_t number)
 
 static inline struct idmap_page *find_page(struct idmap *map, uint64_t number)
 {
-    return map->last != NULL && map->last->number == number ? map->last : look_up(map, number);
+    return map->last != NULL && map->last->number == number ? map->last
+                                                            : idmap_look_up(map, number);
 }
 
 static void insert_page(struct idmap *map, struct idmap_page *page)
@@ -91,29 +83,8 @@ static bool grow(struct idmap *map)
     return true;
 }
 
-static struct idmap_page *make_page(struct idmap *map, uint64_t number)
-{
-    struct idmap_page *page = map->spare;
-
-    if (!grow(map)) {
-        return NULL;
-    }
-    if (page == NULL) {
-        page = calloc(1, sizeof(*page));
-    }
-    if (page == NULL) {
-        return NULL;
-    }
-    map->spare = NULL;
-    page->number = number;
-    page->marked = 0;
-    insert_page(map, page);
-    map->used++;
-    map->last = page;
-    return page;
-}
-
-static void drop_page(struct idmap *map, struct idmap_page *page)
+/* Out of the directory, and what stands behind it closer to home. */
+static void take_page(struct idmap *map, struct idmap_page *page)
 {
     size_t mask = map->places - 1;
     size_t hole = home(map, page->number);
@@ -133,11 +104,50 @@ static void drop_page(struct idmap *map, struct idmap_page *page)
         }
     }
     map->used--;
-    map->last = NULL;
-    if (map->spare == NULL) {
-        map->spare = page;
-    } else {
-        free(page);
+    map->last = map->last == page ? NULL : map->last;
+}
+
+/* The one that was idle, if it still is; it becomes another one. */
+static struct idmap_page *take_idle(struct idmap *map)
+{
+    struct idmap_page *page = map->idle;
+
+    map->idle = NULL;
+    if (page == NULL || page->used > 0) {
+        return NULL;
+    }
+    take_page(map, page);
+    return page;
+}
+
+static struct idmap_page *make_page(struct idmap *map, uint64_t number)
+{
+    struct idmap_page *page;
+
+    if (!grow(map)) {
+        return NULL;
+    }
+    page = take_idle(map);
+    if (page == NULL) {
+        page = calloc(1, sizeof(*page));
+    }
+    if (page == NULL) {
+        return NULL;
+    }
+    page->number = number;
+    page->marked = 0;
+    insert_page(map, page);
+    map->used++;
+    map->last = page;
+    return page;
+}
+
+/* It has no values any more. */
+static void leave_idle(struct idmap *map, struct idmap_page *page)
+{
+    if (map->idle != page) {
+        free(take_idle(map));
+        map->idle = page;
     }
 }
 
@@ -164,13 +174,6 @@ bool idmap_set(struct idmap *map, uint64_t key, void *value)
     return true;
 }
 
-void *idmap_get(struct idmap *map, uint64_t key)
-{
-    struct idmap_page *page = find_page(map, key / IDMAP_PAGE);
-
-    return page == NULL ? NULL : page->values[key % IDMAP_PAGE];
-}
-
 void *idmap_remove(struct idmap *map, uint64_t key)
 {
     struct idmap_page *page = find_page(map, key / IDMAP_PAGE);
@@ -184,7 +187,7 @@ void *idmap_remove(struct idmap *map, uint64_t key)
     map->count--;
     page->used--;
     if (page->used == 0) {
-        drop_page(map, page);
+        leave_idle(map, page);
     }
     return value;
 }
@@ -233,7 +236,7 @@ void idmap_remove_run(struct idmap *map, uint64_t key, uint64_t count)
         map->count -= part;
         page->used -= part;
         if (page->used == 0) {
-            drop_page(map, page);
+            leave_idle(map, page);
         }
         key += part;
         count -= part;

@@ -15,15 +15,22 @@
 
 #define IDMAP_PAGE 32u
 
-struct idmap_page;
+struct idmap_page {
+    uint64_t number;
+    uint32_t used;
+    uint32_t marked;                  /* one bit per value */
+    struct idmap_page *before, *next; /* with marks; meaningless without */
+    void *values[IDMAP_PAGE];
+};
 
 struct idmap {
     struct idmap_page **pages; /* by hash of the page's number; NULL: free place */
     size_t places;             /* a power of two, or 0 */
     size_t used;
-    size_t count;             /* of numbers that are set */
-    struct idmap_page *last;  /* the page touched last */
-    struct idmap_page *spare; /* kept so that a window that moves on does not allocate */
+    size_t count;            /* of numbers that are set */
+    struct idmap_page *last; /* the page touched last */
+    struct idmap_page *idle; /* one that is empty may stay, until another one is: so a window that
+                                moves on neither allocates, nor makes a page for each number */
 };
 
 struct idmap_marks {
@@ -44,7 +51,20 @@ static inline bool idmap_is_tight(const struct idmap *map)
 {
     return map->used > map->places - map->places / 4;
 }
-void *idmap_get(struct idmap *map, uint64_t key);    /* NULL: not set */
+/* The page of that number; NULL: there is none. */
+struct idmap_page *idmap_look_up(struct idmap *map, uint64_t number);
+
+/* NULL: not set */
+static inline void *idmap_get(struct idmap *map, uint64_t key)
+{
+    struct idmap_page *page = map->last;
+
+    if (page == NULL || page->number != key / IDMAP_PAGE) {
+        page = idmap_look_up(map, key / IDMAP_PAGE);
+    }
+    return page == NULL ? NULL : page->values[key % IDMAP_PAGE];
+}
+
 void *idmap_remove(struct idmap *map, uint64_t key); /* what was there, or NULL */
 
 /* The key is set, and above all that are marked. */

@@ -45,6 +45,8 @@ extern const char *const memory_is_used_up;
 /* A record is made with record_of, filled, and carried out with step_record, which numbers it when
  * durable is true, applies it, and hands it to the journal. */
 struct record record_of(const struct step *step, enum record_kind what);
+/* The same where it stands, for the records of each put, get and finish: it is large. */
+void record_begin(struct record *record, const struct step *step, enum record_kind what);
 void step_record(struct step *step, struct record *record, bool durable);
 /* The same for a record about an object, which it names; durable if the object is. */
 void object_record(struct step *step, struct object *object, struct record *record);

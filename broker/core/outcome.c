@@ -65,9 +65,10 @@ void outcome_record(struct step *step, struct session *session, struct object *o
                     uint64_t count, enum mst_op op, enum mst_status status, struct mst_span cause,
                     struct mst_span value, const uint64_t *numbers, size_t numbers_count)
 {
-    struct record record = record_of(step, RECORD_OUTCOME);
+    struct record record;
 
     assert(numbers_count <= OUTCOME_NUMBERS);
+    record_begin(&record, step, RECORD_OUTCOME);
     record.session = session->id;
     record.request = id;
     record.count = count;

@@ -88,8 +88,9 @@ static void flush_run(struct step *step, struct session *session, struct queue *
         return;
     }
     if (run->status == MST_OK && !run->already) {
-        struct record record = record_of(step, RECORD_DONE);
+        struct record record;
 
+        record_begin(&record, step, RECORD_DONE);
         record.message = run->message;
         record.count = run->count;
         record.number = run->number;

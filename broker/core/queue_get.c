@@ -62,11 +62,12 @@ bool queue_expire_head(struct step *step, struct queue *queue)
     struct message *head;
 
     while ((head = pile_first(&queue->ready)) != NULL) {
-        struct record record = record_of(step, RECORD_DROP);
+        struct record record;
 
         if (!message_expired(head, step->core->now_ns)) {
             return true;
         }
+        record = record_of(step, RECORD_DROP);
         record.message = head->id;
         record.tally = MST_TALLY_EXPIRED;
         object_record(step, &queue->object, &record);
@@ -131,10 +132,11 @@ static void end_wait(struct core *core, struct session *session, uint64_t id, ui
 static size_t grant(struct step *step, struct queue *queue, const struct taker *taker, uint64_t id,
                     uint64_t requests, uint64_t max, uint64_t *room)
 {
-    struct record record = record_of(step, RECORD_GRANT);
+    struct record record;
     uint64_t want = requests > 1 ? requests : max;
     uint64_t *ids;
 
+    record_begin(&record, step, RECORD_GRANT);
     want = want < queue->ready.count ? want : queue->ready.count;
     ids = step_take(step, want * sizeof(*ids));
     record.list_count = look_ahead(step, queue, ids, want, room);

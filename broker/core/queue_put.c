@@ -62,8 +62,9 @@ void apply_put(struct core *core, const struct record *record)
 
 static void put_record(struct step *step, struct queue *queue, struct put_list *put)
 {
-    struct record record = record_of(step, RECORD_PUT);
+    struct record record;
 
+    record_begin(&record, step, RECORD_PUT);
     record.message = queue->next_id;
     record.put = put;
     object_record(step, &queue->object, &record);

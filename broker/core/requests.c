@@ -6,6 +6,8 @@
 
 #include <sodium.h>
 
+#define FEW_RECEIPTS 4 /* runs of them */
+
 static uint64_t done_count(const struct mst_request *request)
 {
     uint64_t count = 0;
@@ -143,37 +145,6 @@ static bool connection_request(struct step *step, struct session *session,
     return true;
 }
 
-void session_request(struct step *step)
-{
-    struct session *session = session_find(step->core, step->event->session);
-    const struct mst_request *request = step->event->request;
-    uint64_t count;
-
-    if (session == NULL || session->conn != step->event->conn ||
-        connection_request(step, session, request)) {
-        return;
-    }
-    count = request_ids(request);
-    if (count == 0) {
-        struct mst_reply *reply =
-            &effects_reply(step, session->conn, request->op, request->id)->reply;
-
-        reply->status = MST_PROTOCOL;
-        reply->cause = mst_span_text("a frame stands for 1 to 4096 requests");
-        effects_close(step, session->conn, "a frame that stands for no or too many requests");
-        return;
-    }
-    if (request->id <= session->highest) {
-        resent(step, session, request, count);
-        return;
-    }
-    if (too_many(step, session, request, count)) {
-        return;
-    }
-    session->highest = request->id + count - 1;
-    core_dispatch(step, session, request);
-}
-
 /* ---- receipts ---- */
 
 /* For how many requests, from id on, the entry stands; none stands for one. */
@@ -202,27 +173,24 @@ static bool is_durable(const struct step *step, struct session *session, const u
 static void confirm_record(struct step *step, struct session *session, const uint64_t *pairs,
                            size_t count)
 {
-    struct record record = record_of(step, RECORD_CONFIRM);
+    struct record record;
 
     if (count == 0) {
         return;
     }
+    record_begin(&record, step, RECORD_CONFIRM);
     record.session = session->id;
     record.list = pairs;
     record.list_count = count;
     step_record(step, &record, is_durable(step, session, pairs, count));
 }
 
-void session_confirm(struct step *step)
+static void confirm(struct step *step, struct session *session)
 {
-    struct session *session = session_find(step->core, step->event->session);
+    uint64_t few[2 * FEW_RECEIPTS];
     size_t n = step->event->confirmed_count;
-    uint64_t *pairs;
+    uint64_t *pairs = n <= FEW_RECEIPTS ? few : step_take(step, n * 2 * sizeof(*pairs));
 
-    if (session == NULL || session->conn != step->event->conn || n == 0) {
-        return;
-    }
-    pairs = step_take(step, n * 2 * sizeof(*pairs));
     for (size_t i = 0; i < n; i++) {
         pairs[2 * i] = step->event->confirmed[i].first;
         pairs[2 * i + 1] = step->event->confirmed[i].count;
@@ -258,6 +226,69 @@ void apply_confirm(struct core *core, const struct record *record)
             j += confirm_some(core, session, record->list[i] + j, record->list[i + 1] - j, record);
         }
     }
+}
+
+/* ---- what comes ---- */
+
+static void take_request(struct step *step, struct session *session,
+                         const struct mst_request *request)
+{
+    uint64_t count = request_ids(request);
+
+    if (connection_request(step, session, request)) {
+        return;
+    }
+    if (count == 0) {
+        struct mst_reply *reply =
+            &effects_reply(step, session->conn, request->op, request->id)->reply;
+
+        reply->status = MST_PROTOCOL;
+        reply->cause = mst_span_text("a frame stands for 1 to 4096 requests");
+        effects_close(step, session->conn, "a frame that stands for no or too many requests");
+        return;
+    }
+    if (request->id <= session->highest) {
+        resent(step, session, request, count);
+        return;
+    }
+    if (too_many(step, session, request, count)) {
+        return;
+    }
+    session->highest = request->id + count - 1;
+    core_dispatch(step, session, request);
+}
+
+/* The session whose connection speaks; NULL: it is another one's by now. */
+static struct session *speaker(const struct step *step)
+{
+    struct session *session = session_find(step->core, step->event->session);
+
+    return session != NULL && session->conn == step->event->conn ? session : NULL;
+}
+
+void session_confirm(struct step *step)
+{
+    struct session *session = speaker(step);
+
+    if (session != NULL && step->event->confirmed_count > 0) {
+        confirm(step, session);
+    }
+}
+
+/* Receipts that came with a request come before it, with all that follows from them. */
+void session_request(struct step *step)
+{
+    struct session *session = speaker(step);
+
+    if (session == NULL) {
+        return;
+    }
+    if (step->event->confirmed_count > 0) {
+        confirm(step, session);
+        core_settle(step);
+        step->object = NULL;
+    }
+    take_request(step, session, step->event->request);
 }
 
 /* ---- coming back ---- */

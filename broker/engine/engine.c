@@ -6,6 +6,8 @@
 #include <sodium.h>
 #include <stdlib.h>
 
+#define WALL_CLOCK_NS 10000000 /* the wall clock is looked at no more often */
+
 /* ---- made and freed ---- */
 
 void engine_config_init(struct engine_config *config)
@@ -145,6 +147,7 @@ void engine_attach(struct engine *engine, struct journal *journal)
     if (now_ns > engine->now_ns) {
         engine->shift_ns += now_ns - engine->now_ns;
         engine->now_ns = engine->turn_ns = now_ns;
+        engine->wall_said_ns = 0; /* it did not leap with this one */
     }
 }
 
@@ -167,6 +170,7 @@ size_t engine_connections(const struct engine *engine)
     return engine->members_count;
 }
 
+/* The wall clock is only shown and recorded: between two looks it goes on as the other one does. */
 void engine_look_at_clock(struct engine *engine)
 {
     int64_t now_ns = engine->ports.now_ns(engine->ports.user) + engine->shift_ns;
@@ -174,7 +178,11 @@ void engine_look_at_clock(struct engine *engine)
     if (now_ns > engine->now_ns) {
         engine->now_ns = now_ns;
     }
-    engine->wall_ns = engine->ports.wall_ns(engine->ports.user);
+    if (engine->wall_said_ns == 0 || engine->now_ns - engine->wall_asked_ns >= WALL_CLOCK_NS) {
+        engine->wall_said_ns = engine->ports.wall_ns(engine->ports.user);
+        engine->wall_asked_ns = engine->now_ns;
+    }
+    engine->wall_ns = engine->wall_said_ns + (engine->now_ns - engine->wall_asked_ns);
     metrics_begin_turn(engine);
 }
 
@@ -267,11 +275,10 @@ void engine_receive(struct engine *engine, uint64_t conn, struct mst_span bytes)
             member_identify(engine, member);
             continue;
         }
-        if (input.confirmed_count > 0) {
+        if (input.has_request) {
+            step_request(engine, member, &input);
+        } else if (input.confirmed_count > 0) {
             step_confirm(engine, member, input.confirmed, input.confirmed_count);
-        }
-        if (input.has_request && member->connection.phase != CONNECTION_CLOSING) {
-            step_request(engine, member, &input.request);
         }
     }
     count_handshake(engine, member, securing);

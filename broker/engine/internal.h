@@ -104,6 +104,8 @@ struct engine {
     int64_t shift_ns; /* our deadline line is the clock's plus this: it goes on after a restart */
     int64_t now_ns;
     int64_t wall_ns;
+    int64_t wall_asked_ns; /* when the wall clock was last looked at, and what it said */
+    int64_t wall_said_ns;
     bool storage_full;
     int64_t turn_ns;   /* when the last turn was */
     bool input_seen;   /* since the last turn */
@@ -207,7 +209,8 @@ void backup_clear(struct engine *engine);
 
 /* ---- step.c: what the core is told, and what it wants done ---- */
 
-void step_request(struct engine *engine, struct member *member, const struct mst_request *request);
+void step_request(struct engine *engine, struct member *member,
+                  const struct connection_input *input);
 void step_confirm(struct engine *engine, struct member *member, const struct mst_range *confirmed,
                   size_t count);
 void step_lost(struct engine *engine, struct member *member);

@@ -82,13 +82,17 @@ static void step(struct engine *engine, struct event *event)
     }
 }
 
-void step_request(struct engine *engine, struct member *member, const struct mst_request *request)
+void step_request(struct engine *engine, struct member *member,
+                  const struct connection_input *input)
 {
+    const struct mst_request *request = &input->request;
     uint8_t secret[MST_SECRET_BYTES];
     struct event event = {.kind = EVENT_REQUEST,
                           .conn = member->number,
                           .session = member->session,
                           .request = request,
+                          .confirmed = input->confirmed,
+                          .confirmed_count = input->confirmed_count,
                           .identity = member_identity(member),
                           .permit = member_permit(member)};
 

@@ -152,7 +152,9 @@ static void send_all(struct engine *engine)
 
 void engine_turn(struct engine *engine)
 {
-    engine_look_at_clock(engine);
+    if (!engine->input_seen) {
+        engine_look_at_clock(engine); /* else the input has, and who expires can wait for a turn */
+    }
     engine->handshakes = 0;
     if (!is_catching_up(engine)) {
         expire(engine);
