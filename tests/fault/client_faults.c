@@ -48,7 +48,7 @@ bool client_fault_came(void)
 
 bool client_fault_is_cut(void)
 {
-    return client_fault_came() && (faults.fault.error == EPIPE || faults.fault.error == ECONNRESET);
+    return faults.fault.error == EPIPE || faults.fault.error == ECONNRESET;
 }
 
 long client_fault_blocks(void)

@@ -13,6 +13,7 @@ struct script {
     const struct script_place *place;
     struct ledger *ledger;
     muster_client *client;
+    uint64_t session;    /* its number, when all was done */
     muster_queue *jobs;  /* of the ledger */
     muster_queue *spare; /* of nobody: messages in it do not matter */
     muster_event *ready;
