@@ -217,6 +217,22 @@ struct object *wait_object(const struct wait *wait)
     return place->object;
 }
 
+/* What its outcome speaks of: of several queues the one whose record is the last. Nothing is known
+ * any more of one that it has left, so all that was recorded counts. */
+static struct object *wait_speaks_of(const struct wait *wait)
+{
+    struct object *last = wait->place.line == NULL ? NULL : wait->place.object;
+
+    for (size_t i = 0; last != NULL && i < wait->more_count; i++) {
+        const struct place *place = &wait->more[i];
+
+        if (place->line == NULL || place->object->seq > last->seq) {
+            last = place->line == NULL ? NULL : place->object;
+        }
+    }
+    return last;
+}
+
 void wait_end(struct step *step, struct wait *wait, enum mst_status status, struct mst_span cause)
 {
     struct session *session = wait->session;
@@ -224,7 +240,7 @@ void wait_end(struct step *step, struct wait *wait, enum mst_status status, stru
     uint64_t count = wait->entry->count;
     enum mst_op op = wait->entry->outcome.op;
 
-    step->object = wait_object(wait);
+    step->object = wait_speaks_of(wait);
     wait_free(step->core, wait);
     outcome_volatile(step, session, id, count, op, status, cause, NULL, 0);
 }

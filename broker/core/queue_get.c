@@ -324,6 +324,12 @@ static void get_none(struct step *step, struct session *session, const struct ms
     enum mst_status status = MST_OK;
     const char *why = NULL;
 
+    /* Whatever is said speaks of all of them: the one with the last record stands for it. */
+    for (size_t i = 0; i < sources->count; i++) {
+        if (sources->queues[i]->object.seq > step->object->seq) {
+            step->object = &sources->queues[i]->object;
+        }
+    }
     if (all_drained(sources)) {
         status = MST_SHUTDOWN;
     } else if (step->core->draining) {

@@ -360,10 +360,26 @@ static void fail_the_disk(struct mix *m)
     }
 }
 
+/* Somebody gives up while nobody hears it, and the broker dies as soon as it was told. */
+static void give_up_unheard(struct mix *m)
+{
+    const char *who = any_program(m);
+
+    mix_do(m, "%s vanish", who);
+    for (int i = 0; i < 2; i++) {
+        do_something(m, any_program(m));
+    }
+    mix_do(m, "%s cancel", who);
+    mix_do(m, "! back %s", who);
+}
+
 static void fail_the_broker(struct mix *m)
 {
     switch (below(m, 5)) {
     case 0:
+        if (one_in(m, 2)) {
+            give_up_unheard(m);
+        }
         mix_do(m, "! restart");
         if (m->world->storage == WORLD_MEMORY) { /* with the broker all is gone */
             mix_do(m, "! back z");

@@ -80,6 +80,31 @@ STORY_ON_DISK(a_refusal_waits_for_the_record_that_it_is_based_on)
     expect(w, "a get OK 1.1 x; b get EMPTY");
 }
 
+STORY_ON_DISK(a_refusal_of_several_queues_waits_for_the_records_of_all_of_them)
+{
+    connect_all(w);
+    tell(w, "a put jobs x");
+    rest(w);
+    forget_transcript(w);
+    tell(w, "a get jobs");
+    tell(w, "b get jobs,light timeout=0");
+    expect(w, "");
+    world_sync(w);
+    expect(w, "a get OK 1.1 x; b get EMPTY");
+}
+
+STORY_ON_DISK(a_time_limit_at_several_queues_waits_for_the_records_of_all_of_them)
+{
+    connect_all(w);
+    tell(w, "a get jobs");
+    tell(w, "b get light,jobs timeout=1s as=both");
+    tell(w, "a put jobs x"); /* a stood first */
+    pass(w, SECOND);
+    expect(w, "");
+    world_sync(w);
+    expect(w, "a put OK 1; a get OK 1.1 x; b both TIMEOUT");
+}
+
 STORY_ON_DISK(a_waiter_is_told_of_a_shutdown_when_that_is_durable)
 {
     connect_all(w);
@@ -230,6 +255,8 @@ int main(void)
         UNIT(a_message_reaches_a_waiter_with_the_batch_of_its_put_never_before_it),
         UNIT(a_reply_that_only_reads_waits_for_the_last_record_of_its_object),
         UNIT(a_refusal_waits_for_the_record_that_it_is_based_on),
+        UNIT(a_refusal_of_several_queues_waits_for_the_records_of_all_of_them),
+        UNIT(a_time_limit_at_several_queues_waits_for_the_records_of_all_of_them),
         UNIT(a_waiter_is_told_of_a_shutdown_when_that_is_durable),
         UNIT(a_waiter_is_told_of_a_removal_when_that_is_durable),
         UNIT(a_join_ends_when_the_last_done_is_durable),
