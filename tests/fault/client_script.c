@@ -31,7 +31,7 @@ bool script_expect(struct script *s, const char *what, enum muster_status status
     unsigned allowed = 1u << (unsigned)wanted;
 
     if (client_fault_came()) {
-        allowed |= also | AS(OK) | AS(NO_MEMORY) | AS(TIMEOUT);
+        allowed |= also | AS(OK) | AS(NO_MEMORY);
     }
     if ((allowed & 1u << (unsigned)status) == 0) {
         ledger_complain(s->ledger, "%s ended with %s: %s", what, muster_status_name(status),

@@ -20,7 +20,7 @@ static void events(struct script *s)
     script_cut(s);
     EXPECT(muster_event_set(s->ready), OK, 0);
     script_flush(s);
-    EXPECT(muster_event_wait(s->ready, MUSTER_MS, NULL), OK, 0);
+    EXPECT(muster_event_wait(s->ready, MUSTER_MS, NULL), OK, AS(TIMEOUT));
     EXPECT(muster_event_clear(s->ready), OK, 0);
 }
 
@@ -28,16 +28,17 @@ static void barriers(struct script *s)
 {
     muster_barrier_result result = {.index = 7};
 
-    if (EXPECT(muster_barrier_wait(s->alone, WAIT_NS / 10, NULL, &result), OK, AS(BROKEN)) &&
+    if (EXPECT(muster_barrier_wait(s->alone, WAIT_NS / 10, NULL, &result), OK,
+               AS(BROKEN) | AS(TIMEOUT)) &&
         result.leader) {
         EXPECT(muster_barrier_done(s->alone, result.generation, false, "it", 2), OK, AS(BROKEN));
     }
     EXPECT(muster_barrier_wait_async(s->both, WAIT_NS / 10, on_end, s, NULL), OK, 0);
     /* If the other could not be made, this one breaks it by its time. */
-    EXPECT(muster_barrier_wait(s->both, WAIT_NS / 10, NULL, &result), OK, AS(BROKEN));
+    EXPECT(muster_barrier_wait(s->both, WAIT_NS / 10, NULL, &result), OK, AS(BROKEN) | AS(TIMEOUT));
     script_flush(s);
     EXPECT(muster_barrier_abort(s->both), OK, AS(NOT_FOUND));
-    EXPECT(muster_barrier_wait(s->both, WAIT_NS / 10, NULL, &result), BROKEN, 0);
+    EXPECT(muster_barrier_wait(s->both, WAIT_NS / 10, NULL, &result), BROKEN, AS(TIMEOUT));
     EXPECT(muster_barrier_reset(s->both), OK, AS(NOT_FOUND));
 }
 

@@ -151,7 +151,8 @@ static void large_bodies(struct script *s)
         EXPECT(muster_done(message), OK, 0);
         muster_message_free(&message);
     }
-    EXPECT(muster_get(s->spare, &at_once, &message), EMPTY, 0);
+    EXPECT(muster_get(s->spare, &at_once, &message), EMPTY, AS(TIMEOUT));
+    muster_message_free(&message);
 }
 
 /* ---- getting ---- */
@@ -161,7 +162,7 @@ static void take_one(struct script *s, const muster_get_options *options,
 {
     enum muster_status status = muster_get(s->jobs, options, message_out);
 
-    if (script_expect(s, "muster_get", status, MUSTER_OK, AS(EMPTY))) {
+    if (script_expect(s, "muster_get", status, MUSTER_OK, AS(EMPTY) | AS(TIMEOUT))) {
         ledger_got(s->ledger, *message_out);
     } else if (*message_out != NULL) {
         ledger_complain(s->ledger, "a get that failed gave a message");
@@ -218,7 +219,7 @@ static void gets_by_number(struct script *s)
     options.detached = true;
     options.lease_ns = 2 * MUSTER_SECOND;
     enum muster_status status = muster_get_from(queues, 2, &options, &message);
-    script_expect(s, "muster_get_from", status, MUSTER_OK, 0);
+    script_expect(s, "muster_get_from", status, MUSTER_OK, AS(TIMEOUT));
     if (status == MUSTER_OK && is_of_ledger(s, message)) {
         uint64_t id = muster_message_id(message);
         uint64_t delivery = muster_message_delivery(message);
@@ -232,6 +233,7 @@ static void gets_by_number(struct script *s)
     muster_message_free(&message);
     options.detached = false;
     EXPECT(muster_get(s->spare, &options, &message), TIMEOUT, 0);
+    muster_message_free(&message);
 }
 
 static void gets_together(struct script *s)
@@ -243,7 +245,7 @@ static void gets_together(struct script *s)
     options.timeout_ns = 0;
     enum muster_status status = muster_get_many(s->jobs, 3, &options, messages, &count);
 
-    script_expect(s, "muster_get_many", status, MUSTER_OK, AS(EMPTY));
+    script_expect(s, "muster_get_many", status, MUSTER_OK, AS(EMPTY) | AS(TIMEOUT));
     for (size_t i = 0; i < count; i++) {
         ledger_got(s->ledger, messages[i]);
     }
@@ -276,7 +278,7 @@ static void consumes(struct script *s)
         for (int i = 0; i < 3; i++) {
             muster_message *message = NULL;
 
-            if (EXPECT(muster_consumer_next(consumer, WAIT_NS / 10, &message), OK, 0)) {
+            if (EXPECT(muster_consumer_next(consumer, WAIT_NS / 10, &message), OK, AS(TIMEOUT))) {
                 ledger_got(s->ledger, message);
                 finish(s, &message);
             }
@@ -341,6 +343,7 @@ static void cancels(struct script *s)
     muster_cancel_fire(options.cancel);
     script_flush(s);
     EXPECT(muster_get(s->spare, &options, &message), CANCELLED, 0);
+    muster_message_free(&message);
     muster_cancel_free(&options.cancel);
 }
 
