@@ -145,7 +145,8 @@ typedef struct {
     int64_t backoff_max_ns;     /* longest pause between two attempts to reconnect */
     bool own_loop; /* no background thread: the application calls muster_process, see below */
     /* Called from the background thread (own_loop: from muster_process). May be NULL. The pointer
-     * and its strings are valid during the call. */
+     * and its strings are valid during the call. A notice for which this process has no memory is
+     * left out. */
     void (*on_notice)(muster_client *client, const muster_notice_info *notice, void *user);
     void *user;
     bool insecure; /* clear text may leave this host; without it only loopback and Unix sockets
@@ -569,7 +570,9 @@ MUSTER_API void muster_call_release(muster_call **call); /* forget the handle; t
  * (CLOCK_MONOTONIC; MUSTER_FOREVER: none) has come. The descriptor changes when the connection
  * does: ask again after each muster_process; -1 while there is none. Blocking calls work as well,
  * and run callbacks. To come back after a lost connection muster_process may have to look up a
- * host's name, which can take a while; an address in numbers does not. */
+ * host's name, which can take a while; an address in numbers does not. Nobody else gives the broker
+ * signs of life: a program that stays away for the broker's silence time (10 s) loses the
+ * connection, and after the time-to-live behind it the session. */
 MUSTER_API int muster_fd(muster_client *client);
 MUSTER_API bool muster_wants_write(muster_client *client);
 MUSTER_API int64_t muster_deadline_ns(muster_client *client);

@@ -3,6 +3,7 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <string.h>
 #include <time.h>
 
 static int64_t now_ns(void)
@@ -100,9 +101,42 @@ static void own_loop_survives_a_restart(void **state)
     muster_close(&client);
 }
 
+/* Who does not turn its loop gives no sign of life: after the silence time it counts as gone, and
+ * after its session's time-to-live as dead, though its connection stood. */
+static void a_loop_that_stands_still_loses_its_session(void **state)
+{
+    static const char *const quick[] = {"--silence", "300ms", NULL};
+    struct broker_options quickly = {.args = quick};
+    struct broker *broker = broker_start(*state, &quickly);
+    muster_client_options options = MUSTER_CLIENT_OPTIONS;
+    muster_client *client = NULL;
+    muster_barrier *mine = NULL;
+    muster_barrier *others = NULL;
+    struct tally tally = {0};
+
+    options.url = broker_url(broker);
+    options.own_loop = true;
+    options.ttl_ns = 100 * MUSTER_MS;
+    expect_status(muster_connect(&options, &client), MUSTER_OK);
+    expect_status(muster_barrier_open(client, "gate", 3, &mine), MUSTER_OK);
+    expect_status(muster_barrier_wait_async(mine, MUSTER_FOREVER, on_result, &tally, NULL),
+                  MUSTER_OK);
+    expect_status(muster_ping(client, WAIT_LIMIT_NS, NULL), MUSTER_OK);
+    muster_client *other = client_open(*state, broker_url(broker), LONG_TTL);
+    expect_status(muster_barrier_open(other, "gate", 3, &others), MUSTER_OK);
+    expect_status(muster_barrier_wait(others, WAIT_LIMIT_NS, NULL, NULL), MUSTER_BROKEN);
+    assert_non_null(strstr(muster_last_cause(), "died"));
+    turn(client, &tally, 1);
+    assert_int_equal(atomic_load(&tally.last), MUSTER_UNKNOWN);
+    muster_barrier_close(&others);
+    muster_barrier_close(&mine);
+    muster_close(&client);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(a_loop_that_stands_still_loses_its_session),
         TEST(own_loop_needs_no_thread),
         TEST(own_loop_survives_a_restart),
     };
