@@ -373,8 +373,27 @@ static void give_up_unheard(struct mix *m)
     mix_do(m, "! back %s", who);
 }
 
+/* Others take the machine's memory for a while: what adds is refused, what gives back goes on. */
+static void starve(struct mix *m)
+{
+    static const int64_t left[] = {0, 0, 200, 1000, 8000};
+
+    mix_do(m, "! memory %lld", (long long)left[below(m, 5)]);
+    for (int i = 0; i < 10; i++) {
+        do_something(m, any_program(m));
+        wait_a_little(m);
+    }
+    if (!one_in(m, 3)) {
+        mix_do(m, "! memory -1");
+    }
+}
+
 static void fail_the_broker(struct mix *m)
 {
+    if (m->rationed && one_in(m, 2)) {
+        starve(m);
+        return;
+    }
     switch (below(m, 5)) {
     case 0:
         if (one_in(m, 2)) {
@@ -408,6 +427,8 @@ void mix_step(struct mix *m)
 
     if (m->world->broker_stands_still && one_in(m, 4)) {
         mix_do(m, "! moves");
+    } else if (m->world->is_hungry && one_in(m, 6)) {
+        mix_do(m, "! memory -1");
     } else if (m->failures && one_in(m, 60)) {
         mix_do(m, "! nonsense %d", (int)below(m, 1000));
     } else if (m->failures && one_in(m, 12)) {
@@ -454,11 +475,12 @@ void mix_begin(struct mix *m, uint64_t seed)
         memory = 150000;
         piece = 0;
     }
+    m->rationed = seed % 3 == 2 && !m->calm && (storage == WORLD_MEMORY || storage == WORLD_DISK);
     mix_do(m,
            "! world %d encrypted=%d killed=%d piece=%d memory=%d credit=%d bytes=%d calm=%d "
-           "random=%llu",
+           "rationed=%d random=%llu",
            storage, seed % 3 == 1, seed % 2 == 0, piece, memory, credit, credit * 300, m->calm,
-           (unsigned long long)m->random);
+           m->rationed, (unsigned long long)m->random);
     declare(m);
     for (int i = 0; i < 4 && storage == WORLD_SLOW_DISK; i++) {
         mix_do(m, "! pass %lld", (long long)(4 * SECOND));

@@ -245,8 +245,8 @@ void mix_check(struct mix *m)
     static const char *const queues[MIX_QUEUES] = {"q0", "q1", "q2"};
     const struct mst_reply *stat;
 
-    if (m->world->broker_stands_still) {
-        return; /* it answers nobody */
+    if (m->world->broker_stands_still || m->world->is_hungry) {
+        return; /* it answers nobody, or not everybody */
     }
     if (m->world->storage == WORLD_DISK) {
         world_stop_disk(m->world, 0); /* no power failure while we look */

@@ -10,6 +10,7 @@
 
 #include "broker/core/core.h"
 #include "tests/sim/nonsense.h"
+#include "tests/sim/ration.h"
 #include "tests/sim/witness.h"
 
 /* ---- who writes the history ---- */
@@ -153,9 +154,10 @@ static uint64_t number_or(uint64_t number, uint64_t otherwise)
 
 static void make_world(struct mix *m, const char *line)
 {
-    struct world *w = world_open((enum world_storage)value_of(line, "world "));
+    struct world *w;
 
-    m->world = w;
+    ration_count(value_of(line, "rationed=") != 0);
+    m->world = w = world_open((enum world_storage)value_of(line, "world "));
     if (value_of(line, "encrypted=") != 0) {
         sim_encrypt(w);
     }
@@ -248,8 +250,12 @@ static bool happen(struct mix *m, const char *what, int64_t number)
         w->broker_stands_still = what[0] == 's';
     } else if (strcmp(what, "room") == 0) {
         fill_disk(w, number);
+    } else if (strcmp(what, "memory") == 0) {
+        world_feed(w, number);
     } else if (strcmp(what, "nonsense") == 0) {
-        nonsense(w, (uint64_t)number);
+        if (!w->is_hungry) { /* strangers would be turned away */
+            nonsense(w, (uint64_t)number);
+        }
     } else if (strcmp(what, "check") == 0) {
         mix_check(m);
     } else if (strcmp(what, "leave") == 0) {
@@ -429,6 +435,7 @@ static void leave(struct mix *m)
     struct core_figures figures;
 
     w->broker_stands_still = false;
+    world_feed(w, -1);
     if (w->storage == WORLD_DISK) {
         heal_disk(w);
     }

@@ -5,6 +5,7 @@
  * it wants to send. Must not know: what the calls mean. */
 #include "client-lib/client_copy.h"
 #include "tests/sim/world.h"
+#include "tests/sim/ration.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,7 +103,7 @@ static void cut(struct program *p, const char *why)
         wire->dead = true; /* what was under way is lost */
         lose(p, why);
         if (wire->broker_has_it && p->world->engine != NULL) {
-            engine_closed(p->world->engine, wire->conn);
+            RATIONED(engine_closed(p->world->engine, wire->conn));
         }
     }
 }
@@ -119,7 +120,7 @@ static void hang_up(struct program *p)
 
     lose(p, NULL);
     if (wire != NULL && !wire->dead && wire->broker_has_it) {
-        engine_closed(p->world->engine, wire->conn);
+        RATIONED(engine_closed(p->world->engine, wire->conn));
     }
 }
 
@@ -324,7 +325,7 @@ bool program_receive(struct program *p)
         any = true;
         pipe_take(&wire->down, piece.len);
         if (wire->broker_has_it && wire->down.room > 0) {
-            engine_writable(w->engine, wire->conn);
+            RATIONED(engine_writable(w->engine, wire->conn));
         }
         if (!good) {
             bool ended = strcmp(mst_client_trouble(p->machine), ENDED) == 0;
@@ -383,7 +384,7 @@ void program_die(struct program **owner)
         p->wire = NULL;
         wire->program = NULL;
         if (wire->broker_has_it && !wire->dead && w->engine != NULL) {
-            engine_closed(w->engine, wire->conn);
+            RATIONED(engine_closed(w->engine, wire->conn));
         }
     }
     mst_client_lost(p->machine, "killed", w->now_ns);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "tests/sim/mix.h"
+#include "tests/sim/ration.h"
 
 #define SEEDS_DEFAULT 300
 #define STEPS         120
@@ -119,9 +120,10 @@ static void the_promises_hold_under_every_seed(void **state)
         crashes += run->mix.world->crashes;
         mix_close(&run->mix);
     }
-    print_message("%llu seeds from %llu, %llu crashes of a broker with a disk\n",
-                  (unsigned long long)seeds, (unsigned long long)first,
-                  (unsigned long long)crashes);
+    print_message("%llu seeds from %llu, %llu crashes of a broker with a disk, %llu allocations "
+                  "refused\n",
+                  (unsigned long long)seeds, (unsigned long long)first, (unsigned long long)crashes,
+                  (unsigned long long)ration_refused());
 }
 
 /* The same seed gives the same transcript, whatever the machine. */

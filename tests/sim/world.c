@@ -9,6 +9,7 @@
 #include "broker/core/core.h"
 #include "broker/journal/memory.h"
 #include "broker/journal/store.h"
+#include "tests/sim/ration.h"
 
 #define WALL_NS    INT64_C(1700000000000000000)
 #define ROUNDS_MAX 100000
@@ -49,10 +50,12 @@ static ptrdiff_t port_send(void *user, uint64_t conn, const struct mst_span *pie
     size_t len = mst_spans_len(pieces, count);
     size_t taken = 0;
     bool goes_on = true;
+    bool was_armed = ration_arm(false); /* the pipe is the world's */
 
     assert_non_null(wire);
     if (wire->dead || (wire->program == NULL && !wire->raw)) {
-        return (ptrdiff_t)len; /* the system took them; nobody will read them */
+        goes_on = false; /* the system took them; nobody will read them */
+        taken = len;
     }
     for (size_t i = 0; goes_on && i < count; i++) {
         size_t n = pipe_give(&wire->down, pieces[i], port_now(user));
@@ -60,6 +63,7 @@ static ptrdiff_t port_send(void *user, uint64_t conn, const struct mst_span *pie
         taken += n;
         goes_on = n == pieces[i].len;
     }
+    (void)ration_arm(was_armed);
     return (ptrdiff_t)taken;
 }
 
@@ -88,7 +92,7 @@ static void start(struct world *w)
                                  port_send, port_close, port_log};
 
     assert_null(w->engine);
-    w->engine = engine_new(&w->config, &ports, w->journal);
+    RATIONED(w->engine = engine_new(&w->config, &ports, w->journal));
     assert_non_null(w->engine);
     sim_keys_load(w);
     if (w->storage == WORLD_DISK) {
@@ -98,7 +102,7 @@ static void start(struct world *w)
             sim_disk_set_capacity(w->disk, UINT64_MAX);
             world_disk_stop(w, true);
             w->crashes++;
-            w->engine = engine_new(&w->config, &ports, NULL);
+            RATIONED(w->engine = engine_new(&w->config, &ports, NULL));
             assert_non_null(w->engine);
             sim_keys_load(w);
         }
@@ -126,6 +130,7 @@ static void stop(struct world *w)
         program_vanish(w->programs[i]);
     }
     engine_free(&w->engine);
+    world_feed(w, -1);
     if (w->storage == WORLD_DISK) {
         world_disk_stop(w, !w->only_killed);
         w->crashes++;
@@ -150,6 +155,12 @@ void world_drain(struct world *w)
 {
     engine_drain(w->engine);
     world_settle(w);
+}
+
+void world_feed(struct world *w, int64_t bytes)
+{
+    w->is_hungry = bytes >= 0;
+    ration_limit(bytes < 0 ? UINT64_MAX : (uint64_t)bytes);
 }
 
 void world_stop_disk(struct world *w, uint64_t nth)
@@ -233,6 +244,7 @@ void world_close(struct world **owner)
     }
     journal_free(&w->journal);
     core_free(&w->follower);
+    ration_count(false);
     mst_buf_clear(&w->transcript);
     sim_keys_clear(w);
     free(w->asked);
@@ -255,10 +267,13 @@ struct wire *world_wire(struct world *w, uint64_t conn)
 uint64_t world_accept(struct world *w)
 {
     struct engine_peer peer = {.address = "sim"};
-    uint64_t conn = w->engine == NULL ? 0 : engine_accept(w->engine, &peer);
     struct wire *wire = calloc(1, sizeof(*wire));
+    uint64_t conn = 0;
 
     assert_non_null(wire);
+    if (w->engine != NULL) {
+        RATIONED(conn = engine_accept(w->engine, &peer));
+    }
     if (conn == 0) {
         free(wire);
         return 0;
@@ -291,7 +306,7 @@ static void break_wire(struct wire *wire, struct engine *engine)
     if (wire->program != NULL) {
         program_cut(wire->program);
     } else {
-        engine_closed(engine, wire->conn);
+        RATIONED(engine_closed(engine, wire->conn));
     }
 }
 
@@ -304,7 +319,7 @@ static bool carry_up(struct world *w, struct wire *wire)
            (piece = pipe_look(&wire->up, w->piece_max == 0 ? 0 : 1 + world_random(w) % w->piece_max,
                               w->now_ns))
                    .len > 0) {
-        engine_receive(w->engine, wire->conn, piece);
+        RATIONED(engine_receive(w->engine, wire->conn, piece));
         pipe_take(&wire->up, piece.len);
         any = true;
     }
@@ -341,7 +356,7 @@ static bool move_broker(struct world *w)
         return true;
     }
     if (any || engine_next_deadline_ns(w->engine) <= w->now_ns) {
-        engine_turn(w->engine);
+        RATIONED(engine_turn(w->engine));
         any = true;
         if (engine_failure(w->engine) != NULL) { /* it ends, and whoever looks after it acts */
             w->failures++;

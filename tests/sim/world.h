@@ -94,6 +94,7 @@ struct world {
     struct sim_jobs jobs;
     uint64_t segment_bytes;
     bool only_killed; /* its processes end, the power never fails */
+    bool is_hungry;   /* there is no memory for all that its broker wants */
     struct sim_keys keys;
     uint64_t crashes;
     uint64_t failures; /* it ended by itself, as its disk failed */
@@ -162,6 +163,9 @@ void world_drain(struct world *w);   /* it goes away in an orderly way */
 void world_sync(struct world *w);    /* WORLD_SLOW_DISK: what was written is durable now */
 /* WORLD_DISK: the machine stops before the nth change of its disk from now on, and starts again. */
 void world_stop_disk(struct world *w, uint64_t nth);
+/* The system has so many bytes more for the broker; negative: as many as it likes, as after each
+ * start. For worlds that were opened with ration_count (ration.h). */
+void world_feed(struct world *w, int64_t bytes);
 void world_check_disk(struct world *w); /* at rest: what the disk has is what the broker has */
 bool world_serves(const struct world *w, uint64_t conn);
 

@@ -11,6 +11,7 @@
 
 #include "broker/core/core.h"
 #include "broker/journal/store.h"
+#include "tests/sim/ration.h"
 
 static void port_entropy(void *user, uint8_t *out, size_t len)
 {
@@ -60,7 +61,9 @@ static struct journal *open_store(struct world *w, struct disk *disk, struct sim
     struct store_ports ports = ports_of(w, disk, jobs);
     struct journal *journal = NULL;
     char error[STORE_ERROR_MAX] = "";
-    enum store_status status = store_open(&config, &ports, recovery, &journal, error);
+    enum store_status status;
+
+    RATIONED(status = store_open(&config, &ports, recovery, &journal, error));
 
     if (status != STORE_OK) {
         if (!sim_disk_has_stopped(disk) && !sim_disk_has_failed(disk) && status != STORE_IO) {
@@ -79,7 +82,7 @@ bool world_disk_start(struct world *w)
 
     w->journal = open_store(w, w->disk, &w->jobs, &recovery);
     if (w->journal != NULL) {
-        engine_attach(w->engine, w->journal);
+        RATIONED(engine_attach(w->engine, w->journal));
     }
     return w->journal != NULL;
 }
@@ -108,7 +111,12 @@ bool world_disk_waits(const struct world *w)
 
 bool world_disk_move(struct world *w)
 {
-    return !sim_disk_has_stopped(w->disk) && sim_jobs_any(&w->jobs, world_random(w));
+    bool any = false;
+
+    if (!sim_disk_has_stopped(w->disk)) {
+        RATIONED(any = sim_jobs_any(&w->jobs, world_random(w)));
+    }
+    return any;
 }
 
 /* Of a body only its length: where a copy of it is, is not state. */
