@@ -8,21 +8,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+static struct mst_blob *set_up(void *memory, size_t len)
+{
+    struct mst_blob *blob = memory;
+
+    if (blob != NULL) {
+        *blob = (struct mst_blob){.references = 1, .len = (uint32_t)len & MST_BLOB_BYTES_MAX};
+    }
+    return blob;
+}
+
 static struct mst_blob *blob_take(size_t len, size_t inside)
 {
-    struct mst_blob *blob;
-
-    if (len > MST_BLOB_BYTES_MAX) {
-        return NULL;
-    }
-    blob = malloc(sizeof(*blob) + inside);
-    if (blob == NULL) {
-        return NULL;
-    }
-    blob->references = 1;
-    blob->len = (uint32_t)len & MST_BLOB_BYTES_MAX;
-    blob->is_far = 0;
-    return blob;
+    return len > MST_BLOB_BYTES_MAX ? NULL : set_up(malloc(mst_blob_size(inside)), len);
 }
 
 static struct mst_blob_far *far_of(struct mst_blob *blob)
@@ -43,6 +41,29 @@ struct mst_blob *mst_blob_new(struct mst_span content)
 struct mst_blob *mst_blob_new_blank(size_t len)
 {
     return blob_take(len, len);
+}
+
+struct mst_blob *mst_blob_set_up(void *memory, size_t len)
+{
+    return len > MST_BLOB_BYTES_MAX ? NULL : set_up(memory, len);
+}
+
+static struct mst_blob_part *part_of(struct mst_blob *blob)
+{
+    return (struct mst_blob_part *)(void *)blob->bytes;
+}
+
+struct mst_blob *mst_blob_new_part(struct mst_blob *whole, struct mst_span part)
+{
+    struct mst_blob *blob = blob_take(part.len, sizeof(struct mst_blob_part));
+
+    assert(!whole->is_far && !whole->is_part);
+    assert(part.data >= whole->bytes && part.data + part.len <= whole->bytes + whole->len);
+    if (blob != NULL) {
+        blob->is_part = 1;
+        *part_of(blob) = (struct mst_blob_part){mst_blob_ref(whole), part.data};
+    }
+    return blob;
 }
 
 struct mst_blob *mst_blob_new_away(size_t len, uint64_t place)
@@ -113,6 +134,8 @@ void mst_blob_unref(struct mst_blob **blob)
     if (held->references == 0) {
         if (held->is_far) {
             free_here(far_of(held));
+        } else if (held->is_part) {
+            mst_blob_unref(&part_of(held)->whole);
         }
         free(held);
     }

@@ -130,6 +130,8 @@ struct mst_session_row {
 
 struct mst_request {
     enum mst_op op;
+    struct mst_blob
+        *frame;       /* has all its bytes, and may be referred to; NULL: they are elsewhere */
     uint64_t id;      /* 0: about the connection, no outcome is remembered */
     uint64_t confirm; /* replies of this connection that the application has taken so far */
 

@@ -2,7 +2,7 @@
  *
  * Small bodies of a queue in memory will be inside their messages: a list that is kept has a copy
  * of them, another one borrows them from the request. Others are blobs, which the messages take
- * over. */
+ * over; one that is nearly all of its frame stays where that was read to. */
 #include "broker/core/internal.h"
 
 void put_list_free(struct put_list **put)
@@ -54,14 +54,24 @@ static void copy_texts(struct mst_span *texts, const struct mst_span *bodies, si
     }
 }
 
-static bool copy_bodies(struct put_list *put, const struct mst_span *bodies, bool is_far)
+/* Who refers to a part holds the whole, so there must not be much more in that. */
+static struct mst_blob *near_body(struct mst_blob *frame, struct mst_span body)
+{
+    size_t whole = frame == NULL ? 0 : frame->len;
+    bool is_most = frame != NULL && body.len >= whole - whole / 8;
+
+    return is_most ? mst_blob_new_part(frame, body) : mst_blob_new(body);
+}
+
+static bool copy_bodies(struct put_list *put, const struct mst_request *request,
+                        const struct mst_span *bodies, bool is_far)
 {
     bool ok = true;
 
     for (size_t i = 0; i < put->count; i++) {
         put->bodies[i] = !ok      ? NULL
                          : is_far ? mst_blob_new_far(bodies[i], 0)
-                                  : mst_blob_new(bodies[i]);
+                                  : near_body(request->frame, bodies[i]);
         ok = put->bodies[i] != NULL;
     }
     return ok;
@@ -111,8 +121,8 @@ struct put_list *put_list_new(const struct queue *queue, const struct mst_reques
     if (inside && kept) {
         copy_texts(behind, bodies, count);
     }
-    ok = (inside || copy_bodies(put, bodies, is_far)) && copy_blob(request->dedup, &put->dedup) &&
-         copy_blob(request->headers, &put->headers);
+    ok = (inside || copy_bodies(put, request, bodies, is_far)) &&
+         copy_blob(request->dedup, &put->dedup) && copy_blob(request->headers, &put->headers);
     put->charge = bytes + count * MESSAGE_COST + request->dedup.len + request->headers.len;
     if (!ok) {
         put_list_free(&put);

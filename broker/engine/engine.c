@@ -250,6 +250,23 @@ static void count_handshake(struct engine *engine, const struct member *member, 
     }
 }
 
+struct mst_room engine_room(struct engine *engine, uint64_t conn)
+{
+    struct member *member = member_find(engine, conn);
+
+    return member == NULL ? (struct mst_room){NULL, 0} : connection_room(&member->connection);
+}
+
+void engine_filled(struct engine *engine, uint64_t conn, size_t n)
+{
+    struct member *member = member_find(engine, conn);
+
+    if (member != NULL) {
+        connection_filled(&member->connection, n);
+        member_settle(engine, member);
+    }
+}
+
 void engine_receive(struct engine *engine, uint64_t conn, struct mst_span bytes)
 {
     struct member *member = member_find(engine, conn);

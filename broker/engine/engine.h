@@ -18,6 +18,7 @@
 #include <stddef.h>
 #include "broker/journal/store.h"
 #include "broker/session/access.h"
+#include "protocol/large.h"
 #include "protocol/message.h"
 
 struct engine;
@@ -131,6 +132,11 @@ static inline uint32_t engine_slot(uint64_t conn)
 /* false: it wants a step of a handshake, and this turn did as many as it may. Its bytes are to be
  * left in the system's buffer, and offered again in the next turn. */
 bool engine_takes(const struct engine *engine, uint64_t conn);
+/* Where the next bytes should be read to: see protocol/large.h. Who reads to the room says with
+ * engine_filled how many bytes that were, and then with engine_receive what came besides, be it
+ * none. */
+struct mst_room engine_room(struct engine *engine, uint64_t conn);
+void engine_filled(struct engine *engine, uint64_t conn, size_t n);
 void engine_receive(struct engine *engine, uint64_t conn, struct mst_span bytes);
 void engine_closed(struct engine *engine, uint64_t conn); /* by the peer; port close follows */
 void engine_writable(struct engine *engine, uint64_t conn);

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -154,21 +155,52 @@ struct engine_ports io_ports(struct io *io)
 
 /* ---- events ---- */
 
+/* Bytes of a large frame go straight to their place, and only few beyond it are read, so that the
+ * next begins at its place too. As read does. */
+static ssize_t read_some(struct io *io, const struct wire *wire, bool *more_out)
+{
+    struct mst_room room = engine_room(io->engine, wire->conn);
+    size_t beyond = room.len == 0 ? READ_BYTES : MST_LARGE_AHEAD;
+    size_t there = room.data == NULL ? 0 : room.len;
+    struct iovec places[] = {{room.data, there}, {io->buffer, beyond + room.len - there}};
+    size_t filled;
+    ssize_t n;
+    int error;
+
+    places[1].iov_len = places[1].iov_len < READ_BYTES ? places[1].iov_len : READ_BYTES;
+    n = there == 0 ? read(wire->fd, io->buffer, places[1].iov_len) : readv(wire->fd, places, 2);
+    error = errno;
+    filled = n < 0 ? 0 : (size_t)n < there ? (size_t)n : there;
+    if (there > 0) {
+        engine_filled(io->engine, wire->conn, filled);
+    }
+    *more_out = room.len > 0 && n > 0 && (size_t)n == there + places[1].iov_len;
+    if (n > 0) {
+        engine_receive(io->engine, wire->conn, mst_span_of(io->buffer, (size_t)n - filled));
+    }
+    errno = error;
+    return n;
+}
+
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
     struct wire *wire = arg;
     struct io *io = wire->io;
+    size_t read_bytes = 0;
+    bool more;
     ssize_t n;
 
+    (void)fd;
     (void)what;
     io->came = true;
     if (!engine_takes(io->engine, wire->conn)) {
         return; /* it stays readable, so it comes again in the next turn, in the order of arrival */
     }
-    n = read(fd, io->buffer, READ_BYTES);
-    if (n > 0) {
-        engine_receive(io->engine, wire->conn, mst_span_of(io->buffer, (size_t)n));
-    } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+    do {
+        n = read_some(io, wire, &more);
+        read_bytes += n > 0 ? (size_t)n : 0;
+    } while (more && read_bytes < READ_BYTES);
+    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
         engine_closed(io->engine, wire->conn);
     }
 }

@@ -29,8 +29,16 @@ static void free_held(struct connection *connection)
     }
 }
 
+static void free_large(struct connection *connection)
+{
+    struct mst_blob *frame = mst_large_leave(&connection->large);
+
+    mst_blob_unref(&frame);
+}
+
 void connection_clear(struct connection *connection)
 {
+    free_large(connection);
     mst_buf_clear(&connection->input);
     mst_gather_clear(&connection->output);
     secure_clear(connection);
@@ -84,6 +92,9 @@ static void forget_frame(struct connection *connection)
 {
     mst_buf_consume(&connection->input, connection->input_used);
     connection->input_used = 0;
+    if (connection->large.is_cut) {
+        free_large(connection);
+    }
 }
 
 void connection_rest(struct connection *connection)
@@ -130,6 +141,36 @@ static bool keep(struct connection *connection, struct mst_span *in, size_t size
     in->data += n;
     in->len -= n;
     return true;
+}
+
+struct mst_room connection_room(struct connection *connection)
+{
+    size_t max = connection->limits.frame_bytes_max;
+    struct mst_blob *frame = NULL;
+    size_t wanted;
+
+    if (connection->phase != CONNECTION_RUNNING || connection->channel != NULL) {
+        return (struct mst_room){NULL, 0};
+    }
+    wanted = mst_large_wanted(&connection->large, &connection->input, max);
+    frame = wanted == 0 ? NULL : mst_blob_new_blank(wanted);
+    if (frame != NULL) {
+        mst_large_begin(&connection->large, frame, &connection->input);
+        spares_take(&connection->common->spares, &connection->input);
+    }
+    return mst_large_room(&connection->large, &connection->input, max);
+}
+
+void connection_filled(struct connection *connection, size_t n)
+{
+    if (connection->large.frame == NULL) {
+        return; /* it was closed meanwhile */
+    }
+    spares_lend(&connection->common->spares, &connection->input);
+    if (!mst_large_filled(&connection->large, n, &connection->input)) {
+        connection_close(connection, "out of memory", false);
+    }
+    spares_take(&connection->common->spares, &connection->input);
 }
 
 static void answer_preamble(struct connection *connection)
@@ -200,6 +241,9 @@ static bool cut_frame(struct connection *connection, struct mst_span *in, struct
 
     max = connection->stranger ? STRANGER_BYTES_MAX : max;
     forget_frame(connection);
+    if (connection->large.frame != NULL) {
+        return mst_large_cut(&connection->large, in, payload);
+    }
     if (mst_buf_size(&connection->input) == 0) {
         verdict = mst_frame_next(*in, max, payload, &used, &need);
         if (verdict == MST_FRAME_OK) {
@@ -318,6 +362,7 @@ static bool read_frame(struct connection *connection, struct mst_span payload,
         answer_wrong(connection, &out->request, status, why);
         return false;
     }
+    out->request.frame = connection->large.frame;
     if (!is_admitted(connection, &out->request) || !take_confirm(connection, scratch, out)) {
         return false;
     }
@@ -376,6 +421,7 @@ bool connection_next(struct connection *connection, struct mst_span *in, struct 
         mst_buf_reset(
             &connection->input); /* only now: what closed it may have been read from there */
         connection->input_used = 0;
+        free_large(connection);
     }
     if (!more) {
         spares_take(&connection->common->spares, &connection->input);

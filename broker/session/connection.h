@@ -11,8 +11,8 @@
  * is discarded until the HELLO that begins a new one.
  *
  * Invariants
- *   1. Memory grows with bytes received, never with a declared length; input is kept only of a
- *      frame that is not complete, and empty buffers have no memory.
+ *   1. Memory grows with bytes received, never with a declared length (protocol/large.h); input is
+ *      kept only of a frame that is not complete, and empty buffers have no memory.
  *   2. An answered id is numbered when its bytes enter the output: `confirm` counts what was sent.
  *   3. Nothing overtakes the welcome.
  * An encrypted channel lies between this and the wire: secure.h. Must not know: objects, sockets,
@@ -25,6 +25,7 @@
 #include "broker/session/spares.h"
 #include "protocol/arena.h"
 #include "protocol/channel.h"
+#include "protocol/large.h"
 
 #define SESSION_GREETING_BYTES_MAX (128u << 10) /* a frame before the welcome: RESUME names ids */
 #define SESSION_OUTPUT_BYTES_MAX   (64u << 20)  /* default of --max-output */
@@ -59,8 +60,9 @@ struct connection {
     bool fault; /* the peer did what it must not */
     struct connection_common *common;
     struct connection_limits limits;
-    struct mst_buf input; /* the beginning of a frame; with a channel: all that came out of it */
-    size_t input_used;    /* bytes of it that the last event was made of */
+    struct mst_buf input;   /* the beginning of a frame; with a channel: all that came out of it */
+    size_t input_used;      /* bytes of it that the last event was made of */
+    struct mst_large large; /* a large frame, which the input goes to then */
     struct mst_gather output;
     struct held *held;                  /* NULL: there was nothing to hold lately */
     struct mst_secure_channel *channel; /* NULL: clear text */
@@ -87,6 +89,11 @@ struct connection_input {
 void connection_init(struct connection *connection, const struct connection_limits *limits,
                      struct connection_common *common);
 void connection_clear(struct connection *connection);
+
+/* Where the next bytes should be read to: straight to their place, if they are of a large frame.
+ * After that read connection_filled says how many of them came, be it none. */
+struct mst_room connection_room(struct connection *connection);
+void connection_filled(struct connection *connection, size_t n);
 
 /* Takes bytes from *in until something for the core came out of them (true: `out` is set, valid
  * until in, connection or scratch change) or all are taken (false). Call again until false: the
