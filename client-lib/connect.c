@@ -233,11 +233,20 @@ enum muster_status muster_connect(const muster_client_options *options_in,
 
 /* ---- closing ---- */
 
+struct leaving {
+    const muster_client *client;
+    const struct mst_waiter *me;
+};
+
+/* And no other thread is in the socket, which is to be closed. The background thread is waited for
+ * by itself; any other has no call any more, and is on its way out. */
 static bool is_gone(const void *of)
 {
-    const muster_client *client = of;
+    const struct leaving *leaving = of;
+    const muster_client *client = leaving->client;
 
-    return mst_client_is_finished(client->machine);
+    return mst_client_is_finished(client->machine) &&
+           (client->driver == NULL || client->driver == leaving->me || client->driver == client);
 }
 
 void muster_close(muster_client **client_in)
@@ -258,7 +267,8 @@ void muster_close(muster_client **client_in)
     }
     mst_client_bye(client->machine, mst_clock_ns());
     mst_transport_settle(client);
-    mst_transport_wait(client, &waiter, is_gone, client, mst_clock_ns() + CLOSE_NS);
+    struct leaving leaving = {client, &waiter};
+    mst_transport_wait(client, &waiter, is_gone, &leaving, mst_clock_ns() + CLOSE_NS);
     client->closed = true;
     mst_background_stop(client);
     mst_transport_run_callbacks(client);
