@@ -420,7 +420,7 @@ static bool may_make_frames(const struct mst_client *client)
 
 /* Sends what the list has, in order, until it meets an obstacle of its own. Others are set aside.
  * false: nothing more may go at all. */
-static bool drain(struct mst_client *client, struct mst_call_list *list, int64_t now_ns)
+static bool drain_some(struct mst_client *client, struct mst_call_list *list, int64_t now_ns)
 {
     while (list->first != NULL) {
         struct mst_call *call = list->first;
@@ -439,6 +439,12 @@ static bool drain(struct mst_client *client, struct mst_call_list *list, int64_t
         }
     }
     return true;
+}
+
+/* Mostly there is nothing. */
+static inline bool drain(struct mst_client *client, struct mst_call_list *list, int64_t now_ns)
+{
+    return list->first == NULL || drain_some(client, list, now_ns);
 }
 
 /* Queues whose puts were held back and that have credit again. */

@@ -50,9 +50,22 @@ static const char *value_problem(struct nest *nest, const struct mst_value *valu
     return value->type >= MST_V_ARRAY ? open_container(nest, value, left) : NULL;
 }
 
+/* Numbers, which most values are, in a loop of their own; *missing of them at most. */
+static inline void pass_numbers(struct mst_span *rest, uint64_t *missing)
+{
+    struct mst_span in = *rest;
+    uint64_t left = *missing;
+
+    while (left > 0 && in.len > 0 && mst_value_pass(&in)) {
+        left--;
+    }
+    *rest = in;
+    *missing = left;
+}
+
 static const char *problem_of(struct mst_span rest)
 {
-    struct nest nest = {.elements = 1};
+    struct nest nest = {.depth = 0, .elements = 1};
 
     if (rest.len == 0) {
         return "empty";
@@ -68,6 +81,9 @@ static const char *problem_of(struct mst_span rest)
         why = value_problem(&nest, &value, rest.len);
         if (why != NULL) {
             return why;
+        }
+        if (nest.depth > 0) {
+            pass_numbers(&rest, &nest.missing[nest.depth - 1]);
         }
         while (nest.depth > 0 && nest.missing[nest.depth - 1] == 0) {
             nest.depth--;

@@ -27,9 +27,9 @@ static const struct shape shapes[NEGATIVES - FIRST_SHAPE] = {
 };
 
 /* Of no bytes: what the first one says of itself, which is of interest only for false and true. */
-static uint64_t number_behind(const uint8_t *first, size_t width)
+static inline uint64_t number_behind(const uint8_t *first, size_t width)
 {
-    uint64_t number = 0;
+    uint64_t high;
 
     switch (width) {
     case 0: return *first & 1u;
@@ -37,10 +37,12 @@ static uint64_t number_behind(const uint8_t *first, size_t width)
     case 2: return (uint64_t)first[1] << 8 | first[2];
     default: break;
     }
-    for (size_t i = 1; i <= width; i++) {
-        number = number << 8 | first[i];
+    high = (uint64_t)first[1] << 24 | (uint64_t)first[2] << 16 | (uint64_t)first[3] << 8 | first[4];
+    if (width == 4) {
+        return high;
     }
-    return number;
+    return high << 32 | (uint64_t)first[5] << 24 | (uint64_t)first[6] << 16 |
+           (uint64_t)first[7] << 8 | first[8];
 }
 
 /* The first byte says all: a short text, array or map, or a small negative number. */
@@ -70,12 +72,30 @@ static void read_sign(size_t width, struct mst_value *out)
     }
 }
 
+/* Most of what is longer than a byte is a number that is never negative. */
+static inline bool read_unsigned(struct mst_span *in, struct mst_value *out)
+{
+    size_t width = (size_t)1 << (*in->data & 3u);
+
+    if ((*in->data & 0xfcu) != 0xcc || in->len <= width) {
+        return false;
+    }
+    out->type = MST_V_UNSIGNED;
+    out->number = number_behind(in->data, width);
+    in->data += 1 + width;
+    in->len -= 1 + width;
+    return true;
+}
+
 void mst_value_read_long(struct mst_span *in, struct mst_value *out)
 {
     const uint8_t *data = in->data;
     size_t left = in->len - 1;
     size_t width = 0;
 
+    if (read_unsigned(in, out)) {
+        return;
+    }
     if (*data < FIRST_SHAPE || *data >= NEGATIVES) {
         read_fixed(*data, out);
     } else {

@@ -47,6 +47,23 @@ static inline void mst_value_read(struct mst_span *in, struct mst_value *out)
     }
 }
 
+/* Goes past a number of 0 to 2^64 - 1, and past nothing else; in->len > 0. false: it did not. */
+static inline bool mst_value_pass(struct mst_span *in)
+{
+    uint8_t first = in->data[0];
+    size_t bytes = 1;
+
+    if (first >= 0x80) {
+        bytes += (size_t)1 << (first & 3u);
+        if ((first & 0xfcu) != 0xcc || bytes > in->len) {
+            return false;
+        }
+    }
+    in->data += bytes;
+    in->len -= bytes;
+    return true;
+}
+
 /* So many values with all that is in them. false: they are not all there. */
 bool mst_values_skip(struct mst_span *in, uint64_t count);
 
