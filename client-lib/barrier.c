@@ -93,6 +93,9 @@ enum muster_status muster_barrier_done(muster_barrier *barrier, uint64_t generat
         return mst_complain(MST_VALUE, "barrier done: the value has %zu bytes, and %zu are allowed",
                             size, VALUE_BYTES_MAX);
     }
+    if (value == NULL && size > 0) {
+        return mst_complain(MST_VALUE, "barrier done: the value is NULL, but its size is not 0");
+    }
     mst_request_init(&request, MST_OP_BARRIER_DONE);
     request.generation = generation;
     request.has_generation = true;

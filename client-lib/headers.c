@@ -23,6 +23,10 @@ enum muster_status mst_headers_pack(struct mst_buf *out, const muster_header *he
             return mst_complain(MST_VALUE, "put: header %zu has no name, or one that is not UTF-8",
                                 i + 1);
         }
+        if (headers[i].value == NULL && headers[i].value_size > 0) {
+            return mst_complain(
+                MST_VALUE, "put: the value of header %zu is NULL, but its size is not 0", i + 1);
+        }
         mst_pack_str(&pack, name);
         mst_pack_bin(&pack, mst_span_of(headers[i].value, headers[i].value_size));
     }
