@@ -394,6 +394,10 @@ static void fail_the_broker(struct mix *m)
         starve(m);
         return;
     }
+    if (m->moves && one_in(m, 3)) {
+        mix_do(m, "! move");
+        return;
+    }
     switch (below(m, 5)) {
     case 0:
         if (one_in(m, 2)) {
@@ -476,6 +480,7 @@ void mix_begin(struct mix *m, uint64_t seed)
         piece = 0;
     }
     m->rationed = seed % 3 == 2 && !m->calm && (storage == WORLD_MEMORY || storage == WORLD_DISK);
+    m->moves = storage == WORLD_DISK && seed % 5 == 3 && !m->calm;
     mix_do(m,
            "! world %d encrypted=%d killed=%d piece=%d memory=%d credit=%d bytes=%d calm=%d "
            "rationed=%d random=%llu",

@@ -59,6 +59,7 @@ struct mix {
     bool rough;        /* messages are purged, deleted, queues removed and shut down */
     bool calm;         /* the model goes along */
     bool rationed;     /* the broker's memory may run out */
+    bool moves;        /* the broker goes on from a backup, now and then */
     bool hoards;       /* much is put and little taken, so that the journal has to move it about */
     uint64_t body_max; /* bytes; 0: bodies are as short as their names */
     bool aloud;

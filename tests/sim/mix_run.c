@@ -250,6 +250,10 @@ static bool happen(struct mix *m, const char *what, int64_t number)
         w->broker_stands_still = what[0] == 's';
     } else if (strcmp(what, "room") == 0) {
         fill_disk(w, number);
+    } else if (strcmp(what, "move") == 0) {
+        if (w->storage == WORLD_DISK) {
+            world_move(w);
+        }
     } else if (strcmp(what, "memory") == 0) {
         world_feed(w, number);
     } else if (strcmp(what, "nonsense") == 0) {

@@ -104,7 +104,7 @@ static void the_promises_hold_under_every_seed(void **state)
     const char *chosen = getenv("SEED");
     uint64_t seeds = from_environment("SEEDS", SEEDS_DEFAULT);
     uint64_t first = from_environment("FIRST_SEED", 1);
-    uint64_t crashes = 0;
+    uint64_t crashes = 0, moves = 0;
 
     if (getenv("REPLAY") != NULL) {
         replay(run, getenv("REPLAY"), getenv("ALOUD") != NULL);
@@ -118,12 +118,13 @@ static void the_promises_hold_under_every_seed(void **state)
     for (uint64_t seed = first; seed < first + seeds; seed++) {
         run_seed(run, seed, false);
         crashes += run->mix.world->crashes;
+        moves += run->mix.world->moves;
         mix_close(&run->mix);
     }
-    print_message("%llu seeds from %llu, %llu crashes of a broker with a disk, %llu allocations "
-                  "refused\n",
+    print_message("%llu seeds from %llu, %llu crashes of a broker with a disk, %llu moves to a "
+                  "backup, %llu allocations refused\n",
                   (unsigned long long)seeds, (unsigned long long)first, (unsigned long long)crashes,
-                  (unsigned long long)ration_refused());
+                  (unsigned long long)moves, (unsigned long long)ration_refused());
 }
 
 /* The same seed gives the same transcript, whatever the machine. */

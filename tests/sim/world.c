@@ -151,6 +151,20 @@ void world_restart(struct world *w)
     world_start(w);
 }
 
+void world_move(struct world *w)
+{
+    struct disk *fresh = world_disk_restored(w);
+
+    if (fresh != NULL) {
+        stop(w);
+        sim_disk_free(&w->disk);
+        w->disk = fresh;
+        w->moves++;
+        start(w);
+    }
+    world_settle(w);
+}
+
 void world_drain(struct world *w)
 {
     engine_drain(w->engine);

@@ -97,6 +97,7 @@ struct world {
     bool is_hungry;   /* there is no memory for all that its broker wants */
     struct sim_keys keys;
     uint64_t crashes;
+    uint64_t moves;    /* it went on from a backup */
     uint64_t failures; /* it ended by itself, as its disk failed */
     int64_t now_ns;
     int64_t wall_ahead_ns; /* how far somebody has moved the wall clock */
@@ -167,6 +168,9 @@ void world_stop_disk(struct world *w, uint64_t nth);
  * start. For worlds that were opened with ration_count (ration.h). */
 void world_feed(struct world *w, int64_t bytes);
 void world_check_disk(struct world *w); /* at rest: what the disk has is what the broker has */
+/* WORLD_DISK: a backup is made and restored elsewhere, and the broker starts again from that, if it
+ * can be made now. */
+void world_move(struct world *w);
 bool world_serves(const struct world *w, uint64_t conn);
 
 /* ---- programs and wires ---- */
@@ -189,6 +193,9 @@ uint64_t program_handle(struct program *p, const char *object);
 /* world_disk.c */
 bool world_disk_start(struct world *w);
 void world_disk_stop(struct world *w, bool power_fails);
+/* At rest: a disk with a journal made of a backup, which has the state that the broker has; NULL:
+ * no backup can be made now. */
+struct disk *world_disk_restored(struct world *w);
 bool world_disk_move(struct world *w);
 bool world_disk_is_full(const struct world *w); /* as the journal sees it */
 bool world_disk_waits(const struct world *w);   /* for room: not all is durable, and cannot be */

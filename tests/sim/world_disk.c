@@ -150,24 +150,20 @@ static enum store_status recover_core(void *user, struct mst_span records, uint6
     return engine_recovered(core_recover(user, records, place));
 }
 
-void world_check_disk(struct world *w)
+/* Takes the disk, which is no longer needed. */
+static void must_have_the_state(struct world *w, struct disk *copy)
 {
     struct core_config config;
     struct core *core;
     struct sim_jobs jobs;
-    struct disk *copy;
     struct journal *journal;
     char *live, *found;
 
-    if (w->engine == NULL) {
-        return;
-    }
     core_config_init(&config);
     config.has_storage = true;
     core = core_new(&config);
     assert_non_null(core);
     sim_jobs_init(&jobs);
-    copy = sim_disk_copy(w->disk);
     journal = open_store(w, copy, &jobs, &(struct store_recovery){core, recover_core});
     assert_non_null(journal);
     live = durable_state(engine_core(w->engine));
@@ -179,4 +175,52 @@ void world_check_disk(struct world *w)
     journal_free(&journal);
     sim_disk_free(&copy);
     core_free(&core);
+}
+
+void world_check_disk(struct world *w)
+{
+    if (w->engine != NULL) {
+        must_have_the_state(w, sim_disk_copy(w->disk));
+    }
+}
+
+/* ---- a backup, and a journal made of it ---- */
+
+/* Its bytes stand on the disk until it is ended; false: it was not made. */
+static bool make_backup(struct world *w)
+{
+    const struct journal_table *table = w->journal->table;
+
+    if (!table->backup_begin(w->journal)) {
+        return false;
+    }
+    do { /* the broker itself stands still: that others work beside a backup is told elsewhere */
+        table->turn(w->journal, w->now_ns);
+    } while (world_disk_move(w));
+    return table->backup_size(w->journal) > 0 &&
+           table->backup_size(w->journal) != JOURNAL_BACKUP_FAILED;
+}
+
+struct disk *world_disk_restored(struct world *w)
+{
+    struct disk *fresh = NULL;
+    char error[STORE_ERROR_MAX] = "";
+
+    if (w->engine == NULL || w->broker_stands_still || w->is_hungry || world_disk_waits(w)) {
+        return NULL;
+    }
+    if (make_backup(w)) {
+        size_t len;
+        const uint8_t *bytes = sim_disk_file(w->disk, "backup", &len);
+
+        assert_non_null(bytes);
+        fresh = sim_disk_new();
+        sim_disk_put(fresh, "given", mst_span_of(bytes, len));
+        if (store_restore(fresh, "given", error) != STORE_OK) {
+            fail_msg("%s", error);
+        }
+        must_have_the_state(w, sim_disk_copy(fresh));
+    }
+    w->journal->table->backup_end(w->journal);
+    return fresh;
 }
