@@ -415,11 +415,6 @@ bool mst_client_has_results(const struct mst_client *client)
     return client->results.first != NULL;
 }
 
-bool mst_client_is_busy(const struct mst_client *client)
-{
-    return client->asynchronous > 0 || client->results.first != NULL;
-}
-
 bool mst_client_owes_callback(const struct mst_client *client)
 {
     return client->callbacks > 0 || client->results.first != NULL;

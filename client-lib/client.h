@@ -73,10 +73,9 @@ struct mst_call *mst_client_next_woken(struct mst_client *client);
  * none. */
 struct mst_call *mst_client_next_result(struct mst_client *client, int64_t now_ns);
 bool mst_client_has_results(const struct mst_client *client);
-/* Of the calls that no thread waits for: is there one, or one as old as seq, that is not over? */
-bool mst_client_is_busy(const struct mst_client *client);
 bool mst_client_owes_callback(const struct mst_client *client); /* if only when replies came */
 bool mst_client_is_backed_up(const struct mst_client *client);  /* more calls than may be sent */
+/* Of the calls that no thread waits for: is one as old as seq, or older, not over? */
 bool mst_client_is_busy_before(const struct mst_client *client, uint64_t seq);
 uint64_t mst_client_last_seq(const struct mst_client *client);
 size_t mst_client_unsent(const struct mst_client *client); /* requests, without those held back */

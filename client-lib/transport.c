@@ -34,13 +34,6 @@ void mst_transport_submit(muster_client *client, struct mst_call *call)
     mst_client_submit(client->machine, call, timed ? mst_clock_ns() : 0);
 }
 
-void mst_transport_take(muster_client *client, struct mst_call *call)
-{
-    bool timed = !mst_client_owes_receipt(client->machine);
-
-    mst_client_take(client->machine, call, timed ? mst_clock_ns() : 0);
-}
-
 struct muster_message *mst_transport_take_first(muster_client *client, struct mst_call *call)
 {
     bool timed = !mst_client_owes_receipt(client->machine);

@@ -111,10 +111,9 @@ void mst_transport_free(muster_client *client); /* nobody refers to it any more 
 /* ---- transport.c; all with the lock held ---- */
 
 int64_t mst_transport_look_at_clock(muster_client *client); /* kept in now_ns too */
-/* mst_client_submit, _take and _take_first, which need the time only now and then; to ask for it is
- * a good part of what they cost. */
+/* mst_client_submit and _take_first, which need the time only now and then; to ask for it is a good
+ * part of what they cost. */
 void mst_transport_submit(muster_client *client, struct mst_call *call);
-void mst_transport_take(muster_client *client, struct mst_call *call);
 struct muster_message *mst_transport_take_first(muster_client *client, struct mst_call *call);
 /* After any call of the machine: sends, tells who waits, wakes whom it concerns. */
 void mst_transport_settle(muster_client *client);
