@@ -173,6 +173,7 @@ struct slot *handle_slot(struct step *step, struct session *session,
 struct object *handle_object(struct step *step, struct session *session,
                              const struct mst_request *request, uint64_t handle, unsigned kinds,
                              enum mst_kind make);
+bool name_is_reserved(struct mst_span name); /* for dead letters */
 /* Why an object of the kind cannot bear the name; NULL: it can. */
 const char *name_problem(const struct slot *slot, enum mst_kind kind);
 struct object *object_find(const struct core *core, uint64_t id);

@@ -183,7 +183,7 @@ struct slot *handle_slot(struct step *step, struct session *session,
 }
 
 /* The names of dead letters are kept for the broker, whatever kind somebody else would want. */
-static bool is_reserved(struct mst_span name)
+bool name_is_reserved(struct mst_span name)
 {
     size_t suffix = sizeof(MST_DEAD_SUFFIX) - 1;
 
@@ -195,7 +195,7 @@ const char *name_problem(const struct slot *slot, enum mst_kind kind)
 {
     struct mst_span name = mst_blob_span(slot->name);
 
-    if (is_reserved(name)) {
+    if (name_is_reserved(name)) {
         return "names that end in .dead are kept for dead letters";
     }
     if (kind_is_queue(kind) && !mst_queue_name_valid(name)) {
@@ -349,7 +349,7 @@ void apply_create(struct core *core, const struct record *record)
     stored_add(core, object, object_stored(object));
     timer_init(&object->idle, TIMER_IDLE);
     if (kind_is_queue(object->kind)) {
-        ((struct queue *)object)->is_dead = is_reserved(record->name);
+        ((struct queue *)object)->is_dead = name_is_reserved(record->name);
     }
     slot->object = object;
     slot->gone = false;

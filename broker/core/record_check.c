@@ -4,6 +4,7 @@
  * is missing, must be refused and never carried out half-way. Live records need no such question.
  * What is asked is what carrying them out relies on, and nothing that takes longer than that. */
 #include "broker/core/internal.h"
+#include "protocol/name.h"
 
 #define REQUESTS_MAX (1u << 20) /* that one record tells of; many more than there can be */
 
@@ -63,6 +64,12 @@ static bool has_what_it_needs(const struct core *core, const struct record *reco
 
 /* ---- sessions ---- */
 
+/* The next one is a number too. */
+static bool is_number(uint64_t id)
+{
+    return id != 0 && id != UINT64_MAX;
+}
+
 static bool is_empty(const struct session *session)
 {
     return session->leases_count == 0 && session->accounts.count == 0 && session->parties == NULL;
@@ -109,7 +116,7 @@ static bool check_session(const struct core *core, const struct record *record)
 
     switch (record->what) {
     case RECORD_SESSION_OPEN:
-        return session == NULL && record->session != 0 && record->secret_hash.len > 0 &&
+        return session == NULL && is_number(record->session) && record->secret_hash.len > 0 &&
                record->ttl_ns >= 0 && record->ttl_ns < RECORD_TIME_MAX;
     case RECORD_SESSION_END: return !session->ended;
     case RECORD_SESSION_GONE: return is_empty(session);
@@ -122,10 +129,27 @@ static bool check_session(const struct core *core, const struct record *record)
 
 /* ---- objects ---- */
 
+/* A queue's dead letters need a name as well. */
+static bool name_fits(const struct record *record)
+{
+    struct mst_span name = record->name;
+
+    return name.len > 0 && name.len <= MST_NAME_BYTES_MAX &&
+           (!kind_is_queue((enum mst_kind)record->kind) || mst_queue_name_valid(name) ||
+            name_is_reserved(name));
+}
+
+/* Nobody is all parties of a barrier that has none. */
+static bool parties_fit(const struct record *record)
+{
+    return record->kind != MST_KIND_BARRIER ||
+           (record->settings_count > SETTING_PARTIES && record->settings[SETTING_PARTIES] > 0);
+}
+
 static bool check_create(struct core *core, const struct record *record)
 {
-    return record->kind >= MST_KIND_FIFO && record->kind <= MST_KIND_BARRIER &&
-           record->name.len > 0 && record->name.len <= MST_NAME_BYTES_MAX && record->object != 0 &&
+    return record->kind >= MST_KIND_FIFO && record->kind <= MST_KIND_BARRIER && name_fits(record) &&
+           parties_fit(record) && is_number(record->object) &&
            object_find(core, record->object) == NULL && object_by_name(core, record->name) == NULL;
 }
 
@@ -134,7 +158,8 @@ static bool check_update(const struct core *core, const struct record *record)
     const struct queue *queue = queue_of(core, record->object);
 
     if (queue == NULL) {
-        return record->kind == (uint64_t)object_find(core, record->object)->kind;
+        return record->kind == (uint64_t)object_find(core, record->object)->kind &&
+               parties_fit(record);
     }
     return record->kind < 32 && (QUEUE_KINDS >> record->kind & 1u) != 0 &&
            (record->kind == (uint64_t)queue->object.kind || queue->ready.count == 0);

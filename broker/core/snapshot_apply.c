@@ -9,11 +9,15 @@
 
 static bool apply_state_core(struct core *core, const struct record *record)
 {
+    if (record->object < core->next_object || record->session < core->next_session ||
+        record->message < core->next_message) {
+        return false;
+    }
     core->next_object = record->object;
     core->next_session = record->session;
     core->next_message = record->message;
     core->timer_seq = record->number;
-    return record->object != 0 && record->session != 0 && record->message != 0;
+    return true;
 }
 
 /* ---- queues ---- */

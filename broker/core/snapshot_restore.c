@@ -154,6 +154,7 @@ static bool fits(struct core *core, struct queue *queue, const struct message_re
 
     return read->flags <= MESSAGE_FLAGS_ALL && (read->flags & states) != states &&
            (has_extra || (read->flags & (MESSAGE_DELAYED | MESSAGE_HEADERS | MESSAGE_DEAD)) == 0) &&
+           ((read->flags & MESSAGE_DELAYED) != 0 || read->delay_place == 0) &&
            read->deliveries <= UINT32_MAX && read->counted <= UINT32_MAX &&
            read->id >= queue->first_id && read->id < queue->next_id &&
            idmap_get(&queue->messages, read->id) == NULL && is_next(queue, read) &&
