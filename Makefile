@@ -108,7 +108,7 @@ help:
 	@echo 'make bench        muster beside its peers; BENCH="2 4" ROUNDS=5 SIZE=short PUBLISH=1'
 	@echo '                  make bench-deps installs the peers; make bench-strangers: what strangers cost'
 	@echo 'make fuzz-all     every fuzz target for SECONDS=60, with clang; make fuzz TARGET=NAME SECONDS=60: one'
-	@echo 'make faults       every allocation and system call of the broker fails once; minutes'
+	@echo 'make faults       every allocation and system call of broker and library fails once; minutes'
 	@echo 'make coverage     how much of core, session and journal the tests take'
 	@echo 'make guard        count instructions of put, get, done against the figures written down'
 	@echo 'make format       put every C file into the one format'
