@@ -43,6 +43,8 @@ void ledger_free(struct ledger **ledger)
 }
 
 static void complain(struct ledger *ledger, const char *format, va_list arguments)
+    __attribute__((format(printf, 2, 0)));
+static void complain(struct ledger *ledger, const char *format, va_list arguments)
 {
     fputs("does not hold: ", stderr);
     vfprintf(stderr, format, arguments);
