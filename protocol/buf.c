@@ -4,7 +4,6 @@
  * mean. */
 #include "protocol/buf.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
 enum { BUF_CAP_FIRST = 256 };
@@ -23,12 +22,6 @@ void mst_buf_clear(struct mst_buf *buf)
 {
     free(buf->data);
     mst_buf_init(buf);
-}
-
-void mst_buf_reset(struct mst_buf *buf)
-{
-    buf->start = 0;
-    buf->len = 0;
 }
 
 /* Doubling keeps the cost of appending constant on average. */
@@ -67,15 +60,6 @@ bool mst_buf_grow(struct mst_buf *buf, size_t more)
     free(buf->data);
     *buf = (struct mst_buf){.data = data, .start = 0, .len = held, .cap = cap};
     return true;
-}
-
-void mst_buf_consume(struct mst_buf *buf, size_t n)
-{
-    assert(n <= mst_buf_size(buf));
-    buf->start += n;
-    if (buf->start == buf->len) {
-        mst_buf_reset(buf);
-    }
 }
 
 void mst_buf_shrink(struct mst_buf *buf, size_t keep_cap)

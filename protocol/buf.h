@@ -4,6 +4,8 @@
 #ifndef MST_BUF_H
 #define MST_BUF_H
 
+#include <assert.h>
+
 #include "protocol/span.h"
 
 struct mst_buf {
@@ -19,14 +21,29 @@ void mst_zero(void *memory, size_t size);
 
 void mst_buf_init(struct mst_buf *buf);
 void mst_buf_clear(struct mst_buf *buf);             /* frees; ready for use again */
-void mst_buf_reset(struct mst_buf *buf);             /* empties, keeps the memory */
 bool mst_buf_grow(struct mst_buf *buf, size_t more); /* what reserving does when it is not there */
-void mst_buf_consume(struct mst_buf *buf, size_t n); /* n <= mst_buf_size */
 void mst_buf_shrink(struct mst_buf *buf, size_t keep_cap); /* give memory back if empty and large */
 
 static inline size_t mst_buf_size(const struct mst_buf *buf)
 {
     return buf->len - buf->start;
+}
+
+/* Empties, keeps the memory. */
+static inline void mst_buf_reset(struct mst_buf *buf)
+{
+    buf->start = 0;
+    buf->len = 0;
+}
+
+/* n <= mst_buf_size */
+static inline void mst_buf_consume(struct mst_buf *buf, size_t n)
+{
+    assert(n <= mst_buf_size(buf));
+    buf->start += n;
+    if (buf->start == buf->len) {
+        mst_buf_reset(buf);
+    }
 }
 
 /* Room for more bytes at the end. Mostly it is there: a message makes a dozen small appends. */

@@ -76,6 +76,10 @@ size_t mst_gather_pieces(const struct mst_gather *gather, struct mst_span *out, 
     size_t bodies = count_of(gather);
     size_t count = 0;
 
+    if (bodies == 0 && max > 0) { /* the rule */
+        out[0] = own;
+        return own.len > 0;
+    }
     for (size_t i = 0; i < bodies && count < max; i++) {
         const struct gathered *body = body_at(gather, i);
         size_t before = (size_t)(body->at - at);

@@ -90,8 +90,10 @@ bool connection_is_empty(const struct connection *connection)
 /* The frame that the last event was made of is not needed any more. */
 static void forget_frame(struct connection *connection)
 {
-    mst_buf_consume(&connection->input, connection->input_used);
-    connection->input_used = 0;
+    if (connection->input_used > 0) {
+        mst_buf_consume(&connection->input, connection->input_used);
+        connection->input_used = 0;
+    }
     if (connection->large.is_cut) {
         free_large(connection);
     }
@@ -245,6 +247,9 @@ static bool cut_frame(struct connection *connection, struct mst_span *in, struct
         return mst_large_cut(&connection->large, in, payload);
     }
     if (mst_buf_size(&connection->input) == 0) {
+        if (in->len == 0) {
+            return false;
+        }
         verdict = mst_frame_next(*in, max, payload, &used, &need);
         if (verdict == MST_FRAME_OK) {
             in->data += used;
