@@ -66,18 +66,30 @@ static struct client *someone(struct game *game)
                                                                      : &pipes->clients[which];
 }
 
+/* As broker/io reads: what belongs to a large frame goes straight to its place. */
+static void read_in(struct pipes *pipes, const struct client *client, struct mst_span bytes)
+{
+    struct mst_room room = engine_room(pipes->engine, client->conn);
+    size_t there = room.data == NULL ? 0 : bytes.len < room.len ? bytes.len : room.len;
+
+    if (room.data != NULL) {
+        memcpy(room.data, bytes.data, there);
+        engine_filled(pipes->engine, client->conn, there);
+    }
+    engine_receive(pipes->engine, client->conn, mst_span_of(bytes.data + there, bytes.len - there));
+}
+
 /* In one piece, or in two with a turn of the loop between. */
 static void send_bytes(struct game *game, struct client *client, struct mst_span bytes)
 {
     size_t first = input_byte(&game->in);
 
     first = first < bytes.len ? first : bytes.len;
-    engine_receive(game->pipes->engine, client->conn, mst_span_of(bytes.data, first));
+    read_in(game->pipes, client, mst_span_of(bytes.data, first));
     if (first < bytes.len) {
         pipes_turn(game->pipes);
         if (!client->closed) {
-            engine_receive(game->pipes->engine, client->conn,
-                           mst_span_of(bytes.data + first, bytes.len - first));
+            read_in(game->pipes, client, mst_span_of(bytes.data + first, bytes.len - first));
         }
     }
 }
