@@ -59,7 +59,7 @@ static uint64_t dead_of(struct core *core, const struct queue *queue)
     struct mst_span name = object_name(&queue->object);
     const struct object *dead;
 
-    if (queue->is_dead || name.len + sizeof(MST_DEAD_SUFFIX) - 1 > MST_NAME_BYTES_MAX) {
+    if (queue->is_dead) {
         return 0;
     }
     memcpy(text, name.data, name.len);

@@ -59,10 +59,7 @@ static struct place *head_of(struct line *line)
     struct place *listed =
         list_empty(&line->places) ? NULL : OWNER(line->places.next, struct place, link);
 
-    if (back == NULL || listed == NULL) {
-        return back == NULL ? listed : back;
-    }
-    return back->seq < listed->seq ? back : listed;
+    return back == NULL ? listed : back; /* who was passed over came before all who are listed */
 }
 
 /* Who is passed over leaves the list but not the line: its sequence brings it back to its place. */
@@ -91,7 +88,7 @@ struct place *line_first(struct line *line, bool connected_only)
 
 void line_come_back(struct core *core, struct place *place)
 {
-    if (place->line == NULL || !place->aside) {
+    if (!place->aside) {
         return;
     }
     list_remove(&place->link);
@@ -136,8 +133,8 @@ struct wait *wait_new(struct step *step, struct session *session, const struct m
 }
 
 /* A place in front of this one, for the wait of the first `count` requests of those it is for. */
-static void place_cut_front(struct core *core, struct place *place, struct place *front,
-                            struct wait *wait, uint64_t count)
+static void place_cut_front(struct place *place, struct place *front, struct wait *wait,
+                            uint64_t count)
 {
     *front = (struct place){.object = place->object, .handle = place->handle, .wait = wait};
     if (place->line == NULL) {
@@ -147,11 +144,8 @@ static void place_cut_front(struct core *core, struct place *place, struct place
     front->aside = place->aside;
     front->seq = place->seq;
     place->seq += count;
-    if (heap_holds(&place->node)) {
-        NEED(core, heap_push(&place->line->returned, &front->node));
-    } else {
-        list_insert(&place->link, &front->link);
-    }
+    assert(!heap_holds(&place->node)); /* who comes back waits for one request at a time */
+    list_insert(&place->link, &front->link);
 }
 
 void wait_cut_front(struct core *core, struct wait *wait, struct entry *entry)
@@ -171,12 +165,12 @@ void wait_cut_front(struct core *core, struct wait *wait, struct entry *entry)
         timer_set(core, &wait->timer, at_ns);
         timer_restore(core, &front->timer, at_ns, seq);
     }
-    place_cut_front(core, &wait->place, &front->place, front, entry->count);
+    place_cut_front(&wait->place, &front->place, front, entry->count);
     if (wait->more_count > 0) {
         NEED(core, (front->more = calloc(wait->more_count, sizeof(*front->more))) != NULL);
     }
     for (size_t i = 0; i < wait->more_count; i++) {
-        place_cut_front(core, &wait->more[i], &front->more[i], front, entry->count);
+        place_cut_front(&wait->more[i], &front->more[i], front, entry->count);
     }
 }
 

@@ -20,7 +20,7 @@ static void peek_add(struct peek *peek, const struct message *message)
     struct mst_delivery *delivery = &peek->reply->deliveries[peek->reply->deliveries_count];
     uint64_t bytes = message_frame_bytes(message);
 
-    peek->full = peek->full || peek->reply->deliveries_count == peek->max;
+    peek->full = peek->reply->deliveries_count == peek->max;
     if (peek->full) {
         return;
     }

@@ -381,7 +381,7 @@ bool object_in_use(struct object *object)
 
     if (kind_is_queue(object->kind)) {
         return queue_kept(queue) > 0 || queue->unfinished > 0 || queue->getters.count > 0 ||
-               queue->putters.count > 0 || queue->joiners.count > 0;
+               queue->putters.count > 0;
     }
     if (object->kind == MST_KIND_EVENT) {
         return ((const struct event_object *)object)->waiters.count > 0;
@@ -393,9 +393,7 @@ void object_idle_due(struct step *step, struct object *object)
 {
     int64_t idle_ns = setting(object, SETTING_EXPIRE_IDLE);
 
-    if (idle_ns == 0) {
-        return;
-    }
+    assert(idle_ns > 0);
     if (object_in_use(object)) {
         object_touch(step->core, object);
     } else if (step->core->now_ns - object->used_ns >= idle_ns) {

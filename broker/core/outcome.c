@@ -240,8 +240,8 @@ static bool add_delivery(struct step *step, struct effect *effect, const struct 
     uint64_t bytes = effect->delivery_bytes + more;
     size_t n = reply->deliveries_count;
 
-    if (reply->handle != handle || reply->answered != n || n >= MST_MESSAGES_MAX ||
-        bytes > MERGED_BYTES_MAX || bytes > limit) {
+    if (reply->handle != handle || reply->answered != n || bytes > MERGED_BYTES_MAX ||
+        bytes > limit) {
         return false;
     }
     if (n == effect->delivery_room) {
@@ -263,7 +263,7 @@ static struct effect *reply_before(struct step *step, uint64_t conn, const struc
     const struct mst_reply *last = effect == NULL ? NULL : &effect->reply;
 
     if (effect == NULL || effect->kind != EFFECT_REPLY || effect->conn != conn ||
-        last->op != outcome->op || last->status != outcome->status || last->id == 0 ||
+        last->op != outcome->op || last->status != outcome->status ||
         last->id + last->answered != entry->id || !same_cause(last, outcome->cause)) {
         return NULL;
     }
@@ -273,8 +273,7 @@ static struct effect *reply_before(struct step *step, uint64_t conn, const struc
 static bool merge_put(struct mst_reply *last, const struct entry *entry)
 {
     const uint64_t *numbers = entry->outcome.numbers;
-    bool refused =
-        last->taken == 0 && numbers[1] == 0 && last->duplicate == 0 && numbers[PUT_DUPLICATE] == 0;
+    bool refused = last->status != MST_OK;
     bool follows =
         last->taken == last->answered && numbers[1] == 1 && numbers[0] == last->first + last->taken;
 
@@ -295,7 +294,7 @@ static bool merge(struct step *step, struct effect *effect, const struct entry *
     switch (outcome->op) {
     case MST_OP_PUT: return merge_put(last, entry);
     case MST_OP_DONE:
-        if (last->already != (outcome->numbers[0] != 0) || last->durable != outcome->numbers[1]) {
+        if (last->already != (outcome->numbers[0] != 0)) {
             return false;
         }
         break;

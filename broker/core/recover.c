@@ -153,7 +153,7 @@ void core_drop_lost(struct core *core, bool (*is_lost)(void *user, uint64_t plac
     for (struct link *l = core->objects_order.next; l != &core->objects_order; l = l->next) {
         struct object *object = OWNER(l, struct object, in_core);
 
-        if (kind_is_queue(object->kind) && object_is_durable(object)) {
+        if (kind_is_queue(object->kind)) {
             drop_lost_of(core, (struct queue *)object, is_lost, user);
         }
     }

@@ -57,7 +57,8 @@ enum wait_kind { WAIT_GET, WAIT_PUT, WAIT_JOIN, WAIT_EVENT, WAIT_BARRIER };
 
 /* A line is strictly first come, first served. Places of disconnected sessions that were passed
  * over stand aside; when their session comes back they go into `returned`, which is ordered by
- * sequence like the list, and the first of both is the head. So handing over is O(1). */
+ * sequence like the list, and goes before it: only the head is ever passed over. So handing over is
+ * O(1). */
 struct line {
     struct link places;
     struct link aside;
