@@ -120,6 +120,9 @@ const char *mst_client_version(const struct mst_client *client); /* of the broke
 /* Why the last connection was of no use: a line, and the status if the broker refused us. */
 const char *mst_client_trouble(const struct mst_client *client);
 enum mst_status mst_client_refusal(const struct mst_client *client); /* MST_OK: none */
+/* Refused, and it will not get better by asking again; a broker that is away may come, and a
+ * connection that only ended in the handshake is asked for three times. */
+bool mst_client_is_hopeless(const struct mst_client *client);
 
 struct mst_client_notice {
     struct mst_client_notice *next;

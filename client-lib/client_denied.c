@@ -30,6 +30,12 @@ void mst_denied_end(struct mst_client *client, struct mst_call *call)
     }
 }
 
+bool mst_client_is_hopeless(const struct mst_client *client)
+{
+    return client->refusal != MST_OK && client->refusal != MST_UNAVAILABLE &&
+           (!client->guessed || client->denied);
+}
+
 void mst_denied_lost(struct mst_client *client)
 {
     struct mst_call *next;

@@ -54,6 +54,7 @@ const char *mst_secure_lost(struct mst_client *client, const char *why)
         return why;
     }
     client->refusal = MST_DENIED;
+    client->guessed = true;
     return mst_channel_cut(channel);
 }
 

@@ -144,6 +144,7 @@ void mst_client_connected(struct mst_client *client, int64_t now_ns)
     client->preamble_read = false;
     client->refusal = MST_OK;
     client->refused_in_words = false;
+    client->guessed = false;
     client->heard_ns = now_ns;
     client->said_ns = now_ns;
     mst_preamble_write(preamble, MST_CHANNEL_CLEAR);

@@ -83,7 +83,8 @@ struct mst_client {
     bool expired;    /* and the session's time-to-live has passed since */
     const char *trouble;
     enum mst_status refusal;
-    bool refused_in_words; /* by the broker, not only concluded from how a connection ended */
+    bool refused_in_words; /* by the broker, not only concluded */
+    bool guessed;          /* the refusal, from how a connection ended: a network does that too */
     unsigned refusals;     /* connections in a row that ended with DENIED */
     bool denied;           /* asking again is of no use: so ends every call, until UP again */
     char trouble_text[400];

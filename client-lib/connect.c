@@ -77,13 +77,9 @@ static muster_client *new_client(const muster_client_options *options)
     return client;
 }
 
-/* DENIED, LIMIT and their like will not get better by asking again; a broker that is away may
- * come. */
 static bool is_hopeless(const muster_client *client)
 {
-    enum mst_status refusal = mst_client_refusal(client->machine);
-
-    return (refusal != MST_OK && refusal != MST_UNAVAILABLE) ||
+    return mst_client_is_hopeless(client->machine) ||
            (client->link.refused && client->link.failures > 0);
 }
 

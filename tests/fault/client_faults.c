@@ -46,11 +46,6 @@ bool client_fault_came(void)
     return faults.fault.nth > 0 && atomic_load(&faults.calls) >= faults.fault.nth;
 }
 
-bool client_fault_is_cut(void)
-{
-    return faults.fault.error == EPIPE || faults.fault.error == ECONNRESET;
-}
-
 long client_fault_blocks(void)
 {
     return atomic_load(&faults.blocks);

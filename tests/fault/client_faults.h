@@ -20,7 +20,6 @@ void client_fault_begin(const struct client_fault *fault); /* not armed */
 void client_fault_arm(bool on);
 unsigned long client_fault_calls(void); /* of that kind, while armed */
 bool client_fault_came(void);           /* something did fail */
-bool client_fault_is_cut(void);         /* what fails looks as if the broker had closed */
 long client_fault_blocks(void);         /* allocated by the library, and not freed */
 
 #endif

@@ -109,13 +109,8 @@ bool script_connect(struct script *s)
     options.user = s;
     options.server_key = s->place->server_key;
     options.key_file = s->place->key_file;
-    /* A key file that cannot be read is a VALUE; a broker that closes in the handshake refuses. */
-    unsigned also = AS(UNAVAILABLE) | AS(VALUE);
-
-    if (s->place->server_key != NULL && client_fault_is_cut()) {
-        also |= AS(DENIED);
-    }
-    return EXPECT(muster_connect(&options, &s->client), OK, also);
+    /* A key file that cannot be read is a VALUE. */
+    return EXPECT(muster_connect(&options, &s->client), OK, AS(UNAVAILABLE) | AS(VALUE));
 }
 
 static bool open_objects(struct script *s)

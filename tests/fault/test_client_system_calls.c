@@ -58,7 +58,10 @@ static void try_kind(struct tour *tour, enum runs_way way, const struct kind *ki
     for (size_t i = 0; kind->errors[i] != 0; i++) {
         fault.error = kind->errors[i];
         for (fault.nth = 1; fault.nth <= count; fault.nth++) {
-            fault.more = fault.nth % 3 == 0 ? 4 : 0;
+            /* Three handshakes in a row that the broker seems to end are a refusal. */
+            fault.more = fault.nth % 3 != 0                                  ? 0
+                         : fault.error == EPIPE || fault.error == ECONNRESET ? 1
+                                                                             : 4;
             if (tour->skip-- == 0) {
                 tour->skip = tour->step - 1;
                 runs_try(tour->runs, way, &fault);

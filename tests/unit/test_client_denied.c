@@ -195,9 +195,37 @@ static void who_has_a_server_key_says_nothing_in_the_clear(void **state)
     world_clear(&w);
 }
 
+/* A network does that too, and a broker that restarts. */
+static void a_first_handshake_that_only_ends_is_tried_again(void **state)
+{
+    struct mst_client_config config = {"test", "here", 1, 10 * S};
+    static const uint8_t key[MST_NOISE_KEY] = {9};
+    struct mst_channel_client keys = {.secret = key, .ephemeral = key};
+    uint8_t server[MST_NOISE_KEY];
+    uint8_t preamble[MST_PREAMBLE_BYTES];
+    struct world w = {.now = 1000 * S};
+
+    (void)state;
+    mst_noise_public(server, key);
+    keys.server_key = server;
+    mst_preamble_write(preamble, MST_CHANNEL_NOISE);
+    w.client = mst_client_new(&config);
+    assert_non_null(w.client);
+    for (int i = 1; i <= 3; i++) {
+        assert_true(mst_client_secure(w.client, &keys));
+        mst_client_connected(w.client, w.now);
+        assert_true(mst_client_receive(w.client, mst_span_of(preamble, sizeof(preamble)), w.now));
+        mst_client_lost(w.client, "the broker closed the connection", w.now);
+        assert_int_equal(mst_client_refusal(w.client), MST_DENIED);
+        assert_int_equal(mst_client_is_hopeless(w.client), i == 3);
+    }
+    world_clear(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_first_handshake_that_only_ends_is_tried_again),
         cmocka_unit_test(who_has_a_server_key_says_nothing_in_the_clear),
         cmocka_unit_test(a_denied_resume_ends_every_call),
         cmocka_unit_test(until_it_is_welcome_again_calls_are_denied_at_once),
