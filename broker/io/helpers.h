@@ -12,7 +12,7 @@
 #include "broker/journal/job.h"
 
 #define HELPERS_SHORT_NS  1000000 /* so long the loop may be away */
-#define HELPERS_SHORT_ROW 16      /* so many in a row, before the next is kept */
+#define HELPERS_SHORT_ROW 8       /* so many in a row, before the next is kept */
 
 struct helpers;
 
