@@ -100,6 +100,45 @@ static void what_one_size_took_serves_another_and_most_goes_back(void **state)
     free(pieces);
 }
 
+/* ---- numbers that come and go ---- */
+
+#define WINDOWS 20000u
+
+/* One at a time, in small windows, and back to old ones: what is there is found, and what is gone
+ * is not, though a page without numbers may stay. */
+static void numbers_that_come_and_go_leave_nothing_behind(void **state)
+{
+    static const uint64_t widths[] = {1, 1, 2, 31, 32, 33, 100};
+    struct idmap map;
+    uint64_t seed = 5;
+    uint64_t first = 0;
+    int value;
+
+    (void)state;
+    idmap_init(&map);
+    for (unsigned i = 0; i < WINDOWS; i++) {
+        uint64_t count = widths[draw(&seed, sizeof(widths) / sizeof(widths[0]))];
+
+        first = draw(&seed, 10) == 0 ? draw(&seed, 5000) : first + draw(&seed, 40);
+        assert_null(idmap_get(&map, first));
+        assert_true(idmap_set_run(&map, first, count, &value));
+        assert_int_equal(map.count, count);
+        assert_ptr_equal(idmap_get(&map, first + count - 1), &value);
+        assert_null(idmap_get(&map, first + count));
+        if (draw(&seed, 2) == 0) {
+            idmap_remove_run(&map, first, count);
+        } else {
+            for (uint64_t key = first; key < first + count; key++) {
+                assert_ptr_equal(idmap_remove(&map, key), &value);
+            }
+        }
+        assert_null(idmap_get(&map, first));
+        assert_int_equal(map.count, 0);
+        assert_true(map.used <= 1);
+    }
+    idmap_clear(&map);
+}
+
 /* ---- marks ---- */
 
 #define KEYS 2000u
@@ -186,6 +225,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pieces_of_all_sizes_keep_what_is_written_in_them),
         cmocka_unit_test(what_one_size_took_serves_another_and_most_goes_back),
+        cmocka_unit_test(numbers_that_come_and_go_leave_nothing_behind),
         cmocka_unit_test(marked_numbers_are_told_in_order_from_both_ends),
     };
 

@@ -270,6 +270,46 @@ static void receipts_of_a_displaced_connection_are_not_heard(void **state)
     world_close(&w);
 }
 
+/* What a get brought leaves the queue when its receipt comes, which lets a blocked put in; and the
+ * get in the same frame finds that. */
+static void receipts_come_before_the_request_that_they_came_with(void **state)
+{
+    struct world w;
+    struct mst_range receipt = {1, 1};
+    struct event event = {.kind = EVENT_REQUEST, .confirmed = &receipt, .confirmed_count = 1};
+    struct world_client *a;
+    struct mst_request get;
+    const struct mst_reply *last;
+    uint64_t blocked;
+
+    (void)state;
+    world_open(&w, WORLD_MEMORY);
+    world_hello(&w, "a");
+    world_hello(&w, "b");
+    queue_put(&w, "b", "q", "x");
+    queue_update(&w, "b", "q", "maxsize", 1);
+    world_request(&w, "a", MST_OP_GET, "q")->mode = MST_GET_AUTO;
+    receipt.first = world_send(&w);
+    get = world_request_of(&w, "a", receipt.first)->request;
+    blocked = queue_put(&w, "b", "q", "y");
+    assert_null(world_request_of(&w, "b", blocked)->reply);
+
+    a = world_client(&w, "a");
+    get.id = receipt.first + 1;
+    get.timeout_ns = 0;
+    a->requests[a->requests_count++].request = get;
+    event.conn = a->conn;
+    event.session = a->session;
+    event.request = &get;
+    world_step(&w, &event);
+    last = world_request_of(&w, "a", get.id)->reply;
+    assert_non_null(last);
+    assert_int_equal(last->status, MST_OK);
+    assert_memory_equal(last->deliveries[0].body.data, "y", 1);
+    assert_non_null(world_request_of(&w, "b", blocked)->reply);
+    world_close(&w);
+}
+
 static uint64_t wait_often(struct world *w, const char *who)
 {
     world_request(w, who, MST_OP_GET, "q")->count = 1500;
@@ -315,6 +355,7 @@ int main(void)
         cmocka_unit_test(ids_do_not_run_past_the_last_number),
         cmocka_unit_test(all_waits_end_when_the_broker_goes_away),
         cmocka_unit_test(receipts_of_a_displaced_connection_are_not_heard),
+        cmocka_unit_test(receipts_come_before_the_request_that_they_came_with),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
