@@ -155,8 +155,8 @@ void member_finish(struct engine *engine, struct member *member); /* port close,
 void member_mark_dirty(struct engine *engine, struct member *member);
 void member_heard(struct engine *engine, struct member *member);
 void member_sent(struct engine *engine, struct member *member);
-/* Its session is there: from now on both sides show signs of life. */
-void member_welcomed(struct engine *engine, struct member *member, uint64_t session);
+/* Its session is there, and set: from now on both sides show signs of life. */
+void member_welcomed(struct engine *engine, struct member *member);
 /* After anything that may have closed or filled its connection. */
 void member_settle(struct engine *engine, struct member *member);
 void member_reply(struct engine *engine, struct member *member, const struct mst_reply *reply,

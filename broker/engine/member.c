@@ -185,10 +185,9 @@ static void name_client(struct member *member, struct mst_span label)
     }
 }
 
-void member_welcomed(struct engine *engine, struct member *member, uint64_t session)
+void member_welcomed(struct engine *engine, struct member *member)
 {
-    member->session = session;
-    name_client(member, core_label(engine->core, session));
+    name_client(member, core_label(engine->core, member->session));
     end_new(engine, member);
     stamp(&engine->heard, &member->timed, &member->timed_ns, engine->now_ns);
     stamp(&engine->beat, &member->beat, &member->sent_ns, engine->now_ns);

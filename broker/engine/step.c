@@ -61,8 +61,11 @@ static void carry_out_one(struct engine *engine, const struct effect *effect,
     }
     member_tell_outcome(engine, member, request, reply);
     if ((reply->op == MST_OP_HELLO || reply->op == MST_OP_RESUME) && reply->id == 0 &&
-        reply->status == MST_OK && member->connection.phase == CONNECTION_RUNNING) {
-        member_welcomed(engine, member, reply->session);
+        reply->status == MST_OK) {
+        member->session = reply->session; /* also where its welcome finds no memory, and all ends */
+        if (member->connection.phase == CONNECTION_RUNNING) {
+            member_welcomed(engine, member);
+        }
     }
 }
 
