@@ -62,7 +62,7 @@ static void congestion_control(const struct sockaddr_in *own, const struct socka
 
         if (fact->rta_type == INET_DIAG_CONG) {
             assert_in_range(RTA_PAYLOAD(fact), 1, NAME_MAX_BYTES);
-            memcpy(out, RTA_DATA(fact), RTA_PAYLOAD(fact));
+            memcpy(out, answer + at + RTA_LENGTH(0), RTA_PAYLOAD(fact));
             return;
         }
         at += RTA_ALIGN(fact->rta_len);
