@@ -2,7 +2,6 @@
 #include "tests/fault/allocations.h"
 
 #include <errno.h>
-#include <msgpack/zone.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +22,6 @@ void *fault_realloc(void *memory, size_t size);
 int fault_posix_memalign(void **memory, size_t alignment, size_t size);
 char *fault_strdup(const char *text);
 char *fault_strndup(const char *text, size_t len);
-msgpack_zone *fault_zone_new(size_t size);
 void fault_free(void *memory);
 
 void fault_begin(uint64_t first, uint64_t step, uint64_t more)
@@ -128,11 +126,6 @@ char *fault_strdup(const char *text)
 char *fault_strndup(const char *text, size_t len)
 {
     return is_refused() ? NULL : strndup(text, len);
-}
-
-msgpack_zone *fault_zone_new(size_t size)
-{
-    return is_refused() ? NULL : msgpack_zone_new(size);
 }
 
 void fault_free(void *memory)

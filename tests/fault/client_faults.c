@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <msgpack.h>
 #include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
@@ -73,8 +72,6 @@ void *fault_malloc(size_t size);
 void *fault_calloc(size_t count, size_t size);
 void *fault_realloc(void *memory, size_t size);
 void fault_free(void *memory);
-msgpack_zone *fault_zone_new(size_t size);
-void fault_zone_free(msgpack_zone *zone);
 
 static void *count(void *block)
 {
@@ -108,29 +105,6 @@ void fault_free(void *memory)
         atomic_fetch_sub(&faults.blocks, 1);
     }
     free(memory);
-}
-
-msgpack_zone *fault_zone_new(size_t size)
-{
-    return is_to_fail("memory") ? NULL : count(msgpack_zone_new(size));
-}
-
-void fault_zone_free(msgpack_zone *zone)
-{
-    if (zone != NULL) {
-        atomic_fetch_sub(&faults.blocks, 1);
-    }
-    msgpack_zone_free(zone);
-}
-
-/* What msgpack-c wants for an array, and does not get. */
-msgpack_unpack_return fault_unpack(const char *data, size_t len, size_t *off, msgpack_zone *zone,
-                                   msgpack_object *result);
-msgpack_unpack_return fault_unpack(const char *data, size_t len, size_t *off, msgpack_zone *zone,
-                                   msgpack_object *result)
-{
-    return is_to_fail("memory") ? MSGPACK_UNPACK_NOMEM_ERROR
-                                : msgpack_unpack(data, len, off, zone, result);
 }
 
 /* ---- the system ---- */

@@ -7,8 +7,7 @@ TEST_PROGRAMS += $(FAULT_PROGRAMS)
 TEST_SCRIPTS += $(wildcard tests/fault/test_*.sh)
 ALL_OBJECTS += $(call objects,tests/fault/*.c)
 
-ALLOCATIONS := $(foreach call,malloc calloc realloc posix_memalign strdup strndup free,--redefine-sym $(call)=fault_$(call)) \
-    --redefine-sym msgpack_zone_new=fault_zone_new
+ALLOCATIONS := $(foreach call,malloc calloc realloc posix_memalign strdup strndup free,--redefine-sym $(call)=fault_$(call))
 
 $(BUILD)/tests/fault/liballocations.a: $(INNER)
 	$(call say,SYM,$@)
@@ -23,8 +22,7 @@ $(BUILD)/tests/fault/test_allocations: $(BUILD)/tests/fault/test_allocations.o $
 # libmuster for programs whose library is refused something.
 CLIENT_CALLS := $(foreach call,malloc calloc realloc free socket connect getsockname getpeername setsockopt getsockopt \
     send sendmsg recv ppoll eventfd read write open fsync fstat fcntl mmap madvise gethostname getaddrinfo \
-    pthread_create,--redefine-sym $(call)=fault_$(call)) --redefine-sym msgpack_zone_new=fault_zone_new \
-    --redefine-sym msgpack_zone_free=fault_zone_free --redefine-sym msgpack_unpack=fault_unpack
+    pthread_create,--redefine-sym $(call)=fault_$(call))
 
 $(BUILD)/tests/fault/libclient.a: $(STATIC)
 	$(call say,SYM,$@)

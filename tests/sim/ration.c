@@ -5,7 +5,6 @@
 #include "tests/sim/ration.h"
 
 #include <errno.h>
-#include <msgpack/zone.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,7 +30,6 @@ void *fault_realloc(void *memory, size_t size);
 int fault_posix_memalign(void **memory, size_t alignment, size_t size);
 char *fault_strdup(const char *text);
 char *fault_strndup(const char *text, size_t len);
-msgpack_zone *fault_zone_new(size_t size);
 void fault_free(void *memory);
 
 bool ration_arm(bool on)
@@ -238,12 +236,6 @@ char *fault_strndup(const char *text, size_t len)
 
     add(copy, len + 1);
     return copy;
-}
-
-/* What stands behind it is the library's. */
-msgpack_zone *fault_zone_new(size_t size)
-{
-    return is_refused(0, 0) ? NULL : msgpack_zone_new(size);
 }
 
 void fault_free(void *memory)
