@@ -77,29 +77,28 @@ static int64_t disk_read(struct disk *disk, int file, uint64_t offset, void *out
     return (int64_t)done;
 }
 
+/* As write_direct. Where the file system refuses this way it is not tried again. */
 static ssize_t write_blocks(struct io_disk *own, int file, uint64_t offset, const void *blocks,
                             size_t len)
 {
-    ssize_t n;
+    ssize_t n = -EINVAL;
 
-    if (fcntl(file, F_SETFL, O_DIRECT) != 0) {
-        atomic_store(&own->no_direct, true);
-        return -1;
+    if (fcntl(file, F_SETFL, O_DIRECT) == 0) {
+        n = pwrite(file, blocks, len, (off_t)offset);
+        n = n < 0 ? -errno : n;
+        fcntl(file, F_SETFL, 0);
     }
-    n = pwrite(file, blocks, len, (off_t)offset);
-    if (n < 0 && errno == EINVAL) {
+    if (n == -EINVAL) {
         atomic_store(&own->no_direct, true);
     }
-    fcntl(file, F_SETFL, 0);
-    return n;
+    return n == -EINVAL || n == -EINTR ? 0 : n;
 }
 
-/* How much was written. Whatever was not is written in the ordinary way, which also finds out what
- * was wrong, if it was not just the way. */
-static size_t write_direct(struct io_disk *own, int file, uint64_t offset, const void *bytes,
-                           size_t len)
+/* How much was written, or a negative errno. What was not is for the ordinary way. */
+static int64_t write_direct(struct io_disk *own, int file, uint64_t offset, const void *bytes,
+                            size_t len)
 {
-    ssize_t n = -1;
+    ssize_t n = 0;
 
     if (offset % BLOCK_BYTES != 0 || len % BLOCK_BYTES != 0 || atomic_load(&own->no_direct)) {
         return 0;
@@ -112,13 +111,17 @@ static size_t write_direct(struct io_disk *own, int file, uint64_t offset, const
         n = write_blocks(own, file, offset, own->blocks, len);
         atomic_flag_clear(&own->blocks_used);
     }
-    return n < 0 ? 0 : (size_t)n;
+    return n;
 }
 
 static int disk_write(struct disk *disk, int file, uint64_t offset, const void *bytes, size_t len)
 {
-    size_t done = write_direct(disk_of(disk), file, offset, bytes, len);
+    int64_t direct = write_direct(disk_of(disk), file, offset, bytes, len);
+    size_t done = direct < 0 ? 0 : (size_t)direct;
 
+    if (direct < 0) {
+        return (int)direct;
+    }
     while (done < len) {
         ssize_t n = pwrite(file, (const uint8_t *)bytes + done, len - done, (off_t)(offset + done));
 

@@ -18,14 +18,14 @@ static int write_zeros(struct disk *disk, int file, uint64_t from, uint64_t to)
 {
     uint8_t *memory = calloc(1, ZEROS_BYTES + STORE_SECTOR);
     /* Whole sectors of memory go to the disk as they are, and leave the page cache alone. */
-    const uint8_t *zeros = memory + STORE_SECTOR - (uintptr_t)memory % STORE_SECTOR;
+    size_t before = STORE_SECTOR - (uintptr_t)memory % STORE_SECTOR;
     int error = memory == NULL ? -ENOMEM : 0;
 
     while (error == 0 && from < to) {
         size_t len = to - from < ZEROS_BYTES ? (size_t)(to - from) : ZEROS_BYTES;
 
         /* Synced piece by piece: a batch that is synced meanwhile does not wait for all of it. */
-        error = disk->table->write(disk, file, from, zeros, len);
+        error = disk->table->write(disk, file, from, memory + before, len);
         error = error != 0 ? error : disk->table->sync(disk, file);
         from += len;
     }

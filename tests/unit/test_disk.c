@@ -21,7 +21,8 @@
 
 static struct {
     bool refuses_flag, refuses_writes; /* of O_DIRECT */
-    unsigned direct, ordinary;         /* writes that were made */
+    bool fails;                        /* the disk is broken */
+    unsigned asked, direct, ordinary;  /* writes; those that were made */
 } system_does;
 
 int fcntl(int fd, int command, ...)
@@ -43,8 +44,13 @@ ssize_t pwrite(int fd, const void *bytes, size_t len, off_t at)
 {
     bool is_direct = (syscall(SYS_fcntl, fd, F_GETFL, 0) & O_DIRECT) != 0;
 
+    system_does.asked++;
     if (is_direct && system_does.refuses_writes) {
         errno = EINVAL;
+        return -1;
+    }
+    if (system_does.fails) {
+        errno = EIO;
         return -1;
     }
     system_does.direct += is_direct;
@@ -158,6 +164,17 @@ static void one_that_wants_other_blocks_will_do(void **state)
     assert_int_equal(system_does.ordinary, WRITES);
 }
 
+static void a_disk_that_fails_is_not_asked_twice(void **state)
+{
+    struct world *world = *state;
+    const struct disk_table *table = world->disk->table;
+
+    system_does.fails = true;
+    assert_int_equal(table->write(world->disk, world->file, 0, world->wanted, BLOCK), -EIO);
+    assert_int_equal(table->write(world->disk, world->file, 1, world->wanted, BLOCK), -EIO);
+    assert_int_equal(system_does.asked, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -165,6 +182,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_file_system_without_direct_writes_will_do, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(one_that_wants_other_blocks_will_do, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_disk_that_fails_is_not_asked_twice, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
