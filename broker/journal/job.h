@@ -1,9 +1,9 @@
-/* job.h - work that may block, carried out beside the loop.
+/* job.h - work that may block, carried out beside the loop, or by it when it is likely to be short.
  *
- * A job belongs to the helper from submit until its `done`. `work` runs on a thread of its lane and
- * touches nothing but the job and the disk; `done` runs on the loop's thread. Jobs of one lane are
- * worked on one after the other, in order; `done` is called in the same order. So nothing needs a
- * lock. Under simulation both are run when the test says so. */
+ * A job belongs to the helper from submit until its `done`. `work` runs on a thread of its lane, or
+ * on the loop's, and touches nothing but the job and the disk; `done` runs on the loop's thread.
+ * Jobs of one lane are worked on one after the other, in order; `done` is called in the same order.
+ * So nothing needs a lock. Under simulation both are run when the test says so. */
 #ifndef JOURNAL_JOB_H
 #define JOURNAL_JOB_H
 
