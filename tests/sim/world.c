@@ -129,8 +129,11 @@ static void stop(struct world *w)
     for (size_t i = 0; i < w->programs_count; i++) {
         program_vanish(w->programs[i]);
     }
-    engine_free(&w->engine);
     world_feed(w, -1);
+    if (w->storage == WORLD_DISK) {
+        world_disk_let_go(w);
+    }
+    engine_free(&w->engine);
     if (w->storage == WORLD_DISK) {
         world_disk_stop(w, !w->only_killed);
         w->crashes++;

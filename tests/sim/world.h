@@ -192,6 +192,7 @@ uint64_t program_handle(struct program *p, const char *object);
 
 /* world_disk.c */
 bool world_disk_start(struct world *w);
+void world_disk_let_go(struct world *w); /* reads under way come out: an engine frees them */
 void world_disk_stop(struct world *w, bool power_fails);
 /* At rest: a disk with a journal made of a backup, which has the state that the broker has; NULL:
  * no backup can be made now. */

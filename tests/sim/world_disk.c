@@ -87,6 +87,18 @@ bool world_disk_start(struct world *w)
     return w->journal != NULL;
 }
 
+void world_disk_let_go(struct world *w)
+{
+    const struct journal_table *table = w->journal->table;
+
+    while (sim_jobs_step(&w->jobs, JOB_READ) || table->next_deadline_ns(w->journal) == 0) {
+        table->turn(w->journal, w->now_ns);
+        if (sim_jobs_count(&w->jobs, JOB_READ) == 0) {
+            break;
+        }
+    }
+}
+
 void world_disk_stop(struct world *w, bool power_fails)
 {
     sim_jobs_drop(&w->jobs);
