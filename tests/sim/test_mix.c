@@ -47,7 +47,7 @@ static int check_every(const struct mix *m)
     if (m->world->storage == WORLD_SLOW_DISK) {
         return 10;
     }
-    return m->calm ? 1 : 2;
+    return 1;
 }
 
 static void run_seed(struct run *run, uint64_t seed, bool aloud)
