@@ -160,7 +160,9 @@ prints "dedup of one line put it" "a" "$MUSTER" get dd --drain
 expect "get to a full disk" 74 sh -c '"$MUSTER" get full > /dev/full'
 prints "the message is still there" "a"$'\n'"b" "$MUSTER" get full --drain
 "$MUSTER" put full a b
-expect "get to a closed stdout" 74 sh -c '"$MUSTER" get full >&-'
+if [ -z "${VALGRIND_LOGS-}" ]; then # which opens files of its own where stdout was
+    expect "get to a closed stdout" 74 sh -c '"$MUSTER" get full >&-'
+fi
 expect "get --drain to a full disk" 74 sh -c '"$MUSTER" get full --drain > /dev/full'
 prints "deliveries did not count" "0"$'\n'"0" sh -c '"$MUSTER" peek full | cut -f 4'
 expect "ls to a full disk" 74 sh -c '"$MUSTER" ls > /dev/full'
