@@ -13,9 +13,9 @@ static void *member(void *owner, const struct mst_field *field)
 /* Most defaults are 0, and the owner's bytes are. */
 void mst_fields_init(void *owner, struct mst_layout layout)
 {
-    const struct mst_field *end = layout.fields + layout.count;
+    for (size_t i = 0; i < layout.count; i++) {
+        const struct mst_field *field = &layout.fields[i];
 
-    for (const struct mst_field *field = layout.fields; field < end; field++) {
         if (field->absent == 0) {
             continue;
         }

@@ -129,6 +129,11 @@ void core_step(struct core *core, const struct event *event, struct effects *eff
  * the core set aside to the allocator, to try again. If nothing is left the process ends. */
 void core_spare_memory(struct core *core);
 
+/* For who is refused memory that it can do without, at a price: the same, but half of it is kept
+ * for the core's own steps. Until it is whole again, requests that add are refused. false: no
+ * more. */
+bool core_lend_memory(struct core *core);
+
 /* When the next EVENT_TICK is wanted: a time on the deadline line, 0 = now, MST_FOREVER = never. */
 int64_t core_next_deadline_ns(const struct core *core);
 

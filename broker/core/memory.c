@@ -29,6 +29,11 @@ void core_spare_memory(struct core *core)
     memory_spend(core);
 }
 
+bool core_lend_memory(struct core *core)
+{
+    return core->reserve.count > RESERVE_BLOCKS / 2 && reserve_spend(&core->reserve);
+}
+
 bool memory_is_short(struct core *core)
 {
     return core->memory_short || heap_is_tight(&core->timers) ||

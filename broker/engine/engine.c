@@ -63,6 +63,11 @@ static struct core_config core_config_of(const struct engine *engine)
     return core;
 }
 
+static bool lend_memory(void *engine) /* for struct connection_common */
+{
+    return engine_lend_memory(engine);
+}
+
 struct engine *engine_new(const struct engine_config *config, const struct engine_ports *ports,
                           struct journal *journal)
 {
@@ -78,6 +83,8 @@ struct engine *engine_new(const struct engine_config *config, const struct engin
     ports->entropy(ports->user, engine->boot, sizeof(engine->boot));
     core = core_config_of(engine);
     engine->core = core_new(&core);
+    engine->common.lend_memory = lend_memory;
+    engine->common.lender = engine;
     effects_init(&engine->effects);
     mst_arena_init(&engine->scratch);
     mst_buf_init(&engine->batch);
@@ -136,6 +143,11 @@ enum mst_status engine_recover(struct engine *engine, struct mst_span records, u
 {
     engine->flight_seq = engine->durable_seq = seq;
     return core_recover(engine->core, records, place);
+}
+
+bool engine_lend_memory(struct engine *engine)
+{
+    return core_lend_memory(engine->core);
 }
 
 void engine_attach(struct engine *engine, struct journal *journal)

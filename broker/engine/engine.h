@@ -111,6 +111,9 @@ void engine_free(struct engine **engine);
  * place where it stands in the journal, 0: nowhere. As core_recover. */
 enum mst_status engine_recover(struct engine *engine, struct mst_span records, uint64_t seq,
                                uint64_t place);
+/* Reading them needs memory, and there is none: gives some of what is set aside for later to the
+ * allocator. false: no more. */
+bool engine_lend_memory(struct engine *engine);
 /* After the recovery: the journal that has_storage promised; it stays the caller's and must outlive
  * the engine. The deadline line goes on where the last record left it, and by as much as the wall
  * clock says has passed. */

@@ -216,12 +216,17 @@ static enum store_status apply(void *user, struct mst_span records, uint64_t seq
     return engine_recovered(engine_recover(recovering->io->engine, records, seq, place));
 }
 
+static bool lend_memory(void *user)
+{
+    return engine_lend_memory(((struct recovering *)user)->io->engine);
+}
+
 static int recover(struct io *io, struct storage *storage)
 {
     struct store_config config = {.segment_bytes = io->config->segment_bytes};
     struct store_ports ports = ports_of(&io->log, storage->disk, storage->helpers);
     struct recovering recovering = {io, 0};
-    struct store_recovery recovery = {&recovering, apply};
+    struct store_recovery recovery = {&recovering, apply, lend_memory};
     int64_t began_ns = io_now_ns();
     char error[STORE_ERROR_MAX];
     enum store_status status = store_open(&config, &ports, &recovery, &storage->journal, error);

@@ -206,13 +206,23 @@ static enum store_status take_kept(struct reader *reader, struct mst_span payloa
 static enum store_status file_ended(struct reader *reader, enum scan_status scanned,
                                     const char *what)
 {
-    if (scanned == SCAN_IO) {
-        return io_failed(reader, "read", reader->scan.error);
-    }
-    if (scanned == SCAN_NO_MEMORY) {
-        return no_memory(reader);
+    if (scanned == SCAN_IO || scanned == SCAN_NO_MEMORY) {
+        return io_failed(reader, "read", scanned == SCAN_IO ? reader->scan.error : -ENOMEM);
     }
     return damaged(reader, reader->scan.name, reader->scan.offset, what);
+}
+
+static enum scan_status next_batch(struct reader *reader, struct batch_header *batch,
+                                   struct mst_span *payload)
+{
+    const struct store_recovery *to = reader->replay->to;
+    enum scan_status scanned;
+
+    do {
+        scanned = scan_next(&reader->scan, batch, payload);
+    } while (scanned == SCAN_NO_MEMORY && to != NULL && to->lend_memory != NULL &&
+             to->lend_memory(to->user));
+    return scanned;
 }
 
 static enum store_status read_checkpoint(struct reader *reader)
@@ -224,7 +234,7 @@ static enum store_status read_checkpoint(struct reader *reader)
 
     reader->scan.index = 1;
     while (status == STORE_OK && (batch.flags & BATCH_LAST) == 0) {
-        scanned = scan_next(&reader->scan, &batch, &payload);
+        scanned = next_batch(reader, &batch, &payload);
         if (scanned != SCAN_BATCH) {
             status = file_ended(reader, scanned, "a part of the checkpoint is not readable");
         } else if ((batch.flags & BATCH_FILES) != 0) {
@@ -305,7 +315,7 @@ static enum store_status read_segment(struct reader *reader, struct replay_segme
     enum scan_status scanned;
 
     reader->scan.index = replay->index + 1;
-    while ((scanned = scan_next(&reader->scan, &batch, &payload)) == SCAN_BATCH) {
+    while ((scanned = next_batch(reader, &batch, &payload)) == SCAN_BATCH) {
         enum store_status status = take_batch(reader, &batch, payload);
 
         if (status != STORE_OK) {
@@ -441,7 +451,7 @@ static enum store_status check_kept(struct reader *reader, const struct files_en
         return status;
     }
     while (reader->scan.offset < entry->end &&
-           (scanned = scan_next(&reader->scan, &batch, &payload)) == SCAN_BATCH) {
+           (scanned = next_batch(reader, &batch, &payload)) == SCAN_BATCH) {
         replay->batches++;
         replay->read_bytes += format_batch_bytes(payload.len);
     }

@@ -99,6 +99,9 @@ struct store_recovery {
     void *user;
     /* OK, REFUSED or NO_MEMORY */
     enum store_status (*apply)(void *user, struct mst_span records, uint64_t seq, uint64_t place);
+    /* Gives the allocator memory that was set aside, when there is none to read a batch; then it is
+     * tried again. false: no more. NULL: there is none. */
+    bool (*lend_memory)(void *user);
 };
 enum store_status store_open(const struct store_config *config, const struct store_ports *ports,
                              const struct store_recovery *recovery, struct journal **journal_out,

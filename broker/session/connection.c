@@ -126,6 +126,18 @@ static bool is_greeting(enum mst_op op)
     return op == MST_OP_HELLO || op == MST_OP_RESUME;
 }
 
+/* The broker refused memory where a client waits: who is hung up on would only come again. */
+static bool memory_is_lent(struct connection *connection)
+{
+    const struct connection_common *common = connection->common;
+
+    if (common->lend_memory != NULL && common->lend_memory(common->lender)) {
+        return true;
+    }
+    connection_close(connection, "out of memory", false);
+    return false;
+}
+
 /* Moves bytes into the kept beginning until that has `size` of them, or all are moved. */
 static bool keep(struct connection *connection, struct mst_span *in, size_t size)
 {
@@ -136,9 +148,10 @@ static bool keep(struct connection *connection, struct mst_span *in, size_t size
         return true; /* no bytes may have no address, to which nothing is added */
     }
     spares_lend(&connection->common->spares, &connection->input);
-    if (!mst_buf_append(&connection->input, in->data, n)) {
-        connection_close(connection, "out of memory", false);
-        return false;
+    while (!mst_buf_append(&connection->input, in->data, n)) {
+        if (!memory_is_lent(connection)) {
+            return false;
+        }
     }
     in->data += n;
     in->len -= n;
@@ -169,8 +182,9 @@ void connection_filled(struct connection *connection, size_t n)
         return; /* it was closed meanwhile */
     }
     spares_lend(&connection->common->spares, &connection->input);
-    if (!mst_large_filled(&connection->large, n, &connection->input)) {
-        connection_close(connection, "out of memory", false);
+    while (!mst_large_filled(&connection->large, n, &connection->input) &&
+           memory_is_lent(connection)) {
+        n = 0; /* they have come; only keeping them is tried again */
     }
     spares_take(&connection->common->spares, &connection->input);
 }

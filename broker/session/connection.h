@@ -50,6 +50,10 @@ struct connection_common {
     const uint8_t *secret; /* the server's, borrowed; NULL: there is only clear text */
     const uint8_t *public_key;
     struct spares spares;
+    /* Gives the allocator memory that was set aside, for input that the system has none for: what
+     * came is heard then, and refused in words. false: nothing is left. NULL: there was none. */
+    bool (*lend_memory)(void *lender);
+    void *lender;
 };
 
 struct connection {

@@ -84,7 +84,7 @@ static enum store_status open_journal(struct broker *b)
                                 .log = no_log,
                                 .now_ns = now_ns,
                                 .replica = engine_replica()};
-    struct store_recovery recovery = {b, apply};
+    struct store_recovery recovery = {.user = b, .apply = apply};
     char error[STORE_ERROR_MAX] = "";
     enum store_status status;
 

@@ -101,7 +101,7 @@ static enum store_status start(struct life *life)
 {
     struct store_config config = {.segment_bytes = SEGMENT_BYTES};
     struct store_ports ports = ports_of(life);
-    struct store_recovery recovery = {life, apply};
+    struct store_recovery recovery = {.user = life, .apply = apply};
     char error[STORE_ERROR_MAX] = "";
     enum store_status status;
 

@@ -156,7 +156,7 @@ enum store_status store_world_open(struct store_world *world)
                                 .log = take_line,
                                 .now_ns = now,
                                 .replica = {&replica_table, world}};
-    struct store_recovery recovery = {world, take_batch};
+    struct store_recovery recovery = {.user = world, .apply = take_batch};
 
     assert_null(world->journal);
     world->found = world->found_bytes = world->last_place = 0;

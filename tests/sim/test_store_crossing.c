@@ -230,7 +230,7 @@ static void without_who_knows_the_records_nothing_is_backed_up_or_compacted(void
     struct toy toy;
     struct store_ports ports;
     struct journal *journal = NULL;
-    struct store_recovery recovery = {&toy, recover_nothing};
+    struct store_recovery recovery = {.user = &toy, .apply = recover_nothing};
 
     (void)state;
     toy_init(&toy, SEGMENT, 1);

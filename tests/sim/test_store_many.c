@@ -99,7 +99,7 @@ static void a_long_recovery_tells_how_far_it_is(void **state)
 {
     struct toy toy;
     struct store_ports ports;
-    struct store_recovery recovery = {&toy, take_records};
+    struct store_recovery recovery = {.user = &toy, .apply = take_records};
     struct journal *journal = NULL;
 
     (void)state;

@@ -166,6 +166,40 @@ static void a_start_that_is_refused_memory_says_so_and_the_next_one_works(void *
     }
 }
 
+static bool give_back(void *user)
+{
+    (void)user;
+    ration_refuse(0, 0);
+    return true;
+}
+
+static void a_start_that_finds_no_memory_to_read_goes_on_with_what_is_lent(void **state)
+{
+    struct toy toy;
+    bool refused = true;
+    int lent = 0;
+
+    (void)state;
+    begin(&toy, 1);
+    toy.lends = give_back;
+    for (uint64_t nth = 1; refused; nth++) {
+        uint64_t before = ration_refused();
+
+        toy_crash(&toy, nth);
+        ration_refuse(nth, UINT32_MAX); /* all from then on */
+        if (toy_open(&toy) == STORE_OK) {
+            lent += ration_refused() > before;
+            refused = was_refused(before);
+        } else {
+            ration_refuse(0, 0);
+            toy_must_open(&toy);
+        }
+    }
+    assert_true(lent > 1);
+    is_whole(&toy);
+    toy_clear(&toy);
+}
+
 static void verifying_rescuing_and_restoring_say_so_as_well(void **state)
 {
     struct toy toy;
@@ -210,6 +244,7 @@ int main(void)
         cmocka_unit_test(a_broker_goes_on_whatever_its_journal_is_refused),
         cmocka_unit_test(a_backup_that_is_refused_memory_is_made_when_asked_again),
         cmocka_unit_test(a_start_that_is_refused_memory_says_so_and_the_next_one_works),
+        cmocka_unit_test(a_start_that_finds_no_memory_to_read_goes_on_with_what_is_lent),
         cmocka_unit_test(verifying_rescuing_and_restoring_say_so_as_well),
     };
 

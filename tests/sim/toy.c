@@ -127,7 +127,7 @@ static enum store_status recover(void *user, struct mst_span records, uint64_t s
 enum store_status toy_open(struct toy *toy)
 {
     struct store_ports ports = toy_ports(toy);
-    struct store_recovery recovery = {toy, recover};
+    struct store_recovery recovery = {.user = toy, .apply = recover, .lend_memory = toy->lends};
     enum store_status status;
 
     assert_null(toy->journal);

@@ -66,6 +66,7 @@ struct toy {
     struct mst_buf flight;     /* a copy of the one that is on its way */
     uint64_t *placed;          /* keys put in the batch, and where in it */
     size_t placed_count;
+    bool (*lends)(void *toy); /* memory set aside for a start; NULL: none */
     uint64_t seq;
     uint64_t next_key;
     uint64_t reads_under_way;

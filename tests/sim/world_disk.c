@@ -78,7 +78,7 @@ static struct journal *open_store(struct world *w, struct disk *disk, struct sim
 /* false: power failed again before it was there. */
 bool world_disk_start(struct world *w)
 {
-    struct store_recovery recovery = {w->engine, recover_engine};
+    struct store_recovery recovery = {.user = w->engine, .apply = recover_engine};
 
     w->journal = open_store(w, w->disk, &w->jobs, &recovery);
     if (w->journal != NULL) {
@@ -176,7 +176,8 @@ static void must_have_the_state(struct world *w, struct disk *copy)
     core = core_new(&config);
     assert_non_null(core);
     sim_jobs_init(&jobs);
-    journal = open_store(w, copy, &jobs, &(struct store_recovery){core, recover_core});
+    journal =
+        open_store(w, copy, &jobs, &(struct store_recovery){.user = core, .apply = recover_core});
     assert_non_null(journal);
     live = durable_state(engine_core(w->engine));
     found = durable_state(core);

@@ -72,7 +72,7 @@ static enum store_status start(struct world *world)
 {
     struct store_config config = {.segment_bytes = 256u << 10};
     struct store_ports ports = {.user = world, .entropy = entropy, .log = no_log, .now_ns = now};
-    struct store_recovery recovery = {world, apply};
+    struct store_recovery recovery = {.user = world, .apply = apply};
 
     assert_int_equal(io_disk_open(world->path, true, true, &world->disk, world->error), IO_DISK_OK);
     world->helpers = helpers_new();
