@@ -48,7 +48,8 @@ static enum muster_status take(struct getter *get)
     for (size_t i = 0; many && i < get->queues_count; i++) {
         enum muster_status status =
             muster_get_many(get->queues[i], max, &now, get->messages, &get->count);
-        if (status != MUSTER_EMPTY && status != MUSTER_SHUTDOWN) {
+        /* TIMEOUT: a broker that is away just now is waited for below. */
+        if (status != MUSTER_EMPTY && status != MUSTER_SHUTDOWN && status != MUSTER_TIMEOUT) {
             return status;
         }
     }

@@ -156,6 +156,8 @@ chmod 644 "$keys/tokens"
 reload "a token file that others may read is told" "HUP changes nothing.*tokens.*chmod 600"
 chmod 600 "$keys/tokens"
 background waiter "$MUSTER" --url "$url" --key "$folder/oven.key" get jobs/b jobs/a --timeout 60 -n 99
+until_true "one with a key waits" bash -c '"$MUSTER" stat jobs/b | grep -q oven/' &&
+    ok "one with a key waits"
 sed -i /oven/d "$keys/allow-keys"
 echo "allow fleet get,create,stat **" >> "$keys/permissions"
 reload "a key is taken away" "read again"
