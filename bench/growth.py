@@ -25,13 +25,12 @@ def one(runner, what, amount, messages):
     return json.loads(done.stdout)
 
 
-def amounts(runner, growth):
-    most = growth.most // (10 if runner.short else 1)
-    return sorted({max(LEAST, most // part) for part in growth.steps})
+def amounts(growth):
+    return sorted({max(LEAST, growth.most // part) for part in growth.steps})
 
 
-def plan(runner):
-    work = [(g.what, n, MESSAGES) for g in scenarios.GROWTH for n in amounts(runner, g)]
+def plan():
+    work = [(g.what, n, MESSAGES) for g in scenarios.GROWTH for n in amounts(g)]
     return work + [("barrier", n, 10) for n in (BARRIER // 10, BARRIER)]
 
 
@@ -39,7 +38,7 @@ def run(runner):
     """Rounds are interleaved here too. A row for each amount, of medians."""
     results = {}
     for number in range(1, runner.rounds + 1):
-        for what, amount, messages in plan(runner):
+        for what, amount, messages in plan():
             try:
                 row = one(runner, what, amount, messages)
             except (servers.Cannot, subprocess.TimeoutExpired) as why:

@@ -56,7 +56,7 @@ class Runner:
         server_pin, load_pin = scenario.pins
         with peer.server(self.build, durable=peer.durable, pin=server_pin) as server:
             if scenario.load == "lines":
-                return lines.measure(self.build, server, LINES // (10 if self.short else 1))
+                return lines.measure(self.build, server, LINES)
             words = [self.program(peer), "--driver", peer.driver_name()] + server.load_words()
             words += scenario.words + peer.words
             if peer.durable:
