@@ -1,5 +1,6 @@
 /* allocations.c - refused memory. See allocations.h. */
 #include "tests/fault/allocations.h"
+#include "tests/fault/memory_calls.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -15,14 +16,6 @@ static struct {
     uint64_t refuse; /* in the child: so many from now on */
     struct fault_result result;
 } fault;
-
-void *fault_malloc(size_t size);
-void *fault_calloc(size_t count, size_t size);
-void *fault_realloc(void *memory, size_t size);
-int fault_posix_memalign(void **memory, size_t alignment, size_t size);
-char *fault_strdup(const char *text);
-char *fault_strndup(const char *text, size_t len);
-void fault_free(void *memory);
 
 void fault_begin(uint64_t first, uint64_t step, uint64_t more)
 {

@@ -1,5 +1,6 @@
 /* client_faults.c - between libmuster and the system. See client_faults.h. */
 #include "tests/fault/client_faults.h"
+#include "tests/fault/memory_calls.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -67,11 +68,6 @@ static bool is_to_fail(const char *call)
 }
 
 /* ---- memory ---- */
-
-void *fault_malloc(size_t size);
-void *fault_calloc(size_t count, size_t size);
-void *fault_realloc(void *memory, size_t size);
-void fault_free(void *memory);
 
 static void *count(void *block)
 {

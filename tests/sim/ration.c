@@ -3,6 +3,7 @@
  * Invariant: `used` is the sum of the sizes in the table; the table has the blocks that were
  * allocated while armed and counting, and have not been freed since. */
 #include "tests/sim/ration.h"
+#include "tests/fault/memory_calls.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -23,14 +24,6 @@ static struct {
     size_t mask;          /* of its places, a power of two; 0: none yet */
     size_t count;
 } ration = {.limit = UINT64_MAX};
-
-void *fault_malloc(size_t size);
-void *fault_calloc(size_t count, size_t size);
-void *fault_realloc(void *memory, size_t size);
-int fault_posix_memalign(void **memory, size_t alignment, size_t size);
-char *fault_strdup(const char *text);
-char *fault_strndup(const char *text, size_t len);
-void fault_free(void *memory);
 
 bool ration_arm(bool on)
 {

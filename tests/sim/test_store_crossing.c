@@ -323,16 +323,7 @@ static uint64_t file_that_stays(struct toy *toy)
 {
     uint64_t number = 0;
 
-    toy_init(toy, SEGMENT, 1);
-    toy_must_open(toy);
-    for (int i = 0; i < 200; i++) {
-        toy_put(toy, 2000);
-        if (i % 20 == 0) {
-            toy_settle(toy);
-        }
-    }
-    toy_stream(toy, 200, 2000, 2);
-    toy_settle(toy);
+    toy_dense(toy, SEGMENT);
     for (uint64_t key = 1; key < toy->state->end && number == 0; key++) {
         uint64_t place = toy_has(toy, key)
                              ? compact_place(store_of(toy->journal), toy->state->entries[key].place)

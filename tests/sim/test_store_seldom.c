@@ -81,16 +81,7 @@ static void a_file_that_was_cut_short_under_a_running_broker_is_damage(void **st
 /* Older files stay for their bodies; a checkpoint names them. */
 static uint64_t dense(struct toy *toy, char name[DISK_NAME_MAX + 1])
 {
-    toy_init(toy, SEGMENT, 1);
-    toy_must_open(toy);
-    for (int i = 0; i < 200; i++) {
-        toy_put(toy, 2000);
-        if (i % 20 == 0) {
-            toy_settle(toy);
-        }
-    }
-    toy_stream(toy, 200, 2000, 2);
-    toy_settle(toy);
+    toy_dense(toy, SEGMENT);
     for (uint64_t key = 1; key < toy->state->end; key++) {
         uint64_t place = toy_has(toy, key) ? toy->state->entries[key].place : 0;
 

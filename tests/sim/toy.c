@@ -339,3 +339,17 @@ void toy_until_it_compacts(struct toy *toy)
     while (sim_jobs_step(&toy->jobs, JOB_WRITE) || sim_jobs_step(&toy->jobs, JOB_PREPARE)) {
     }
 }
+
+void toy_dense(struct toy *toy, uint64_t segment_bytes)
+{
+    toy_init(toy, segment_bytes, 1);
+    toy_must_open(toy);
+    for (int i = 0; i < 200; i++) {
+        toy_put(toy, 2000);
+        if (i % 20 == 0) {
+            toy_settle(toy);
+        }
+    }
+    toy_stream(toy, 200, 2000, 2);
+    toy_settle(toy);
+}

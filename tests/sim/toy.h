@@ -102,6 +102,8 @@ void toy_fetch_all(struct toy *toy);           /* and waits: every body must be 
 void toy_stream(struct toy *toy, uint64_t live, size_t len, uint64_t compactions);
 /* Puts and finishes until a compaction has been handed to its job, with nothing else under way. */
 void toy_until_it_compacts(struct toy *toy);
+/* Begins one whose older files, dense with bodies, stay when what is around them is compacted. */
+void toy_dense(struct toy *toy, uint64_t segment_bytes);
 uint64_t toy_compactions(const struct toy *toy);
 
 #endif

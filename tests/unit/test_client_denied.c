@@ -165,19 +165,25 @@ static void what_the_broker_did_not_say_is_believed_the_third_time_in_a_row(void
     world_clear(&w);
 }
 
+/* Of a client that was told its broker's key, which is kept in `server`. */
+static struct mst_channel_client keys_for(uint8_t server[MST_NOISE_KEY])
+{
+    static const uint8_t key[MST_NOISE_KEY] = {9};
+
+    mst_noise_public(server, key);
+    return (struct mst_channel_client){.secret = key, .ephemeral = key, .server_key = server};
+}
+
 /* Nor does it when what answers there would have it so. */
 static void who_has_a_server_key_says_nothing_in_the_clear(void **state)
 {
     struct mst_client_config config = {"test", "here", 1, 10 * S};
-    static const uint8_t key[MST_NOISE_KEY] = {9};
-    struct mst_channel_client keys = {.secret = key, .ephemeral = key};
     uint8_t server[MST_NOISE_KEY];
+    struct mst_channel_client keys = keys_for(server);
     uint8_t preamble[MST_PREAMBLE_BYTES];
     struct world w = {.now = 1000 * S};
 
     (void)state;
-    mst_noise_public(server, key);
-    keys.server_key = server;
     w.client = mst_client_new(&config);
     assert_non_null(w.client);
     assert_true(mst_client_secure(w.client, &keys));
@@ -199,15 +205,12 @@ static void who_has_a_server_key_says_nothing_in_the_clear(void **state)
 static void a_first_handshake_that_only_ends_is_tried_again(void **state)
 {
     struct mst_client_config config = {"test", "here", 1, 10 * S};
-    static const uint8_t key[MST_NOISE_KEY] = {9};
-    struct mst_channel_client keys = {.secret = key, .ephemeral = key};
     uint8_t server[MST_NOISE_KEY];
+    struct mst_channel_client keys = keys_for(server);
     uint8_t preamble[MST_PREAMBLE_BYTES];
     struct world w = {.now = 1000 * S};
 
     (void)state;
-    mst_noise_public(server, key);
-    keys.server_key = server;
     mst_preamble_write(preamble, MST_CHANNEL_NOISE);
     w.client = mst_client_new(&config);
     assert_non_null(w.client);
