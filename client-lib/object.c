@@ -244,30 +244,50 @@ enum muster_status muster_session_kill(muster_client *client, uint64_t session)
     return status;
 }
 
+static enum muster_status fetch_backup(muster_client *client, uint64_t offset,
+                                       struct mst_call *call)
+{
+    struct mst_request request;
+
+    mst_request_init(&request, MST_OP_BACKUP);
+    request.offset = offset;
+    request.count = MST_BACKUP_PIECE_MAX;
+    return mst_run(client, &request, NULL, call, "back up", "broker");
+}
+
+/* The reply that reaches the end ends a backup: nobody else could begin one meanwhile. */
+static void give_up_backup(muster_client *client, uint64_t size)
+{
+    struct mst_call call;
+
+    fetch_backup(client, size, &call);
+    mst_call_clear(&call);
+}
+
 enum muster_status
 muster_backup(muster_client *client,
               bool (*piece)(const void *bytes, size_t len, uint64_t size, void *user), void *user)
 {
     uint64_t offset = 0;
-    bool more = true;
+    uint64_t size = UINT64_MAX;
 
-    while (more) {
-        struct mst_request request;
+    while (offset < size) {
         struct mst_call call;
+        enum muster_status status = fetch_backup(client, offset, &call);
 
-        mst_request_init(&request, MST_OP_BACKUP);
-        request.offset = offset;
-        request.count = MST_BACKUP_PIECE_MAX;
-        enum muster_status status = mst_run(client, &request, NULL, &call, "back up", "broker");
         if (status != MUSTER_OK) {
             mst_call_clear(&call);
             return status;
         }
         const struct mst_reply *reply = call.outcome.reply;
+        size = reply->value.len > 0 ? reply->number : offset;
         offset += reply->value.len;
-        more = piece(reply->value.data, reply->value.len, reply->number, user) &&
-               offset < reply->number && reply->value.len > 0;
+        bool goes_on = piece(reply->value.data, reply->value.len, reply->number, user);
         mst_call_clear(&call);
+        if (!goes_on && offset < size) {
+            give_up_backup(client, size);
+            return MUSTER_OK;
+        }
     }
     return MUSTER_OK;
 }

@@ -2,8 +2,8 @@
  *
  * The core has only said that the client may. One backup at a time belongs to one connection: its
  * request for offset 0 begins it and waits until the journal is free for it and has written it
- * down; the reply that reaches the end, or the end of the connection, ends it. Must not know: what
- * is in it. */
+ * down; the reply that reaches the end, or the end of the connection, ends it, so who wants no more
+ * asks for what is behind the end. Must not know: what is in it. */
 #include "broker/engine/internal.h"
 
 #include <stdlib.h>
@@ -39,14 +39,17 @@ void backup_ask(struct engine *engine, struct member *member, const struct mst_r
     if (engine->journal == NULL) {
         refuse(engine, member, request->id, MST_UNAVAILABLE,
                "the broker has no data directory, so there is nothing to back up");
-    } else if (backup->member != 0 && (is_first || backup->member != member->number ||
-                                       backup->waits || backup->is_reading)) {
+    } else if (backup->member != 0 &&
+               (backup->member != member->number || backup->waits || backup->is_reading)) {
         refuse(engine, member, request->id, MST_CONFLICT,
                "another backup is being made; try again when it is done");
     } else if (backup->member == 0 && !is_first) {
         refuse(engine, member, request->id, MST_GONE,
                "the backup was given up when its connection broke; begin again");
     } else {
+        if (is_first && backup->member != 0) {
+            end(engine); /* it begins again, and did not want the rest */
+        }
         backup->member = member->number;
         backup->waits = true;
         backup->id = request->id;
