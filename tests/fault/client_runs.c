@@ -59,6 +59,7 @@ struct runs *runs_begin(void)
 {
     struct runs *runs = calloc(1, sizeof(*runs));
     char keys[120];
+    char data[120];
     char path[160];
 
     setenv("CMOCKA_TEST_ABORT", "1", 1);
@@ -67,11 +68,13 @@ struct runs *runs_begin(void)
         mmap(NULL, sizeof(*runs->calls), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     must(runs->calls != MAP_FAILED, "share memory");
     snprintf(keys, sizeof(keys), "%s/keys", world_dir(runs->world));
+    snprintf(data, sizeof(data), "%s/data", world_dir(runs->world));
     snprintf(path, sizeof(path), "%s/socket", world_dir(runs->world));
     snprintf(runs->socket_url, sizeof(runs->socket_url), "muster+unix://%s", path);
     snprintf(runs->key_file, sizeof(runs->key_file), "%s/script.key", world_dir(runs->world));
     write_keys(runs, keys);
-    const char *args[] = {"--unix", path, "--keys-dir", keys, "--log-level", "error", NULL};
+    const char *args[] = {"--unix",         path, "--keys-dir",  keys,    "--data-dir", data,
+                          "--segment-size", "1M", "--log-level", "error", NULL};
     struct broker_options options = {.args = args};
 
     runs->broker = broker_start(runs->world, &options);

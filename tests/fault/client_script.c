@@ -42,6 +42,11 @@ bool script_expect(struct script *s, const char *what, enum muster_status status
         ledger_complain(s->ledger, "%s ended with %s and no line that says why", what,
                         muster_status_name(status));
     }
+    if (muster_last_cause() == NULL || muster_status_text(status)[0] == '\0' ||
+        (status == MUSTER_OK) != (muster_status_exit_code(status) == 0)) {
+        ledger_complain(s->ledger, "%s ended with %s, which is not what it was", what,
+                        muster_status_name(status));
+    }
     return status == MUSTER_OK;
 }
 
@@ -212,7 +217,8 @@ static void empty(struct script *s, muster_queue *queue, int64_t until_ns)
 /* Somebody else finds what must be there, and nothing that must not. */
 static void look_afterwards(struct script *s)
 {
-    static const char *const names[] = {"jobs", "spare", "ready", "alone", "both", "jobs.dead"};
+    static const char *const names[] = {"jobs",      "spare",      "ready", "alone", "both",
+                                        "jobs.dead", "spare.dead", "quiet", "more"};
     muster_client_options options = MUSTER_CLIENT_OPTIONS;
     struct script_name jobs = script_name(s, "jobs");
     muster_client *client = NULL;

@@ -43,4 +43,10 @@ bool script_connect(struct script *s);
 void script_queues(struct script *s);  /* client_steps_queues.c */
 void script_objects(struct script *s); /* client_steps_objects.c */
 
+/* client_steps_looks.c */
+void script_see(struct script *s, const muster_message *message, bool is_dead);
+void script_dead_letters(struct script *s);
+void script_backup(struct script *s);
+void script_looks(struct script *s);
+
 #endif

@@ -1,6 +1,4 @@
-/* client_steps_objects.c - events, barriers, declaring, looking, administration. */
-#include <string.h>
-
+/* client_steps_objects.c - events, barriers, declaring, administration. */
 #include "tests/fault/client_steps.h"
 
 static void on_end(enum muster_status status, muster_result *result, void *user)
@@ -8,6 +6,31 @@ static void on_end(enum muster_status status, muster_result *result, void *user)
     (void)result;
     (void)user;
     (void)status;
+}
+
+static void on_trip(enum muster_status status, muster_result *result, void *user)
+{
+    struct script *s = user;
+    const char *cause = muster_result_cause(result);
+
+    if (status == MUSTER_OK && muster_result_barrier(result).index > 1) {
+        ledger_complain(s->ledger, "a barrier of two has an index of %u",
+                        muster_result_barrier(result).index);
+    }
+    if (cause == NULL || (status == MUSTER_BROKEN && cause[0] == '\0')) {
+        ledger_complain(s->ledger, "a barrier broke and nobody says why");
+    }
+}
+
+/* One message was purged, and before it there was none. */
+static void on_join(enum muster_status status, muster_result *result, void *user)
+{
+    struct script *s = user;
+
+    if (status == MUSTER_OK && !client_fault_came() && muster_result_tallies(result).purged != 1) {
+        ledger_complain(s->ledger, "a join tells of %lu messages that were purged",
+                        (unsigned long)muster_result_tallies(result).purged);
+    }
 }
 
 static void events(struct script *s)
@@ -33,7 +56,7 @@ static void barriers(struct script *s)
         result.leader) {
         EXPECT(muster_barrier_done(s->alone, result.generation, false, "it", 2), OK, AS(BROKEN));
     }
-    EXPECT(muster_barrier_wait_async(s->both, WAIT_NS / 10, on_end, s, NULL), OK, 0);
+    EXPECT(muster_barrier_wait_async(s->both, WAIT_NS / 10, on_trip, s, NULL), OK, 0);
     /* If the other could not be made, this one breaks it by its time. */
     EXPECT(muster_barrier_wait(s->both, WAIT_NS / 10, NULL, &result), OK, AS(BROKEN) | AS(TIMEOUT));
     script_flush(s);
@@ -55,63 +78,13 @@ static void declares(struct script *s)
     EXPECT(muster_remove(s->client, more.text), OK, AS(NOT_FOUND));
 }
 
-static bool is_row(const muster_entry *entry, void *user)
-{
-    struct script *s = user;
-
-    if (entry->name == NULL || entry->name[0] == '\0') {
-        ledger_complain(s->ledger, "a row of list has no name");
-    }
-    return true;
-}
-
-static bool is_session(const muster_session_info *info, void *user)
-{
-    struct script *s = user;
-
-    if (info->id == 0 || info->name == NULL) {
-        ledger_complain(s->ledger, "a row of sessions has no id");
-    }
-    return true;
-}
-
-static void looks(struct script *s)
-{
-    struct script_name jobs = script_name(s, "jobs");
-    struct script_name all = script_name(s, "**");
-    muster_message *seen[4];
-    size_t count = 0;
-    muster_stat *stat = NULL;
-    uint64_t ready;
-    int64_t number;
-    bool yes;
-
-    EXPECT(muster_ping(s->client, WAIT_NS, NULL), OK, 0);
-    EXPECT(muster_qsize(s->jobs, &ready), OK, 0);
-    EXPECT(muster_empty(s->jobs, &yes), OK, 0);
-    EXPECT(muster_full(s->jobs, &yes), OK, 0);
-    EXPECT(muster_peek(s->jobs, 4, 0, seen, &count), OK, AS(NOT_FOUND));
-    for (size_t i = 0; i < count; i++) {
-        muster_message_free(&seen[i]);
-    }
-    if (EXPECT(muster_stat_get(s->client, jobs.text, &stat), OK, AS(NOT_FOUND))) {
-        if (!muster_stat_number(stat, "ready", &number)) {
-            ledger_complain(s->ledger, "a stat has no number of ready messages");
-        }
-        muster_stat_free(&stat);
-    }
-    EXPECT(muster_list(s->client, all.text, is_row, s), OK, 0);
-    EXPECT(muster_sessions(s->client, is_session, s), OK, 0);
-    EXPECT(muster_session_kill(s->client, UINT64_MAX), NOT_FOUND, 0);
-}
-
 static void administers(struct script *s)
 {
     uint64_t number;
 
     EXPECT(muster_put(s->spare, "x", 1, NULL, NULL), OK, 0);
     EXPECT(muster_join(s->spare, MUSTER_MS, NULL, NULL), TIMEOUT, 0);
-    EXPECT(muster_join_async(s->spare, WAIT_NS / 10, on_end, s, NULL), OK, 0);
+    EXPECT(muster_join_async(s->spare, WAIT_NS / 10, on_join, s, NULL), OK, 0);
     EXPECT(muster_purge(s->spare, &number), OK, AS(NOT_FOUND));
     script_flush(s);
     EXPECT(muster_delete_message(s->spare, 100000), NOT_FOUND, 0);
@@ -127,6 +100,6 @@ void script_objects(struct script *s)
     declares(s);
     events(s);
     barriers(s);
-    looks(s);
+    script_looks(s);
     administers(s);
 }

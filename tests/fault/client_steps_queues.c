@@ -66,8 +66,10 @@ static void on_put(enum muster_status status, muster_result *result, void *user)
 {
     struct asked *asked = user;
 
-    (void)result;
     ledger_put(asked->s->ledger, asked->number, status);
+    if (status == MUSTER_OK && muster_result_put(result).id == 0) {
+        ledger_complain(asked->s->ledger, "a put later is OK and has no id");
+    }
     free(asked);
 }
 
@@ -147,6 +149,7 @@ static void large_bodies(struct script *s)
     EXPECT(muster_put_async(s->spare, body, LARGE_BODY, NULL, NULL, NULL, NULL), OK, 0);
     script_flush(s);
     free(body);
+    script_backup(s); /* which has several pieces now */
     while (muster_get(s->spare, &at_once, &message) == MUSTER_OK) {
         EXPECT(muster_done(message), OK, 0);
         muster_message_free(&message);
@@ -164,6 +167,7 @@ static void take_one(struct script *s, const muster_get_options *options,
 
     if (script_expect(s, "muster_get", status, MUSTER_OK, AS(EMPTY) | AS(TIMEOUT))) {
         ledger_got(s->ledger, *message_out);
+        script_see(s, *message_out, false);
     } else if (*message_out != NULL) {
         ledger_complain(s->ledger, "a get that failed gave a message");
     }
@@ -208,6 +212,23 @@ static void gets(struct script *s)
     }
 }
 
+static void gives_back_by_number(struct script *s, const muster_get_options *options)
+{
+    muster_nack_options back = MUSTER_NACK_OPTIONS;
+    muster_message *message = NULL;
+
+    back.uncounted = true;
+    take_one(s, options, &message);
+    if (message != NULL) {
+        enum muster_status status = muster_nack_by_id(s->jobs, muster_message_id(message),
+                                                      muster_message_delivery(message), &back);
+
+        ledger_returned(s->ledger, message, status);
+        script_expect(s, "muster_nack_by_id", status, MUSTER_OK, AS(LOST));
+        muster_message_free(&message);
+    }
+}
+
 static void gets_by_number(struct script *s)
 {
     muster_get_options options = MUSTER_GET_OPTIONS;
@@ -231,6 +252,7 @@ static void gets_by_number(struct script *s)
         script_expect(s, "muster_done_by_id", status, MUSTER_OK, AS(LOST));
     }
     muster_message_free(&message);
+    gives_back_by_number(s, &options);
     options.detached = false;
     EXPECT(muster_get(s->spare, &options, &message), TIMEOUT, 0);
     muster_message_free(&message);
@@ -344,6 +366,10 @@ static void cancels(struct script *s)
     script_flush(s);
     EXPECT(muster_get(s->spare, &options, &message), CANCELLED, 0);
     muster_message_free(&message);
+    muster_cancel_reset(options.cancel);
+    options.timeout_ns = MUSTER_MS;
+    EXPECT(muster_get(s->spare, &options, &message), TIMEOUT, 0);
+    muster_message_free(&message);
     muster_cancel_free(&options.cancel);
 }
 
@@ -356,6 +382,7 @@ void script_queues(struct script *s)
     purge_spare(s);
     gets_by_number(s);
     large_bodies(s);
+    script_dead_letters(s);
     consumes(s);
     gets_later(s);
     cancels(s);
