@@ -1,7 +1,8 @@
-/* check.h - is this one bounded msgpack array? Asked before any byte of a frame means anything.
+/* check.h - is this one bounded msgpack array? Asked of any frame that the decoder could not read
+ * to its end as what its operation says.
  *
- * After this check every declared length is known to be there, so that the decoder can tell what is
- * malformed, and closes the connection, from what is only wrong. */
+ * So what is malformed, and closes the connection, is told from what is only wrong. What could be
+ * read by the tables of messages.c, all of it and nothing else, would pass this check. */
 #ifndef MST_CHECK_H
 #define MST_CHECK_H
 

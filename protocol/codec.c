@@ -151,29 +151,48 @@ struct head {
 
 static bool number_read(struct mst_span *rest, uint64_t *number_out)
 {
-    struct mst_value value;
+    struct mst_value value = {.type = MST_V_RESERVED};
 
-    mst_value_read(rest, &value);
+    if (rest->len > 0) {
+        mst_value_read(rest, &value);
+    }
     *number_out = value.number;
     return value.type == MST_V_UNSIGNED;
 }
 
 /* Leaves in *rest what comes behind the head. false: malformed. */
-static bool head_decode(struct mst_span *rest, struct head *head, const char **why_out)
+static bool head_decode(struct mst_span *rest, struct head *head)
 {
-    struct mst_value array;
+    struct mst_value array = {.type = MST_V_RESERVED};
 
-    if (!mst_check(*rest, why_out)) {
-        return false;
+    if (rest->len > 0) {
+        mst_value_read(rest, &array);
     }
-    mst_value_read(rest, &array);
-    if (array.number < HEAD || !number_read(rest, &head->op) || !number_read(rest, &head->id) ||
-        !number_read(rest, &head->third) || head->op > OP_CODE_MAX) {
-        *why_out = "the first three elements are no operation, id and number";
+    if (array.type != MST_V_ARRAY || array.number < HEAD || !number_read(rest, &head->op) ||
+        !number_read(rest, &head->id) || !number_read(rest, &head->third) ||
+        head->op > OP_CODE_MAX) {
         return false;
     }
     head->more = array.number - HEAD;
     return true;
+}
+
+static enum mst_status head_is_wrong(struct mst_span payload, const char **why_out)
+{
+    if (mst_check(payload, why_out)) {
+        *why_out = "the first three elements are no operation, id and number";
+    }
+    return MST_PROTOCOL;
+}
+
+/* What the tables name, all of it and nothing else, is within every bound of the check: then the
+ * bytes need not be walked twice. Otherwise the check says whether they are malformed. */
+static bool is_malformed(const struct mst_decoder *decoder, struct mst_span payload,
+                         enum mst_status status, const char **why_out)
+{
+    bool whole = status == MST_OK && !decoder->skipped && decoder->rest.len == 0;
+
+    return !whole && !mst_check(payload, why_out);
 }
 
 static enum mst_status decoder_verdict(const struct mst_decoder *decoder, const char **why_out)
@@ -186,34 +205,70 @@ static enum mst_status decoder_verdict(const struct mst_decoder *decoder, const 
     return decoder->why == NULL ? MST_OK : MST_PROTOCOL;
 }
 
+static enum mst_status request_decode(struct mst_decoder *decoder, const struct head *head,
+                                      struct mst_request *request, const char **why_out)
+{
+    mst_request_init(request, (enum mst_op)head->op);
+    request->id = head->id;
+    request->confirm = head->third;
+    if (!mst_op_known(head->op)) {
+        *why_out = "no such operation";
+        return MST_PROTOCOL;
+    }
+    mst_fields_decode(decoder, head->more, mst_request_layout(request->op), request);
+    return decoder_verdict(decoder, why_out);
+}
+
 enum mst_status mst_request_decode(struct mst_span payload, struct mst_arena *arena,
                                    struct mst_request *request, bool *malformed_out,
                                    const char **why_out)
 {
     struct head head = {0};
     struct mst_decoder decoder = {.arena = arena, .rest = payload};
+    enum mst_status status;
 
-    *malformed_out = !head_decode(&decoder.rest, &head, why_out);
-    mst_request_init(request, *malformed_out ? 0 : (enum mst_op)head.op);
-    if (*malformed_out) {
+    *malformed_out = !head_decode(&decoder.rest, &head);
+    status = *malformed_out ? head_is_wrong(payload, why_out)
+                            : request_decode(&decoder, &head, request, why_out);
+    if (*malformed_out || is_malformed(&decoder, payload, status, why_out)) {
+        *malformed_out = true;
+        mst_request_init(request, 0);
         return MST_PROTOCOL;
     }
-    request->id = head.id;
-    request->confirm = head.third;
-    if (!mst_op_known(head.op)) {
-        *why_out = "no such operation";
-        return MST_PROTOCOL;
-    }
-    mst_fields_decode(&decoder, head.more, mst_request_layout(request->op), request);
-    return decoder_verdict(&decoder, why_out);
+    return status;
 }
 
 static bool cause_decode(struct mst_decoder *decoder, struct mst_reply *reply)
 {
-    struct mst_value value;
+    struct mst_value value = {.type = MST_V_RESERVED};
 
-    mst_value_read(&decoder->rest, &value);
+    if (decoder->rest.len > 0) {
+        mst_value_read(&decoder->rest, &value);
+    }
     return mst_text_decode(&value, MST_CAUSE_BYTES_MAX, &reply->cause);
+}
+
+static enum mst_status reply_decode(struct mst_decoder *decoder, const struct head *head,
+                                    struct mst_reply *reply, const char **why_out)
+{
+    mst_reply_init(reply, (enum mst_op)head->op);
+    reply->id = head->id;
+    if (head->third >= MST_STATUS_COUNT) {
+        *why_out = "no such status";
+        return MST_PROTOCOL;
+    }
+    reply->status = (enum mst_status)head->third;
+    if (head->more == 0) {
+        *why_out = NULL;
+        return MST_OK;
+    }
+    if (!cause_decode(decoder, reply)) {
+        *why_out = "field cause: wrong type or too long";
+        return MST_PROTOCOL;
+    }
+    /* An operation of a newer broker has no fields here, but a status and a cause. */
+    mst_fields_decode(decoder, head->more - 1, mst_reply_layout(reply->op), reply);
+    return decoder_verdict(decoder, why_out);
 }
 
 enum mst_status mst_reply_decode(struct mst_span payload, struct mst_arena *arena,
@@ -221,27 +276,15 @@ enum mst_status mst_reply_decode(struct mst_span payload, struct mst_arena *aren
 {
     struct head head = {0};
     struct mst_decoder decoder = {.arena = arena, .rest = payload};
+    enum mst_status status;
 
-    *malformed_out = !head_decode(&decoder.rest, &head, why_out);
-    mst_reply_init(reply, *malformed_out ? 0 : (enum mst_op)head.op);
-    if (*malformed_out) {
+    *malformed_out = !head_decode(&decoder.rest, &head);
+    status = *malformed_out ? head_is_wrong(payload, why_out)
+                            : reply_decode(&decoder, &head, reply, why_out);
+    if (*malformed_out || is_malformed(&decoder, payload, status, why_out)) {
+        *malformed_out = true;
+        mst_reply_init(reply, 0);
         return MST_PROTOCOL;
     }
-    reply->id = head.id;
-    if (head.third >= MST_STATUS_COUNT) {
-        *why_out = "no such status";
-        return MST_PROTOCOL;
-    }
-    reply->status = (enum mst_status)head.third;
-    if (head.more == 0) {
-        *why_out = NULL;
-        return MST_OK;
-    }
-    if (!cause_decode(&decoder, reply)) {
-        *why_out = "field cause: wrong type or too long";
-        return MST_PROTOCOL;
-    }
-    /* An operation of a newer broker has no fields here, but a status and a cause. */
-    mst_fields_decode(&decoder, head.more - 1, mst_reply_layout(reply->op), reply);
-    return decoder_verdict(&decoder, why_out);
+    return status;
 }

@@ -23,9 +23,10 @@ struct mst_decoder {
     struct mst_span rest; /* what is still to be read */
     const char *why;      /* a peer's fault; NULL: none */
     bool out_of_memory;
+    bool skipped; /* something was ignored, and nothing is known of it but where it ends */
 };
 /* Reads the next `count` values into owner, which was given its defaults. Those beyond the layout
- * are ignored. */
+ * are ignored. The bytes may be anything. */
 void mst_fields_decode(struct mst_decoder *decoder, uint64_t count, struct mst_layout layout,
                        void *owner);
 

@@ -93,7 +93,7 @@ static bool failed(const struct mst_decoder *decoder)
     return decoder->why != NULL || decoder->out_of_memory;
 }
 
-/* The next value; RESERVED: there is none, which the check has ruled out. */
+/* The next value; RESERVED: there is none. */
 static struct mst_value next_value(struct mst_decoder *decoder)
 {
     struct mst_value value = {.type = MST_V_RESERVED};
@@ -104,13 +104,14 @@ static struct mst_value next_value(struct mst_decoder *decoder)
     return value;
 }
 
-/* Memory for a list, entered into its member; NULL when it is empty or something failed. */
+/* Memory for a list, entered into its member; NULL when it is empty or something failed. Each value
+ * takes a byte at least, so no more is taken than what came is worth. */
 static void *list_take(struct mst_decoder *decoder, const struct mst_field *field, void *owner,
                        uint64_t declared, size_t size)
 {
     size_t count = (size_t)declared;
 
-    if (declared > field->max) {
+    if (declared > field->max || declared > decoder->rest.len) {
         wrong(decoder, field);
     }
     if (failed(decoder) || count == 0) {
@@ -305,6 +306,7 @@ void mst_fields_decode(struct mst_decoder *decoder, uint64_t count, struct mst_l
         }
     }
     if (count > known && !failed(decoder)) {
-        mst_values_skip(&decoder->rest, count - known); /* those of a newer peer */
+        decoder->skipped = true; /* those of a newer peer */
+        mst_values_skip(&decoder->rest, count - known);
     }
 }

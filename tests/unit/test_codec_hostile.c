@@ -270,6 +270,62 @@ static void every_cut_and_every_changed_byte_is_harmless(void **state)
     }
 }
 
+/* ---- what the tables name needs no check ---- */
+
+/* The most values and the deepest nest that fields of a layout can make. */
+struct extent {
+    uint64_t values;
+    unsigned depth;
+};
+
+static struct extent extent_of(struct mst_layout layout)
+{
+    struct extent all = {0, 0};
+
+    for (size_t i = 0; i < layout.count; i++) {
+        const struct mst_field *field = &layout.fields[i];
+        size_t size = 0;
+        struct mst_layout row = mst_row_layout(field->type, &size);
+        struct extent inside = extent_of(row);
+        bool list = field->type >= MST_F_SPANS && field->type != MST_F_HISTORY;
+        uint64_t each = field->type == MST_F_FACTS ? 2 : 1 + inside.values;
+        unsigned depth = inside.depth + (row.count > 0) + list;
+
+        all.values += 1 + (list ? field->max * each : inside.values);
+        all.depth = depth > all.depth ? depth : all.depth;
+    }
+    return all;
+}
+
+static void the_tables_stay_within_what_the_check_allows(void **state)
+{
+    enum mst_op ops[OPS_MAX];
+    size_t count = every_op(ops);
+
+    (void)state;
+    for (size_t i = 0; i < 2 * count; i++) {
+        struct extent extent =
+            extent_of(i < count ? mst_request_layout(ops[i]) : mst_reply_layout(ops[i - count]));
+
+        assert_in_range(5 + extent.values, 5, MST_FRAME_ELEMENTS_MAX);
+        assert_in_range(1 + extent.depth, 1, MST_FRAME_DEPTH_MAX);
+    }
+}
+
+/* What a newer peer may say is passed over, but not what no peer may. */
+static void nothing_malformed_hides_behind_the_fields(void **state)
+{
+    struct bench *bench = *state;
+    struct mst_reply reply;
+
+    assert_int_equal(reply_decode(bench, PAYLOAD(0x95, 0x05, 1, 0, 0xc0, 7), &reply), MST_OK);
+    assert_malformed(bench, PAYLOAD(0x95, 0x05, 1, 0, 0xc0, 0xc1));
+    assert_malformed(bench, PAYLOAD(0x95, 0x05, 1, 0, 0xc0, 0x91));
+    assert_malformed(bench, PAYLOAD(0x95, 0x05, 1, 0, 0xc0, 7, 7));
+    assert_malformed(bench, PAYLOAD(0x95, 0x05, 1, 0, 0xc0, 0x91, 0x91, 0x91, 0x91, 0x91, 0x91,
+                                    0x91, 0x91, 0x91, 7));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, bench_setup, bench_teardown)
@@ -281,6 +337,8 @@ int main(void)
         TEST(an_unknown_status_is_wrong_and_an_unknown_operation_has_one),
         TEST(lists_and_texts_are_bounded),
         TEST(every_cut_and_every_changed_byte_is_harmless),
+        TEST(the_tables_stay_within_what_the_check_allows),
+        TEST(nothing_malformed_hides_behind_the_fields),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
