@@ -44,6 +44,9 @@ $(BUILD)/bench/scale: $(BUILD)/bench/scale.o $(BUILD)/bench/crew.o $(STATIC)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(MST_LDFLAGS) -o $@ $^ $(LIB_CODEC)
 
+# The clock of the benchmark is tested as everything else is.
+$(BUILD)/tests/unit/test_bench_crew: $(BUILD)/bench/crew.o
+
 $(BUILD)/bench/load-manager: bench/manager.py
 	$(Q)install -D -m 755 $< $@
 

@@ -273,6 +273,9 @@ int64_t server_cpu_ns(int pid)
     DIR *tasks = opendir(path);
     for (struct dirent *entry; tasks != NULL && (entry = readdir(tasks)) != NULL;) {
         long long ns = 0;
+        if (entry->d_name[0] == '.') {
+            continue; /* "..", the process, has an account as well: that of its main thread */
+        }
         snprintf(path, sizeof(path), "/proc/%d/task/%s/schedstat", pid, entry->d_name);
         read_file(path, text, sizeof(text));
         if (sscanf(text, "%lld", &ns) == 1) {
