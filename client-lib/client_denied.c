@@ -5,7 +5,8 @@
  * key or token, but as a network or a broker that restarts can do, too: this is believed when it
  * happens MST_REFUSALS times in a row. Then every call ends with DENIED and the reason, but for
  * those that may have been carried out before, which end with UNKNOWN. The transport goes on
- * trying, at its slow pace, for what was taken away may be given back. */
+ * trying, at its slow pace, for what was taken away may be given back; until the next connection
+ * has its own answer the last one's holds, for whoever looks only then. */
 #include "client-lib/client_copy.h"
 #include "client-lib/client_state.h"
 
@@ -32,14 +33,25 @@ void mst_denied_end(struct mst_client *client, struct mst_call *call)
 
 bool mst_client_is_hopeless(const struct mst_client *client)
 {
-    return client->refusal != MST_OK && client->refusal != MST_UNAVAILABLE &&
-           (!client->guessed || client->denied);
+    if (client->refusal == MST_OK) {
+        return client->refused_before != MST_OK;
+    }
+    return client->refusal != MST_UNAVAILABLE && (!client->guessed || client->denied);
+}
+
+void mst_denied_begin(struct mst_client *client)
+{
+    client->refused_before = mst_client_is_hopeless(client) ? client->refusal : MST_OK;
+    client->refusal = MST_OK;
+    client->refused_in_words = false;
+    client->guessed = false;
 }
 
 void mst_denied_lost(struct mst_client *client)
 {
     struct mst_call *next;
 
+    client->refused_before = MST_OK; /* this one has its own answer, or none */
     if (client->refusal != MST_DENIED) {
         client->refusals = 0;
         client->denied = false;

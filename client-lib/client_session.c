@@ -142,9 +142,7 @@ void mst_client_connected(struct mst_client *client, int64_t now_ns)
         client->lost_ns = now_ns; /* no connection was there to be lost: its patience begins now */
     }
     client->preamble_read = false;
-    client->refusal = MST_OK;
-    client->refused_in_words = false;
-    client->guessed = false;
+    mst_denied_begin(client);
     client->heard_ns = now_ns;
     client->said_ns = now_ns;
     mst_preamble_write(preamble, MST_CHANNEL_CLEAR);
@@ -221,6 +219,7 @@ static void be_up(struct mst_client *client, const struct mst_reply *welcome, bo
     client->expired = false;
     client->denied = false;
     client->refusals = 0;
+    client->refused_before = MST_OK;
     client->trouble = "connected";
     copy_limits(client, welcome);
     check_boot(client, welcome, is_new);
@@ -458,5 +457,5 @@ const char *mst_client_trouble(const struct mst_client *client)
 
 enum mst_status mst_client_refusal(const struct mst_client *client)
 {
-    return client->refusal;
+    return client->refusal != MST_OK ? client->refusal : client->refused_before;
 }

@@ -82,11 +82,12 @@ struct mst_client {
     int64_t lost_ns; /* DOWN and GREETING: when the last connection that was UP ended */
     bool expired;    /* and the session's time-to-live has passed since */
     const char *trouble;
-    enum mst_status refusal;
-    bool refused_in_words; /* by the broker, not only concluded */
-    bool guessed;          /* the refusal, from how a connection ended: a network does that too */
-    unsigned refusals;     /* connections in a row that ended with DENIED */
-    bool denied;           /* asking again is of no use: so ends every call, until UP again */
+    enum mst_status refusal;        /* of this connection */
+    enum mst_status refused_before; /* of the last one, if hopeless, until this one knows */
+    bool refused_in_words;          /* by the broker, not only concluded */
+    bool guessed;      /* the refusal, from how a connection ended: a network does that too */
+    unsigned refusals; /* connections in a row that ended with DENIED */
+    bool denied;       /* asking again is of no use: so ends every call, until UP again */
     char trouble_text[400];
 
     /* ---- calls ---- */
@@ -165,7 +166,8 @@ size_t mst_client_sort_sent(struct mst_client *client);
 void mst_expire_if_due(struct mst_client *client, int64_t now_ns); /* the time-to-live is over */
 
 /* ---- client_denied.c: who is refused, and not by chance ---- */
-void mst_denied_lost(struct mst_client *client);                       /* a connection ended */
+void mst_denied_begin(struct mst_client *client);                      /* a connection begins */
+void mst_denied_lost(struct mst_client *client);                       /* and ended */
 void mst_denied_end(struct mst_client *client, struct mst_call *call); /* it is over */
 
 /* ---- client_send.c ---- */

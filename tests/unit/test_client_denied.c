@@ -201,6 +201,33 @@ static void who_has_a_server_key_says_nothing_in_the_clear(void **state)
     world_clear(&w);
 }
 
+/* It may have been busy, and sees the client only when the next connection is being made. */
+static void who_looks_late_sees_the_refusal_as_well(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_init(&w, 10 * S);
+    mst_client_lost(w.client, "reset", w.now);
+    refuse_without_a_word(&w);
+    assert_true(mst_client_is_hopeless(w.client));
+    mst_client_connected(w.client, w.now);
+    assert_true(mst_client_is_hopeless(w.client));
+    assert_int_equal(mst_client_refusal(w.client), MST_DENIED);
+
+    /* This one ends otherwise: what was there has gone, and something else may come. */
+    mst_client_lost(w.client, "reset", w.now);
+    assert_false(mst_client_is_hopeless(w.client));
+    assert_int_equal(mst_client_refusal(w.client), MST_OK);
+    refuse_without_a_word(&w);
+    world_connect(&w);
+    world_said(&w);
+    world_welcome(&w, MST_OP_HELLO);
+    assert_false(mst_client_is_hopeless(w.client));
+    assert_int_equal(mst_client_refusal(w.client), MST_OK);
+    world_clear(&w);
+}
+
 /* A network does that too, and a broker that restarts. */
 static void a_first_handshake_that_only_ends_is_tried_again(void **state)
 {
@@ -229,6 +256,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_first_handshake_that_only_ends_is_tried_again),
+        cmocka_unit_test(who_looks_late_sees_the_refusal_as_well),
         cmocka_unit_test(who_has_a_server_key_says_nothing_in_the_clear),
         cmocka_unit_test(a_denied_resume_ends_every_call),
         cmocka_unit_test(until_it_is_welcome_again_calls_are_denied_at_once),
