@@ -42,6 +42,18 @@ struct idmap_page *idmap_look_up(struct idmap *map, uint64_t number)
     return NULL;
 }
 
+void idmap_foresee(const struct idmap *map, uint64_t key, bool place_only)
+{
+    struct idmap_page *const *place = &map->pages[home(map, key / IDMAP_PAGE)];
+
+    if (place_only) {
+        __builtin_prefetch(place);
+    } else if (*place != NULL) {
+        __builtin_prefetch(*place, 1);
+        __builtin_prefetch(&(*place)->values[key % IDMAP_PAGE], 1);
+    }
+}
+
 static inline struct idmap_page *find_page(struct idmap *map, uint64_t number)
 {
     return map->last != NULL && map->last->number == number ? map->last

@@ -67,6 +67,10 @@ static inline void *idmap_get(struct idmap *map, uint64_t key)
 
 void *idmap_remove(struct idmap *map, uint64_t key); /* what was there, or NULL */
 
+/* A key that is set will be looked up soon: memory may bring the page's place in the directory, or,
+ * when that has come, the page. */
+void idmap_foresee(const struct idmap *map, uint64_t key, bool place_only);
+
 /* The key is set, and above all that are marked. */
 void idmap_mark(struct idmap *map, struct idmap_marks *marks, uint64_t key);
 void idmap_unmark(struct idmap *map, struct idmap_marks *marks, uint64_t key);

@@ -15,15 +15,17 @@
 
 struct slab {
     struct link partial[SLAB_SIZES]; /* chunks with free pieces, by size */
-    struct link full;
-    struct link spare; /* empty chunks of no size */
+    struct link spare;               /* empty chunks of no size */
     size_t spare_count;
+    size_t full_count;
 };
 
 void slab_init(struct slab *slab);
-void slab_clear(struct slab *slab); /* frees every piece, also those that are out */
+void slab_clear(struct slab *slab); /* all pieces have been given back */
 /* size: 1 .. SLAB_PIECE_MAX; NULL: out of memory */
 void *slab_take(struct slab *slab, size_t size);
 void slab_give(struct slab *slab, void *piece);
+void slab_foresee(
+    const void *piece); /* it will be given back soon: memory may bring what that needs */
 
 #endif

@@ -1,8 +1,8 @@
 /* sorted.h - a set of pointers in order, which can be walked from anywhere.
  *
- * The pointers stand in blocks of up to some hundred, each beside the rough part of its item's key;
- * a table has a row for each block: a key, and the block. So a look-up searches the table, then a
- * block, and touches items only where keys are roughly the same; the first item is there at once.
+ * The pointers stand in blocks of up to some hundred, behind them the rough parts of their items'
+ * keys; a table has a row for each block. So a look-up searches the table, then the rough keys of a
+ * block, and touches items only where those are the same; the first item is there at once.
  * An item costs 12 bytes and what its block has free, a sixth of that or so.
  *
  * What comes first is told by the key, and where that is the same by before(), which knows the
@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "broker/core/sorted_block.h"
 
 struct sorted_key {
     uint32_t rough; /* never falls as major rises */
@@ -24,19 +25,17 @@ struct sorted_order {
     bool (*before)(const void *a, const void *b); /* NULL: keys are never the same */
 };
 
-struct sorted_block;
-
 struct sorted_row {
-    struct sorted_key from; /* no item of the block comes before it, and all of the last do */
-    struct sorted_block *block;
+    uint64_t major, minor; /* a key: no item of the block comes before it, and all of the last do */
+    struct sorted_block block;
 };
 
 struct sorted {
     const struct sorted_order *order;
     struct sorted_row *table; /* what was allocated; the rows begin at `from` */
     size_t from, rows, room;
-    size_t count;               /* of items */
-    struct sorted_block *spare; /* kept for a set that is filled and emptied by turns */
+    size_t count;              /* of items */
+    struct sorted_block spare; /* kept for a set that is filled and emptied by turns */
 };
 
 /* Where a walk stands; true until the set changes. */
@@ -51,6 +50,8 @@ void sorted_remove(struct sorted *sorted, const void *item); /* that is in the s
 
 void *sorted_first(const struct sorted *sorted); /* NULL: it is empty */
 void *sorted_last(const struct sorted *sorted);
+/* So many behind the first, if that is known without looking far; its item is not touched. */
+void *sorted_near(const struct sorted *sorted, size_t n);
 /* Behind `item`, which need not be in the set; NULL: at the first of all. */
 struct sorted_at sorted_behind(const struct sorted *sorted, const void *item);
 void *sorted_next(const struct sorted *sorted, struct sorted_at *at); /* NULL: that was the last */
