@@ -28,11 +28,13 @@ void mst_transport_run_callbacks(muster_client *client)
 {
     struct mst_client_notice *notice;
     struct mst_call *call;
-    int64_t now_ns = mst_clock_ns();
 
-    if (client->calling) {
+    if (client->calling ||
+        (!mst_client_has_results(client->machine) && !mst_client_has_notices(client->machine))) {
         return;
     }
+    int64_t now_ns = mst_clock_ns();
+
     client->calling = true;
     while ((notice = mst_client_next_notice(client->machine)) != NULL) {
         pthread_mutex_unlock(&client->lock);

@@ -105,6 +105,7 @@ void mst_client_pump(struct mst_client *client, int64_t now_ns); /* makes frames
  * call of the machine. */
 size_t mst_client_pieces(struct mst_client *client, struct mst_span *out, size_t max);
 struct mst_span mst_client_output(struct mst_client *client); /* the first of them, or none */
+bool mst_client_has_output(const struct mst_client *client);  /* are there any? */
 void mst_client_sent(struct mst_client *client, size_t bytes);
 
 /* Ends every call with CANCELLED and, if connected, the session with BYE. */

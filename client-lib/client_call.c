@@ -72,7 +72,7 @@ static void init(struct mst_call *call, enum mst_op op, int64_t timeout_ns, void
     call->deadline_ns = MST_FOREVER;
 }
 
-static void init_flow(struct mst_call *call, const struct mst_flow_request *flow, void *owner)
+void mst_call_init_flow(struct mst_call *call, const struct mst_flow_request *flow, void *owner)
 {
     init(call, flow->op, flow->timeout_ns, owner);
     call->count = flow->count;
@@ -85,7 +85,7 @@ void mst_call_init(struct mst_call *call, const struct mst_request *request, voi
     struct mst_flow_request flow;
 
     if (mst_flow_from(request, &flow)) {
-        init_flow(call, &flow, owner);
+        mst_call_init_flow(call, &flow, owner);
     } else {
         init(call, request->op, timeout_of(request), owner);
         call->request = request;
@@ -107,7 +107,7 @@ struct mst_call *mst_call_new_flow(struct mst_pool *pool, const struct mst_flow_
     if (call == NULL) {
         return NULL;
     }
-    init_flow(call, request, owner);
+    mst_call_init_flow(call, request, owner);
     call->room = room;
     if (request->op == MST_OP_PUT) {
         if (body.len > 0) {

@@ -122,6 +122,8 @@ void mst_call_init(struct mst_call *call, const struct mst_request *request, voi
 struct mst_call *mst_call_new_in(struct mst_pool *pool, const struct mst_request *request,
                                  void *owner);
 struct mst_call *mst_call_new(const struct mst_request *request, void *owner);
+/* The same two for a request that flows: the first borrows its body. */
+void mst_call_init_flow(struct mst_call *call, const struct mst_flow_request *request, void *owner);
 struct mst_call *mst_call_new_flow(struct mst_pool *pool, const struct mst_flow_request *request,
                                    void *owner);
 /* false: it is none, but a whole request. */

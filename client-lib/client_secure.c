@@ -79,6 +79,20 @@ static void seal(struct mst_client *client)
     mst_buf_shrink(&client->out.bytes, MST_OUT_KEPT_BYTES);
 }
 
+static bool may_seal(const struct mst_client *client)
+{
+    return mst_gather_size(&client->out) > 0 && client->channel->state == MST_CHANNEL_OPEN &&
+           !client->channel->finished;
+}
+
+bool mst_client_has_output(const struct mst_client *client)
+{
+    if (client->channel == NULL) {
+        return mst_gather_size(&client->out) > 0;
+    }
+    return mst_buf_size(&client->channel->output) > 0 || may_seal(client);
+}
+
 size_t mst_client_pieces(struct mst_client *client, struct mst_span *out, size_t max)
 {
     struct mst_secure_channel *channel = client->channel;
@@ -86,8 +100,7 @@ size_t mst_client_pieces(struct mst_client *client, struct mst_span *out, size_t
     if (channel == NULL) {
         return mst_gather_pieces(&client->out, out, max);
     }
-    if (mst_buf_size(&channel->output) == 0 && mst_gather_size(&client->out) > 0 &&
-        channel->state == MST_CHANNEL_OPEN && !channel->finished) {
+    if (mst_buf_size(&channel->output) == 0 && may_seal(client)) {
         seal(client);
     }
     out[0] = mst_buf_span(&channel->output);

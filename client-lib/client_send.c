@@ -99,13 +99,13 @@ static size_t share_room(const struct mst_client *client, enum mst_share share)
 static size_t credit_room(const struct mst_client *client, const struct mst_handle *queue,
                           const struct mst_call *put)
 {
-    size_t places = left(queue->puts, client->put_credit);
-    size_t bytes = left(queue->put_bytes, client->put_credit_bytes);
     size_t fit = 0;
 
     if (queue->puts == 0 && put->count == 1) {
         return 1;
     }
+    size_t places = left(queue->puts, client->put_credit);
+    size_t bytes = left(queue->put_bytes, client->put_credit_bytes);
     if (mst_call_bodies(put) <= places && mst_call_body_bytes(put) <= bytes) {
         return put->count;
     }
@@ -157,48 +157,47 @@ void mst_uncharge(struct mst_client *client, const struct mst_call *call)
 
 /* Puts of one queue keep their order whatever holds them back: those without credit stand before
  * those that only wait for a share, and a newer one goes behind both. */
-static struct mst_call_list *obstacle_of_put(struct mst_client *client, const struct mst_call *call)
+static size_t room_for_put(struct mst_client *client, const struct mst_call *call, size_t room,
+                           struct mst_call_list **place_out)
 {
     struct mst_handle *queue = queue_of_put(client, call);
     struct mst_call_list *sharers = &client->held[MST_SHARE_PUTS];
-    bool full = share_room(client, MST_SHARE_PUTS) == 0;
 
+    *place_out = &queue->held;
     if (call->list == &queue->held) {
-        return full || credit_room(client, queue, call) == 0 ? &queue->held : NULL;
+        return room == 0 ? 0 : at_most(room, credit_room(client, queue, call));
     }
-    if (full || (call->list == &client->ready && sharers->count > 0)) {
-        return sharers;
+    if (room == 0 || (call->list == &client->ready && sharers->count > 0)) {
+        *place_out = sharers;
+        return 0;
     }
-    if ((queue->held.count > 0 && call->list != &client->again) ||
-        credit_room(client, queue, call) == 0) {
-        return &queue->held;
+    if (queue->held.count > 0 && call->list != &client->again) {
+        return 0;
     }
-    return NULL;
+    return at_most(room, credit_room(client, queue, call));
 }
 
-/* Where the call has to wait; NULL: it may go. Nothing at all may go if that is client->ready. */
-static struct mst_call_list *obstacle(struct mst_client *client, const struct mst_call *call)
+/* How many requests of the call may go now. 0: *place_out is where it has to wait; nothing at all
+ * may go if that is client->ready. What is sent again has its place already. */
+static size_t room_for(struct mst_client *client, const struct mst_call *call,
+                       struct mst_call_list **place_out)
 {
+    size_t room = left(client->sent - client->confirmed, client->in_flight_max);
     enum mst_share share = share_of(call);
 
-    if (client->sent - client->confirmed >= client->in_flight_max) {
-        return &client->ready;
+    *place_out = &client->ready;
+    if (call->list == &client->resend) {
+        return call->count;
     }
+    if (room == 0) {
+        return 0;
+    }
+    room = at_most(room, share_room(client, share));
     if (call->op == MST_OP_PUT) {
-        return obstacle_of_put(client, call);
+        return room_for_put(client, call, room, place_out);
     }
-    return share_room(client, share) == 0 ? &client->held[share] : NULL;
-}
-
-/* How many requests of a call that meets no obstacle may go now. */
-static size_t room_for(const struct mst_client *client, const struct mst_call *call)
-{
-    size_t room = at_most(left(client->sent - client->confirmed, client->in_flight_max),
-                          share_room(client, share_of(call)));
-
-    return call->op != MST_OP_PUT
-               ? room
-               : at_most(room, credit_room(client, queue_of_put(client, call), call));
+    *place_out = &client->held[share];
+    return room;
 }
 
 /* ---- frames ---- */
@@ -217,55 +216,57 @@ struct group {
     size_t requests;
 };
 
-/* The call as far as it may go now; the rest of a run stays behind. NULL: nothing, for it has an
- * obstacle, or memory ran out. */
-static struct mst_call *part_to_send(struct mst_client *client, struct mst_call *call)
+/* Does the call fit into the frame behind the group that begins the list? */
+static bool fits_group(const struct mst_call *first, const struct group *group, size_t bytes,
+                       const struct mst_call *call)
 {
-    size_t room;
-
-    if (call->list == &client->resend) {
-        return call;
-    }
-    if (obstacle(client, call) != NULL) {
-        return NULL;
-    }
-    room = room_for(client, call);
-    return room < call->count ? mst_client_split(client, call, room) : call;
+    return group->requests + call->count <= MST_MESSAGES_MAX &&
+           bytes + mst_call_body_bytes(call) <= GROUP_BYTES_MAX &&
+           (first->id == 0 || call->id == first->id + group->requests) &&
+           mst_call_joins(first, call);
 }
 
-/* Charges the first calls of the list that go into one frame together. */
-static struct group gather(struct mst_client *client, const struct mst_call_list *list)
+/* Charges the first calls of the list that go into one frame together. room: of the first, which
+ * has some. Of a run that may go in part the rest stays behind. */
+static struct group gather(struct mst_client *client, const struct mst_call_list *list, size_t room)
 {
     struct group group = {0, 0};
-    uint64_t id = list->first->id;
+    struct mst_call *call = list->first;
+    struct mst_call_list *place;
     size_t bytes = 0;
 
-    for (struct mst_call *call = list->first; call != NULL; call = call->next) {
-        size_t body = mst_call_body_bytes(call);
-
-        if (group.calls > 0 &&
-            (group.requests + call->count > MST_MESSAGES_MAX || bytes + body > GROUP_BYTES_MAX ||
-             (id != 0 && call->id != id + group.requests) || !mst_call_joins(list->first, call))) {
-            break;
+    while (room > 0) {
+        if (room < call->count) {
+            call = mst_client_split(client, call, room);
         }
-        call = part_to_send(client, call);
         if (call == NULL) {
-            break;
+            break; /* out of memory */
         }
         charge(client, call);
-        bytes += body;
+        bytes += mst_call_body_bytes(call);
         group.calls++;
         group.requests += call->count;
+        call = call->next;
+        if (call == NULL || !fits_group(list->first, &group, bytes, call)) {
+            break;
+        }
+        room = room_for(client, call, &place);
     }
     return group;
 }
 
-static bool fill_put(struct mst_client *client, const struct mst_call *call, struct group group,
+static bool fill_put(struct mst_client *client, struct mst_call *call, struct group group,
                      struct mst_request *request)
 {
     size_t n = group.requests;
     bool mixed = false;
 
+    if (call->flow.put.bodies == NULL && n == 1) {
+        request->bodies = &call->flow.put.body;
+        request->bodies_count = 1;
+        request->priority = call->flow.put.priority;
+        return true;
+    }
     request->bodies = mst_arena_take(&client->arena, n * sizeof(struct mst_span));
     request->priorities = mst_arena_take(&client->arena, n * sizeof(int64_t));
     if (request->bodies == NULL || request->priorities == NULL) {
@@ -377,9 +378,10 @@ static bool send_frame(struct mst_client *client, struct mst_call *first, struct
 
 /* Sends the first calls of the list in one frame. Memory that runs out ends them: they were not
  * sent, or, if they were before, the connection that comes next says more. */
-static bool send_group(struct mst_client *client, struct mst_call_list *list, int64_t now_ns)
+static bool send_group(struct mst_client *client, struct mst_call_list *list, size_t room,
+                       int64_t now_ns)
 {
-    struct group group = gather(client, list);
+    struct group group = gather(client, list, room);
 
     if (group.calls == 0) {
         mst_call_end(client, list->first, MST_NO_MEMORY); /* a run that could not be divided */
@@ -424,13 +426,14 @@ static bool drain_some(struct mst_client *client, struct mst_call_list *list, in
 {
     while (list->first != NULL) {
         struct mst_call *call = list->first;
-        struct mst_call_list *place = list == &client->resend ? NULL : obstacle(client, call);
+        struct mst_call_list *place;
+        size_t room = room_for(client, call, &place);
 
-        if (place == &client->ready || !may_make_frames(client)) {
+        if ((room == 0 && place == &client->ready) || !may_make_frames(client)) {
             return false;
         }
-        if (place == NULL) {
-            send_group(client, list, now_ns);
+        if (room > 0) {
+            send_group(client, list, room, now_ns);
         } else if (place == list) {
             return true;
         } else {

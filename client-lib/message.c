@@ -100,16 +100,15 @@ static bool is_leased(const muster_message *message, const char *verb)
 static enum muster_status finish(const struct mst_object *object, uint64_t id, uint64_t delivery,
                                  bool *already_out)
 {
-    struct mst_run run = {id, delivery, 1};
-    struct mst_request request;
+    struct mst_flow_request done = {.op = MST_OP_DONE,
+                                    .handle = mst_handle_number(object->handle),
+                                    .timeout_ns = MUSTER_FOREVER,
+                                    .count = 1,
+                                    .flow.done = {id, delivery}};
     struct mst_call call;
-
-    mst_request_init(&request, MST_OP_DONE);
-    request.handle = mst_handle_number(object->handle);
-    request.runs = &run;
-    request.runs_count = 1;
     enum muster_status status =
-        mst_run(object->client, &request, NULL, &call, "done in", mst_object_name(object));
+        mst_run_flow(object->client, &done, NULL, &call, "done in", mst_object_name(object));
+
     if (status == MUSTER_OK && already_out != NULL) {
         *already_out = call.already;
     }

@@ -40,7 +40,8 @@ const char *muster_queue_name(const muster_queue *queue)
 
 /* ---- putting ---- */
 
-/* A put with its options read; packed headers are in `headers`, to be cleared. */
+/* A put as a whole request, with its options read; packed headers are in `headers`, to be
+ * cleared. */
 struct put {
     muster_put_options options;
     struct mst_buf headers;
@@ -103,17 +104,53 @@ static struct mst_span body_span(const void *body, size_t size)
     return mst_span_of(size == 0 ? "" : body, size);
 }
 
-static enum muster_status run_put(const muster_queue *queue, struct put *put,
+/* Only a whole request can say so much. */
+static bool needs_whole(const muster_put_options *options)
+{
+    return options->dedup != NULL || options->headers_count > 0;
+}
+
+static struct mst_flow_request put_flow(const muster_queue *queue,
+                                        const muster_put_options *options, struct mst_span body)
+{
+    return (struct mst_flow_request){.op = MST_OP_PUT,
+                                     .handle = mst_handle_number(queue->object.handle),
+                                     .timeout_ns = options->timeout_ns,
+                                     .count = 1,
+                                     .flow.put = {.body = body,
+                                                  .priority = options->priority,
+                                                  .delay_ns = options->delay_ns,
+                                                  .ttl_ns = options->ttl_ns}};
+}
+
+/* Tells the result, if anybody wants it. */
+static enum muster_status end_put(struct mst_call *call, enum muster_status status,
                                   muster_put_result *result_out)
 {
-    struct mst_call call;
-    enum muster_status status = mst_run(queue->object.client, &put->request, put->options.cancel,
-                                        &call, "put into", mst_object_name(&queue->object));
-
     if (status == MUSTER_OK && result_out != NULL) {
-        *result_out = call.outcome.put;
+        *result_out = call->outcome.put;
     }
-    mst_call_clear(&call);
+    mst_call_clear(call);
+    return status;
+}
+
+/* mode and bodies: what is put. */
+static enum muster_status put_whole(const muster_queue *queue, struct put *put, uint64_t mode,
+                                    struct mst_span *bodies, size_t count,
+                                    muster_put_result *result_out)
+{
+    struct mst_call call;
+    enum muster_status status = put_init(put, queue);
+
+    if (status == MUSTER_OK) {
+        put->request.mode = mode;
+        put->request.bodies = bodies;
+        put->request.bodies_count = count;
+        status = mst_run(queue->object.client, &put->request, put->options.cancel, &call,
+                         "put into", mst_object_name(&queue->object));
+        status = end_put(&call, status, result_out);
+    }
+    mst_buf_clear(&put->headers);
     return status;
 }
 
@@ -121,6 +158,7 @@ enum muster_status muster_put(muster_queue *queue, const void *body, size_t size
                               const muster_put_options *options, muster_put_result *result_out)
 {
     struct mst_span span = body_span(body, size);
+    struct mst_call call;
     struct put put;
 
     if (!body_is_valid(body, size)) {
@@ -130,17 +168,15 @@ enum muster_status muster_put(muster_queue *queue, const void *body, size_t size
     if (status != MUSTER_OK) {
         return status;
     }
-    status = put_init(&put, queue);
-    if (status == MUSTER_OK) {
-        put.request.bodies = &span;
-        put.request.bodies_count = 1;
-        status = run_put(queue, &put, result_out);
+    if (needs_whole(&put.options)) {
+        return put_whole(queue, &put, MST_PUT_EACH, &span, 1, result_out);
     }
-    mst_buf_clear(&put.headers);
-    return status;
+    struct mst_flow_request flow = put_flow(queue, &put.options, span);
+    status = mst_run_flow(queue->object.client, &flow, put.options.cancel, &call, "put into",
+                          mst_object_name(&queue->object));
+    return end_put(&call, status, result_out);
 }
 
-/* What only a whole request can say. */
 static enum muster_status put_async_whole(muster_queue *queue, struct put *put,
                                           struct mst_span body, const struct mst_async_options *how)
 {
@@ -169,17 +205,10 @@ enum muster_status muster_put_async(muster_queue *queue, const void *body, size_
         return status;
     }
     struct mst_async_options how = {put.options.cancel, callback, user, call_out};
-    if (put.options.dedup != NULL || put.options.headers_count > 0) {
+    if (needs_whole(&put.options)) {
         return put_async_whole(queue, &put, body_span(body, size), &how);
     }
-    struct mst_flow_request flow = {.op = MST_OP_PUT,
-                                    .handle = mst_handle_number(queue->object.handle),
-                                    .timeout_ns = put.options.timeout_ns,
-                                    .count = 1,
-                                    .flow.put = {.body = body_span(body, size),
-                                                 .priority = put.options.priority,
-                                                 .delay_ns = put.options.delay_ns,
-                                                 .ttl_ns = put.options.ttl_ns}};
+    struct mst_flow_request flow = put_flow(queue, &put.options, body_span(body, size));
     return mst_async_flow(&queue->object, &flow, &how, "put into");
 }
 
@@ -210,14 +239,7 @@ enum muster_status muster_put_many(muster_queue *queue, const muster_bytes *bodi
         status = read_put_options(&put.options, options);
     }
     if (status == MUSTER_OK) {
-        status = put_init(&put, queue);
-        if (status == MUSTER_OK) {
-            put.request.mode = (uint64_t)mode;
-            put.request.bodies = spans;
-            put.request.bodies_count = count;
-            status = run_put(queue, &put, result_out);
-        }
-        mst_buf_clear(&put.headers);
+        status = put_whole(queue, &put, (uint64_t)mode, spans, count, result_out);
     }
     free(spans);
     return status;
@@ -225,9 +247,8 @@ enum muster_status muster_put_many(muster_queue *queue, const muster_bytes *bodi
 
 /* ---- getting ---- */
 
-/* false: the options are wrong, and the error told. The caller sets handles. */
-static bool get_request(const muster_get_options *options_in, muster_get_options *options,
-                        struct mst_request *request)
+/* false: the options are wrong, and the error told. */
+static bool read_get_options(muster_get_options *options, const muster_get_options *options_in)
 {
     *options = (muster_get_options)MUSTER_GET_OPTIONS;
     if (!mst_read_options(options, sizeof(*options), options_in, "get") ||
@@ -239,31 +260,65 @@ static bool get_request(const muster_get_options *options_in, muster_get_options
         mst_complain(MST_VALUE, "get: the mode is neither LEASE nor AUTO");
         return false;
     }
-    mst_request_init(request, MST_OP_GET);
-    request->timeout_ns = options->timeout_ns;
-    request->mode = options->mode == MUSTER_LEASE ? MST_GET_LEASE : MST_GET_AUTO;
-    request->lease_ns = options->lease_ns;
-    request->detached = options->detached;
     return true;
 }
 
-static enum muster_status run_get(muster_client *client, struct mst_request *request,
-                                  muster_cancel *cancel, const char *name,
+static uint64_t mode_of(const muster_get_options *options)
+{
+    return options->mode == MUSTER_LEASE ? MST_GET_LEASE : MST_GET_AUTO;
+}
+
+static struct mst_flow_request get_flow(const muster_queue *queue,
+                                        const muster_get_options *options)
+{
+    return (struct mst_flow_request){
+        .op = MST_OP_GET,
+        .handle = mst_handle_number(queue->object.handle),
+        .timeout_ns = options->timeout_ns,
+        .count = 1,
+        .flow.get = {options->lease_ns, mode_of(options), options->detached}};
+}
+
+/* Messages of several queues, or more than one: only a whole request can say so much. */
+static void get_whole(struct mst_request *request, const muster_get_options *options)
+{
+    mst_request_init(request, MST_OP_GET);
+    request->timeout_ns = options->timeout_ns;
+    request->mode = mode_of(options);
+    request->lease_ns = options->lease_ns;
+    request->detached = options->detached;
+}
+
+static enum muster_status end_get(struct mst_call *call, enum muster_status status,
                                   muster_message **messages_out, size_t *count_out)
 {
-    struct mst_call call;
-    enum muster_status status = mst_run(client, request, cancel, &call, "get from", name);
     size_t count = 0;
 
     if (status == MUSTER_OK) {
-        for (muster_message *message = call.outcome.messages; message != NULL;
+        for (muster_message *message = call->outcome.messages; message != NULL;
              message = message->next) {
             messages_out[count++] = message;
         }
         *count_out = count;
     }
-    mst_call_clear(&call);
+    mst_call_clear(call);
     return status;
+}
+
+enum muster_status muster_get(muster_queue *queue, const muster_get_options *options_in,
+                              muster_message **message_out)
+{
+    muster_get_options options;
+    struct mst_call call;
+    size_t count;
+
+    if (!read_get_options(&options, options_in)) {
+        return MUSTER_VALUE;
+    }
+    struct mst_flow_request flow = get_flow(queue, &options);
+    enum muster_status status = mst_run_flow(queue->object.client, &flow, options.cancel, &call,
+                                             "get from", mst_object_name(&queue->object));
+    return end_get(&call, status, message_out, &count);
 }
 
 enum muster_status muster_get_many(muster_queue *queue, size_t max,
@@ -273,27 +328,22 @@ enum muster_status muster_get_many(muster_queue *queue, size_t max,
     uint64_t handle = mst_handle_number(queue->object.handle);
     muster_get_options options;
     struct mst_request request;
+    struct mst_call call;
 
     if (max == 0 || max > MUSTER_MANY_MAX) {
         return mst_complain(MST_VALUE, "get_many: 1 to %d messages can be taken at once",
                             MUSTER_MANY_MAX);
     }
-    if (!get_request(options_in, &options, &request)) {
+    if (!read_get_options(&options, options_in)) {
         return MUSTER_VALUE;
     }
+    get_whole(&request, &options);
     request.handles = &handle;
     request.handles_count = 1;
     request.max = max;
-    return run_get(queue->object.client, &request, options.cancel, mst_object_name(&queue->object),
-                   messages_out, count_out);
-}
-
-enum muster_status muster_get(muster_queue *queue, const muster_get_options *options,
-                              muster_message **message_out)
-{
-    size_t count;
-
-    return muster_get_many(queue, 1, options, message_out, &count);
+    enum muster_status status = mst_run(queue->object.client, &request, options.cancel, &call,
+                                        "get from", mst_object_name(&queue->object));
+    return end_get(&call, status, messages_out, count_out);
 }
 
 enum muster_status muster_get_from(muster_queue *const *queues, size_t count,
@@ -303,6 +353,7 @@ enum muster_status muster_get_from(muster_queue *const *queues, size_t count,
     uint64_t handles[MST_GET_QUEUES_MAX];
     muster_get_options options;
     struct mst_request request;
+    struct mst_call call;
 
     if (count == 0 || count > MST_GET_QUEUES_MAX) {
         return mst_complain(MST_VALUE, "get_from: 1 to %d queues can be named at once",
@@ -314,30 +365,29 @@ enum muster_status muster_get_from(muster_queue *const *queues, size_t count,
         }
         handles[i] = mst_handle_number(queues[i]->object.handle);
     }
-    if (!get_request(options_in, &options, &request)) {
+    if (!read_get_options(&options, options_in)) {
         return MUSTER_VALUE;
     }
+    get_whole(&request, &options);
     request.handles = handles;
     request.handles_count = count;
-    return run_get(queues[0]->object.client, &request, options.cancel,
-                   mst_object_name(&queues[0]->object), message_out, &count);
+    enum muster_status status = mst_run(queues[0]->object.client, &request, options.cancel, &call,
+                                        "get from", mst_object_name(&queues[0]->object));
+    return end_get(&call, status, message_out, &count);
 }
 
 enum muster_status muster_get_async(muster_queue *queue, const muster_get_options *options_in,
                                     muster_callback *callback, void *user, muster_call **call_out)
 {
-    uint64_t handle = mst_handle_number(queue->object.handle);
     muster_get_options options;
-    struct mst_request request;
 
     if (callback == NULL) {
         return mst_complain(MST_VALUE, "get_async: without a callback the message would be lost");
     }
-    if (!get_request(options_in, &options, &request)) {
+    if (!read_get_options(&options, options_in)) {
         return MUSTER_VALUE;
     }
     struct mst_async_options how = {options.cancel, callback, user, call_out};
-    request.handles = &handle;
-    request.handles_count = 1;
-    return mst_async(&queue->object, &request, &how, "get from");
+    struct mst_flow_request flow = get_flow(queue, &options);
+    return mst_async_flow(&queue->object, &flow, &how, "get from");
 }

@@ -74,14 +74,14 @@ static void run_locked(muster_client *client, struct mst_call *call, struct mst_
     }
 }
 
-enum muster_status mst_run(muster_client *client, const struct mst_request *request,
-                           muster_cancel *cancel, struct mst_call *call, const char *verb,
-                           const char *name)
+/* The call is made, without an owner. */
+static enum muster_status run(muster_client *client, struct mst_call *call, muster_cancel *cancel,
+                              const char *verb, const char *name)
 {
     struct mst_waiter waiter = MST_WAITER_INIT;
     struct mst_cancel_link link = {.client = client, .call = call};
 
-    mst_call_init(call, request, &waiter);
+    call->owner = &waiter;
     if (!mst_cancel_join(cancel, &link)) {
         return mst_fail(MST_CANCELLED, NULL, "%s %s", verb, name);
     }
@@ -97,6 +97,22 @@ enum muster_status mst_run(muster_client *client, const struct mst_request *requ
     mst_cancel_leave(cancel, &link);
     pthread_cond_destroy(&waiter.cond);
     return status;
+}
+
+enum muster_status mst_run(muster_client *client, const struct mst_request *request,
+                           muster_cancel *cancel, struct mst_call *call, const char *verb,
+                           const char *name)
+{
+    mst_call_init(call, request, NULL);
+    return run(client, call, cancel, verb, name);
+}
+
+enum muster_status mst_run_flow(muster_client *client, const struct mst_flow_request *flow,
+                                muster_cancel *cancel, struct mst_call *call, const char *verb,
+                                const char *name)
+{
+    mst_call_init_flow(call, flow, NULL);
+    return run(client, call, cancel, verb, name);
 }
 
 enum muster_status mst_run_on(const struct mst_object *object, struct mst_request *request,

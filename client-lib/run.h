@@ -34,7 +34,11 @@ const char *mst_object_name(const struct mst_object *object);
 enum muster_status mst_run(muster_client *client, const struct mst_request *request,
                            muster_cancel *cancel, struct mst_call *call, const char *verb,
                            const char *name);
-/* The same for an object, and for outcomes of which only the status matters. */
+/* The same for a request that flows, without a whole one having to be made. */
+enum muster_status mst_run_flow(muster_client *client, const struct mst_flow_request *flow,
+                                muster_cancel *cancel, struct mst_call *call, const char *verb,
+                                const char *name);
+/* mst_run for an object, and for outcomes of which only the status matters. */
 enum muster_status mst_run_on(const struct mst_object *object, struct mst_request *request,
                               const char *verb);
 

@@ -89,7 +89,7 @@ int64_t mst_transport_next_look_ns(const muster_client *client)
 bool mst_transport_wants_write(const muster_client *client)
 {
     return client->link.state == MST_LINK_CONNECTING ||
-           (client->link.state == MST_LINK_UP && mst_client_output(client->machine).len > 0);
+           (client->link.state == MST_LINK_UP && mst_client_has_output(client->machine));
 }
 
 /* ---- the socket ---- */
@@ -98,11 +98,10 @@ bool mst_transport_wants_write(const muster_client *client)
 static void write_out(muster_client *client, int64_t now_ns)
 {
     struct mst_span out[MST_GATHER_PIECES_MAX];
-    size_t count;
 
-    while (client->link.state == MST_LINK_UP &&
-           (count = mst_client_pieces(client->machine, out, MST_GATHER_PIECES_MAX)) > 0) {
-        ssize_t n = mst_link_write(&client->link, out, count);
+    while (client->link.state == MST_LINK_UP && mst_client_has_output(client->machine)) {
+        size_t count = mst_client_pieces(client->machine, out, MST_GATHER_PIECES_MAX);
+        ssize_t n = count == 0 ? 0 : mst_link_write(&client->link, out, count);
 
         if (n < 0) {
             client->link.write_error = errno;
@@ -207,5 +206,5 @@ bool mst_transport_must_read(muster_client *client)
 {
     return client->link.state != MST_LINK_UP ||
            mst_client_phase(client->machine) != MST_CLIENT_UP ||
-           mst_client_output(client->machine).len > 0 || mst_client_owes_callback(client->machine);
+           mst_client_has_output(client->machine) || mst_client_owes_callback(client->machine);
 }
