@@ -93,7 +93,8 @@ struct engine *engine_new(const struct engine_config *config, const struct engin
     list_init(&engine->heard);
     list_init(&engine->closing);
     list_init(&engine->beat);
-    list_init(&engine->dirty);
+    list_init(&engine->asked);
+    list_init(&engine->waited);
     list_init(&engine->holding);
     list_init(&engine->leaving);
     engine_look_at_clock(engine);
@@ -290,6 +291,7 @@ void engine_receive(struct engine *engine, uint64_t conn, struct mst_span bytes)
         return; /* what comes after the end is for the broker that follows */
     }
     engine_look_at_clock(engine);
+    engine->asker = member;
     member_heard(engine, member);
     securing = member_is_securing(member);
     while (connection_next(&member->connection, &bytes, &engine->scratch, &input)) {
@@ -312,6 +314,7 @@ void engine_receive(struct engine *engine, uint64_t conn, struct mst_span bytes)
     }
     count_handshake(engine, member, securing);
     member_settle(engine, member);
+    engine->asker = NULL;
 }
 
 void engine_closed(struct engine *engine, uint64_t conn)

@@ -29,7 +29,7 @@ struct member {
     int64_t timed_ns;       /* since when; heard: when it was last heard */
     struct link beat;       /* in engine->beat once its session is there */
     int64_t sent_ns;        /* when it was last sent something */
-    struct link dirty;      /* in engine->dirty: the turn has something to do for it */
+    struct link dirty;      /* in engine->asked or waited: the turn has something to do for it */
     struct link holding;    /* in engine->holding: replies wait for the journal */
     struct link leaving;    /* in engine->leaving: closing, and the core is to be told */
     bool blocked;           /* the system takes no more until engine_writable */
@@ -89,7 +89,9 @@ struct engine {
     struct idmap origins; /* of those, by source: struct origin */
     unsigned handshakes;  /* steps done in this turn */
     struct link greeting, heard, closing;
-    struct link beat, dirty, holding, leaving;
+    struct link beat, holding, leaving;
+    struct link asked, waited;  /* dirty: who spoke in this turn, and all others */
+    const struct member *asker; /* whose input is being worked on; NULL: nobody's */
 
     struct mst_buf batch;        /* records that wait for the journal */
     struct bodies bodies;        /* in it */

@@ -150,7 +150,7 @@ void member_finish(struct engine *engine, struct member *member)
 void member_mark_dirty(struct engine *engine, struct member *member)
 {
     if (!list_holds(&member->dirty) && !member->blocked) {
-        list_insert(&engine->dirty, &member->dirty);
+        list_insert(member == engine->asker ? &engine->asked : &engine->waited, &member->dirty);
     }
 }
 

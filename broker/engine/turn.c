@@ -1,7 +1,8 @@
 /* turn.c - a turn of the engine: what time brings, then what goes out.
  *
  * The order: what is due, then who is leaving, then the journal's batch, then each connection's
- * output with one send. Must not know: sockets, files, the system's clock. */
+ * output with one send, to one that waited and to one that asked, in turn. Must not know: sockets,
+ * files, the system's clock. */
 #include "broker/engine/internal.h"
 
 #define CATCH_UP_TURNS 16 /* a pause is over by then, however many clients want to speak */
@@ -130,23 +131,33 @@ static void send_output(struct engine *engine, struct member *member)
     }
 }
 
-/* Each once: who becomes dirty while the others are sent to is for the next turn. */
-static void send_all(struct engine *engine)
+static void send_first(struct engine *engine, struct link *round)
 {
-    struct link round;
+    struct member *member;
 
-    list_init(&round);
-    while (!list_empty(&engine->dirty)) {
-        struct link *link = engine->dirty.next;
-
-        list_remove(link);
-        list_insert(&round, link);
-    }
-    while (!list_empty(&round)) {
-        struct member *member = OWNER(round.next, struct member, dirty);
-
+    if (!list_empty(round)) {
+        member = OWNER(round->next, struct member, dirty);
         list_remove(&member->dirty);
         send_output(engine, member);
+    }
+}
+
+/* A send that wakes a process takes as long as all the rest of a short turn, and the first one
+ * finds a processor free. So it is for who waited: what a putter brought is with its getter first,
+ * and the putter only learns that it is. But who released many does not wait for all of them: one
+ * that waited and one that asked, in turn. Each once: who becomes dirty meanwhile is for the next
+ * turn. */
+static void send_all(struct engine *engine)
+{
+    struct link waited, asked;
+
+    list_init(&waited);
+    list_init(&asked);
+    list_move_all(&waited, &engine->waited);
+    list_move_all(&asked, &engine->asked);
+    while (!list_empty(&waited) || !list_empty(&asked)) {
+        send_first(engine, &waited);
+        send_first(engine, &asked);
     }
 }
 
@@ -176,8 +187,8 @@ int64_t engine_next_deadline_ns(const struct engine *engine)
 {
     int64_t next_ns = core_next_deadline_ns(engine->core);
 
-    if (!list_empty(&engine->dirty) || !list_empty(&engine->leaving) || engine->catch_up > 0 ||
-        batch_can_go(engine)) {
+    if (!list_empty(&engine->waited) || !list_empty(&engine->asked) ||
+        !list_empty(&engine->leaving) || engine->catch_up > 0 || batch_can_go(engine)) {
         return 0;
     }
     next_ns = sooner(next_ns, first_due_ns(&engine->greeting, ENGINE_GREETING_NS));

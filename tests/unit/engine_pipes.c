@@ -40,6 +40,7 @@ static ptrdiff_t send_pieces(void *user, uint64_t conn, const struct mst_span *p
     assert_false(client->closed);
     assert_true(count > 0);
     client->sends++;
+    client->place = ++((struct pipes *)user)->sends;
     if (client->broken) {
         return -1;
     }

@@ -19,6 +19,7 @@ struct client {
     bool broken;  /* sending to it fails */
     size_t room;  /* bytes that the system still takes for it */
     size_t sends; /* calls of the port */
+    size_t place; /* of the last of them among those of all clients */
     uint64_t confirm;
     uint64_t session;
     uint8_t secret[MST_SECRET_BYTES];
@@ -32,6 +33,7 @@ struct pipes {
     struct engine *engine;
     int64_t now_ns;
     uint8_t chance;
+    size_t sends; /* to all clients */
     size_t clients_count;
     struct client clients[CLIENTS_MAX];
     char log[4096];
