@@ -126,7 +126,7 @@ while [ ${#program_of[@]} -gt 0 ]; do
     reap
 done
 
-for log in ${VALGRIND:+$(find "$VALGRIND_LOGS" -size +0)}; do
+for log in ${VALGRIND:+$(find "$VALGRIND_LOGS" -type f -size +0)}; do
     echo "  FAIL valgrind: $log"
     head -n 40 "$log" | sed 's/^/       | /'
     failed=$((failed + 1))

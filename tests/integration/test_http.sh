@@ -133,7 +133,7 @@ background getter "$MUSTER" get empty
 getter=$pid
 until_true "a waiting get is seen" figure_is 'muster_queue_waiting_getters{queue="empty"}' 1 &&
     ok "a waiting get is seen"
-same "and its session" 1 "$(figure muster_sessions_connected)"
+until_true "and its session" figure_is muster_sessions_connected 1 && ok "and its session"
 "$MUSTER" put empty x
 ends_with "it got its message" 0 "$getter"
 "$MUSTER" put 'a "quoted" \ name' x
@@ -230,9 +230,11 @@ server=$(grep -o 'mpk1[a-z0-9]*' "$folder/broker.log")
 listen=$(sed -n 's/.*listening on \(127.0.0.1:[0-9]*\),.*/\1/p' "$folder/broker.log")
 "$MUSTER" keygen "$folder/stranger" > /dev/null
 "$MUSTER" keygen --token "$folder/token" > /dev/null
-"$MUSTER" --url "muster://$server@$listen" --key "$folder/stranger" ping --timeout 5s 2> /dev/null
+expect "a stranger is refused" 77 "$MUSTER" --url "muster://$server@$listen" \
+    --key "$folder/stranger" ping --timeout 20s
 same "a key that nobody knows" 1 "$(figure 'muster_handshake_failures_total{reason="unknown"}')"
-"$MUSTER" --url "muster://$server@$listen" --token-file "$folder/token" ping --timeout 1s 2> /dev/null
+expect "so is a strange token" 77 "$MUSTER" --url "muster://$server@$listen" --token-file "$folder/token" \
+    ping --timeout 20s
 holds "a token that nobody knows" "[1-9]*" "$(figure 'muster_handshake_failures_total{reason="channel"}')"
 exec 5<> "/dev/tcp/${listen%:*}/${listen#*:}"
 printf 'GET / HTTP/1.1\r\n\r\n' >&5
