@@ -91,7 +91,7 @@ static void write_note(struct core *core, struct queue *queue, struct message *m
     note->holder =
         lease != NULL ? mst_blob_ref(lease_holder(lease)) : text_blob(core, MST_SPAN_NONE);
     note->id = message->id;
-    note->deliveries = message->deliveries;
+    note->deliveries = message_deliveries(message);
     note->died_wall_ns = record->wall_ns;
     note->put_wall_ns = record->wall_ns - (record->now_ns - extra->put_ns);
     dead_note_free(&extra->dead);
@@ -120,8 +120,7 @@ static void move_message(struct core *core, struct queue *from, struct queue *to
     from->kept_bytes -= message_body_len(message);
     message->id = record->new_id;
     message->state = MST_READY;
-    message->deliveries = 0;
-    message->counted = 0;
+    message_set_counts(core, to, message, 0, 0);
     NEED(core, idmap_set(&to->messages, message->id, message));
     to->next_id = message->id + 1;
     to->kept_bytes += message_body_len(message);

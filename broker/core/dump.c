@@ -140,7 +140,7 @@ static void say_entry(struct dump *dump, const struct entry *entry, uint64_t id,
             break;
         }
         say(dump, " delivery=%llu/%llu.%lu", u(lease->queue->object.id), u(lease->message->id),
-            (unsigned long)lease->message->deliveries);
+            (unsigned long)message_deliveries(lease->message));
     }
     say(dump, "\n");
 }
@@ -246,7 +246,7 @@ static void say_message(struct dump *dump, const struct message *message)
 
     say(dump, "  message %llu %s priority=%lld put=%lld deliveries=%lu counted=%lu", u(message->id),
         states[message->state], i(message_priority(message)), i(message_put_ns(message)),
-        (unsigned long)message->deliveries, (unsigned long)message->counted);
+        (unsigned long)message_deliveries(message), (unsigned long)message_counted(message));
     say_body(dump, message);
     say_extra(dump, message);
     if (message_lease(message) != NULL) {

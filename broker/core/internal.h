@@ -305,6 +305,8 @@ uint64_t message_charge(const struct message *message);
 /* What a delivery of it takes in a frame, or a little more. */
 uint64_t message_frame_bytes(const struct message *message);
 struct extra *message_extra_ensure(struct core *core, struct queue *queue, struct message *message);
+void message_set_counts(struct core *core, struct queue *queue, struct message *message,
+                        uint32_t deliveries, uint32_t counted);
 void message_arm(struct core *core, struct message *message);
 /* The delivery's body, priority, age, ... as a reply shows them. */
 void delivery_fill(struct step *step, const struct message *message, struct mst_delivery *out);

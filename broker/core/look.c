@@ -29,7 +29,7 @@ static void peek_add(struct peek *peek, const struct message *message)
         return;
     }
     delivery_fill(peek->step, message, delivery);
-    delivery->number = message->counted;
+    delivery->number = message_counted(message);
     delivery->state = (uint64_t)message->state;
     peek->bytes_left -= bytes < peek->bytes_left ? bytes : peek->bytes_left;
     peek->reply->deliveries_count++;

@@ -186,7 +186,7 @@ static void add_holders(struct stat *stat, const struct queue *queue)
             party->session = lease->session_id;
         }
         party->detail = step_printf(stat->step, "%llu.%lu", (unsigned long long)lease->message->id,
-                                    (unsigned long)lease->message->deliveries);
+                                    (unsigned long)message_deliveries(lease->message));
     }
 }
 

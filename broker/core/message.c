@@ -140,6 +140,21 @@ struct extra *message_extra_ensure(struct core *core, struct queue *queue, struc
     return extra;
 }
 
+void message_set_counts(struct core *core, struct queue *queue, struct message *message,
+                        uint32_t deliveries, uint32_t counted)
+{
+    bool fits = deliveries <= MESSAGE_GIVEN_MAX && counted <= MESSAGE_COUNTED_MAX;
+    struct extra *extra =
+        fits ? message_extra(message) : message_extra_ensure(core, queue, message);
+
+    message->given = deliveries & MESSAGE_GIVEN_MAX;
+    message->counted = counted & MESSAGE_COUNTED_MAX;
+    if (extra != NULL) {
+        extra->given_more = deliveries - message->given;
+        extra->counted_more = counted - message->counted;
+    }
+}
+
 /* The timers that its state asks for: a leased message neither expires nor becomes ready. */
 void message_arm(struct core *core, struct message *message)
 {
@@ -173,7 +188,7 @@ void delivery_fill(struct step *step, const struct message *message, struct mst_
 
     memset(out, 0, sizeof(*out));
     out->id = message->id;
-    out->number = message->deliveries;
+    out->number = message_deliveries(message);
     out->body = message_body(message);
     out->blob = blob != NULL && !blob->is_far && blob->len >= MST_BLOB_SHARED_MIN ? blob : NULL;
     out->place = blob != NULL && mst_blob_is_away(blob) ? mst_blob_place(blob) : 0;

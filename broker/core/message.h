@@ -4,7 +4,7 @@
  * elsewhere: `extra` (then the time of the put is there), a lease, a blob. A body is a blob if it
  * is far (protocol/blob.h) or large.
  * What a message has by its state shares its room: LEASED it has a lease, which keeps its priority
- * meanwhile. */
+ * meanwhile. Small counts of its deliveries are in itself; what goes beyond is in `extra`. */
 #ifndef CORE_MESSAGE_H
 #define CORE_MESSAGE_H
 
@@ -16,7 +16,9 @@ struct lease;
 struct extra;
 
 #define MESSAGE_BODY_INSIDE_MAX 512u
-#define MESSAGE_LEN_MASK        0x7ffffffu /* what `len` can hold */
+#define MESSAGE_LEN_MASK        0x3ffu /* what `len` can hold */
+#define MESSAGE_GIVEN_MAX       0x1ffu /* and `given` */
+#define MESSAGE_COUNTED_MAX     0xffu  /* and `counted` */
 
 struct message {
     uint64_t id; /* its sequence in the queue as well */
@@ -28,13 +30,13 @@ struct message {
         int64_t priority;    /* not LEASED */
         struct lease *lease; /* LEASED */
     } in;
-    uint32_t deliveries;    /* given out so often: the number of the last delivery */
-    uint32_t counted;       /* of these, those that count towards max-deliveries */
     uint32_t state : 2;     /* enum mst_message_state */
     uint32_t is_listed : 1; /* READY, and in the pile's list of what arrived */
     uint32_t has_extra : 1; /* which of more there is */
     uint32_t has_blob : 1;  /* bytes hold a pointer to it, not the body */
-    uint32_t len : 27;      /* of the body, if it is here */
+    uint32_t given : 9;     /* see message_deliveries */
+    uint32_t counted : 8;   /* see message_counted */
+    uint32_t len : 10;      /* of the body, if it is here */
     uint8_t bytes[];
 };
 

@@ -16,9 +16,9 @@ static struct named find_delivery(const struct session *session, struct queue *q
 {
     struct message *message = idmap_get(&queue->messages, id);
     struct lease *lease = message == NULL ? NULL : message_lease(message);
-    bool given = message == NULL || number <= message->deliveries;
+    bool given = message == NULL || number <= message_deliveries(message);
 
-    if (lease != NULL && message->deliveries == number && lease->mode == MST_GET_LEASE) {
+    if (lease != NULL && message_deliveries(message) == number && lease->mode == MST_GET_LEASE) {
         bool ours = lease->session == session || lease->detached;
 
         return (struct named){message, ours ? MST_OK : MST_NOT_OWNER, false};
@@ -217,7 +217,7 @@ void lease_return(struct step *step, struct lease *lease, bool counted, int64_t 
         drop_record(step, queue, message, MST_TALLY_PURGED);
     } else if (message_expired(message, step->core->now_ns)) {
         drop_record(step, queue, message, MST_TALLY_EXPIRED);
-    } else if (counted && limit > 0 && !queue->is_dead && message->counted + 1 >= limit) {
+    } else if (counted && limit > 0 && !queue->is_dead && message_counted(message) + 1 >= limit) {
         message_bury(step, queue, message,
                      step_printf(step, "max-deliveries %llu reached; the last: %s",
                                  (unsigned long long)limit, reasons[why]));
@@ -236,7 +236,10 @@ void apply_return(struct core *core, const struct record *record)
     struct message *message = idmap_get(&queue->messages, record->message);
 
     message_unlease(core, queue, message);
-    message->counted += record->counted != 0;
+    if (record->counted != 0) {
+        message_set_counts(core, queue, message, message_deliveries(message),
+                           message_counted(message) + 1);
+    }
     queue->returns++;
     if (record->ready_ns > 0) {
         message_extra_ensure(core, queue, message)->ready_ns = record->ready_ns;
@@ -350,7 +353,7 @@ void lease_due(struct step *step, struct lease *lease)
     const struct queue *queue = lease->queue;
     uint64_t conn = lease->session == NULL ? 0 : lease->session->conn;
     uint64_t message = lease->message->id;
-    uint64_t number = lease->message->deliveries;
+    uint64_t number = message_deliveries(lease->message);
 
     lease_return(step, lease, true, 0, REDELIVERY_TIMEOUT);
     if (conn != 0) {

@@ -15,14 +15,19 @@ static void grant_one(struct core *core, struct queue *queue, struct session *se
         return; /* only a journal that is not ours names it twice */
     }
     pile_remove(&queue->ready, message);
-    message->deliveries++;
+    if (message->given < MESSAGE_GIVEN_MAX) {
+        message->given++;
+    } else {
+        message_set_counts(core, queue, message, message_deliveries(message) + 1,
+                           message_counted(message));
+    }
     message->in.lease = lease_new(core, queue, session, entry, request, message, record);
     message->state = MST_LEASED;
     message_arm(core, message);
     queue->leased++;
     queue->gets++;
     queue->counts->gets++;
-    if (message->deliveries == 1) {
+    if (message_deliveries(message) == 1) {
         histogram_observe(&queue->counts->waited, histogram_message_ns,
                           record->now_ns - message_put_ns(message));
     }

@@ -123,7 +123,8 @@ static unsigned flags_of(const struct message *message, bool is_elsewhere)
     const struct extra *extra = message_extra(message);
 
     return (message_priority(message) != 0 ? MESSAGE_PRIORITY : 0u) |
-           (message->deliveries > 0 || message->counted > 0 ? MESSAGE_DELIVERED : 0u) |
+           (message_deliveries(message) > 0 || message_counted(message) > 0 ? MESSAGE_DELIVERED
+                                                                            : 0u) |
            (message->state == MST_DELAYED ? MESSAGE_DELAYED : 0u) |
            (message_lease(message) != NULL ? MESSAGE_LEASED : 0u) |
            (extra != NULL ? MESSAGE_EXTRA : 0u) |
@@ -149,8 +150,8 @@ static void write_message(struct snapshot *snapshot, const struct message *messa
         i(snapshot, message_priority(message));
     }
     if ((flags & MESSAGE_DELIVERED) != 0) {
-        u(snapshot, message->deliveries);
-        u(snapshot, message->counted);
+        u(snapshot, message_deliveries(message));
+        u(snapshot, message_counted(message));
     }
     if (message_extra(message) != NULL) {
         write_extra(snapshot, message_extra(message));

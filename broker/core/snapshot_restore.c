@@ -229,11 +229,10 @@ static void restore_message(struct core *core, struct queue *queue, struct messa
 
     queue->unfinished++;
     message->state = MST_READY;
-    message->deliveries = (uint32_t)read->deliveries;
-    message->counted = (uint32_t)read->counted;
     if ((read->flags & MESSAGE_EXTRA) != 0) {
         restore_extra(core, queue, message, read);
     }
+    message_set_counts(core, queue, message, (uint32_t)read->deliveries, (uint32_t)read->counted);
     if ((read->flags & MESSAGE_LEASED) != 0) {
         restore_lease(core, queue, message, read);
     } else if ((read->flags & MESSAGE_DELAYED) != 0) {

@@ -247,8 +247,9 @@ struct extra {
     int64_t put_ns; /* of the message: where it stood in that is a pointer to here */
     struct timer ttl;
     struct timer delay;
-    int64_t expires_ns; /* MST_FOREVER: never */
-    int64_t ready_ns;   /* end of the delay */
+    int64_t expires_ns;                /* MST_FOREVER: never */
+    int64_t ready_ns;                  /* end of the delay */
+    uint32_t given_more, counted_more; /* beyond what the message's own counts can hold */
     struct mst_blob *headers;
     struct dead_note *dead;
 };
@@ -341,6 +342,18 @@ static inline int64_t message_put_ns(const struct message *message)
 static inline int64_t message_priority(const struct message *message)
 {
     return message->state == MST_LEASED ? message->in.lease->priority : message->in.priority;
+}
+
+/* Given out so often: the number of the last delivery. */
+static inline uint32_t message_deliveries(const struct message *message)
+{
+    return message->given + (message->has_extra ? message->more.extra->given_more : 0);
+}
+
+/* Of these, those that count towards max-deliveries. */
+static inline uint32_t message_counted(const struct message *message)
+{
+    return message->counted + (message->has_extra ? message->more.extra->counted_more : 0);
 }
 
 static inline bool message_expired(const struct message *message, int64_t now_ns)

@@ -59,6 +59,41 @@ static void messages_keep_their_order_and_what_came_back_its_place(void **state)
     world_close(&w);
 }
 
+/* Small counts are in the message itself, larger ones beside it. */
+static void deliveries_are_counted_however_often_it_comes_back(void **state)
+{
+    enum { TIMES = 1100, LIMIT = TIMES + 3 };
+    struct mst_request *peek;
+    struct world w;
+
+    (void)state;
+    open_world(&w);
+    queue_put(&w, "a", "q", "hot potato");
+    queue_update(&w, "a", "q", "max-deliveries", LIMIT);
+    for (uint64_t i = 1; i <= TIMES; i++) {
+        const struct mst_delivery *delivery = queue_take(&w, "a", "q");
+
+        assert_int_equal(delivery->number, i);
+        expect_reply(&w, "a", queue_nack(&w, "a", "q", delivery, false), MST_OK);
+        if (i == 255 || i == 256 || i == 511 || i == 512) {
+            restart(&w);
+        }
+    }
+    restart(&w);
+    peek = world_request(&w, "a", MST_OP_PEEK, "q");
+    peek->count = 1;
+    assert_int_equal(expect_reply(&w, "a", world_send(&w), MST_OK)->deliveries[0].number, TIMES);
+    for (uint64_t i = TIMES + 1; i <= LIMIT; i++) {
+        const struct mst_delivery *delivery = queue_take(&w, "b", "q");
+
+        assert_int_equal(delivery->number, i);
+        expect_reply(&w, "b", queue_nack(&w, "b", "q", delivery, false), MST_OK);
+    }
+    expect_reply(&w, "b", queue_get(&w, "b", "q", 1), MST_EMPTY);
+    assert_int_equal(queue_take(&w, "b", "q.dead")->number, 1); /* it begins anew */
+    world_close(&w);
+}
+
 static void priorities_and_headers_are_kept(void **state)
 {
     static const char *const order[] = {"urgent", "early", "late"};
@@ -330,6 +365,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(messages_keep_their_order_and_what_came_back_its_place),
+        cmocka_unit_test(deliveries_are_counted_however_often_it_comes_back),
         cmocka_unit_test(priorities_and_headers_are_kept),
         cmocka_unit_test(delays_and_times_to_live_run_on),
         cmocka_unit_test(dead_letters_keep_their_history_and_can_be_redriven),
