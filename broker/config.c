@@ -224,6 +224,23 @@ static bool take_defaults(struct reading *reading)
     return true;
 }
 
+/* What would have no effect by itself is a mistake: more was meant. */
+static void check_pairs(struct reading *reading)
+{
+    const struct config *config = reading->config;
+
+    if (config->restore != NULL && config->data_dir == NULL) {
+        fail(reading, "--restore '%.100s' needs --data-dir DIR, which is new or empty",
+             config->restore);
+    }
+    if (config->salvage != NULL && config->into == NULL) {
+        fail(reading, "--salvage '%.100s' needs --into DIR, a new directory", config->salvage);
+    }
+    if (config->into != NULL && config->salvage == NULL) {
+        fail(reading, "--into '%.100s' needs --salvage DIR, the damaged directory", config->into);
+    }
+}
+
 bool config_read(struct config *config, const struct config_sources *sources,
                  struct config_errors *errors)
 {
@@ -245,6 +262,9 @@ bool config_read(struct config *config, const struct config_sources *sources,
     }
     for (int at = 1; ok && at < sources->argc;) {
         ok = read_argument(&reading, &at);
+    }
+    if (ok && (sources->file != NULL || config->file == NULL)) {
+        check_pairs(&reading); /* else there is a file that nobody has read yet */
     }
     if (config->listens.count == 0) {
         option_read(option_find("listen", strlen("listen")), "127.0.0.1", config);
@@ -357,7 +377,8 @@ bool config_help(char *out, size_t cap)
         print(&page, option->initial[0] == '\0' ? "%s\n" : " (%s)\n", option->initial);
         print_words(&page, option->help);
     }
-    print(&page, "\nExit codes: 0 ended as asked, 64 usage, 69 cannot listen, 70 other failure,\n"
+    print(&page, "\nExit codes: 0 ended as asked, 64 usage, 65 damaged data, 69 cannot listen,\n"
+                 "70 other failure, 73 data directory in use, 74 the disk or stdout failed,\n"
                  "77 not permitted; 130 and 143 by a second INT or TERM.\n");
     return !page.full;
 }

@@ -12,7 +12,8 @@
 
 static int tell(const char *text)
 {
-    return fputs(text, stdout) < 0 || fflush(stdout) != 0 ? CONFIG_EXIT_FAILED : 0;
+    fputs(text, stdout);
+    return log_printed(&(struct log){.plain = true});
 }
 
 /* By default glibc keeps small pieces that were freed apart and joins them all at once later: after

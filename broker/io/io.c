@@ -159,12 +159,13 @@ static bool announce(const struct io *io)
     return io->config->ready_fd < 0 || tell_ready(io, io->config->ready_fd);
 }
 
-static int tell_check(int code)
+static int tell_check(const struct io *io, int code)
 {
     if (code != 0) {
         return CONFIG_EXIT_USAGE;
     }
-    return puts("ok") < 0 || fflush(stdout) != 0 ? CONFIG_EXIT_FAILED : 0;
+    puts("ok");
+    return log_printed(&io->log);
 }
 
 static int run(struct io *io)
@@ -187,7 +188,7 @@ static int run(struct io *io)
         return CONFIG_EXIT_USAGE;
     }
     if (io->config->check) {
-        return tell_check(listeners_check(io->config, io->has_key, &io->log));
+        return tell_check(io, listeners_check(io->config, io->has_key, &io->log));
     }
     code = http_open(&io->http, io->base, io->engine, io->config, &io->log);
     if (code == 0) {

@@ -5,9 +5,11 @@
  * a client gave itself is seen as what it is. */
 #include "broker/io/log.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -201,4 +203,16 @@ void log_line(const struct log *log, enum engine_log_level level, const char *fo
     va_end(arguments);
     mst_key_hide(text); /* files and arguments get mixed up, and are spoken of */
     log_note(log, &note);
+}
+
+int log_printed(const struct log *log)
+{
+    bool failed = ferror(stdout) != 0;
+
+    if (fflush(stdout) == 0 && !failed) {
+        return 0;
+    }
+    log_line(log, ENGINE_ERROR, "cannot write to stdout: %s; see where it leads to",
+             strerror(errno));
+    return CONFIG_EXIT_DISK;
 }

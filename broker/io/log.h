@@ -25,5 +25,7 @@ void log_note(const struct log *log, const struct engine_note *note);
 /* What concerns no connection. */
 void log_line(const struct log *log, enum engine_log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* What was printed on stdout has left, and an exit code that says so; else a line says why not. */
+int log_printed(const struct log *log);
 
 #endif

@@ -366,7 +366,8 @@ static int verify(const struct config *config, const struct log *log)
         printf("; %llu bytes behind them were never acknowledged, and a start cuts them off",
                (unsigned long long)report.torn_bytes);
     }
-    return puts("") < 0 || fflush(stdout) != 0 ? CONFIG_EXIT_DISK : 0;
+    puts("");
+    return log_printed(log);
 }
 
 static int salvage(const struct config *config, const struct log *log)
@@ -382,11 +383,6 @@ static int salvage(const struct config *config, const struct log *log)
 
     *lines = *log;
     ports = ports_of(lines, NULL, NULL);
-    if (config->into == NULL) {
-        log_line(log, ENGINE_ERROR, "--salvage '%s' needs --into DIR, a new directory",
-                 config->salvage);
-        return CONFIG_EXIT_USAGE;
-    }
     code = open_for_command(config->salvage, false, &from, log);
     if (code == 0) {
         code = open_for_command(config->into, true, &into, log);
@@ -396,12 +392,11 @@ static int salvage(const struct config *config, const struct log *log)
         code = store_code(status);
         if (status != STORE_OK) {
             log_line(log, ENGINE_ERROR, "%s", error);
-        } else if (printf("%llu batches, %llu bytes of records are in %s; %llu bytes were lost\n",
-                          (unsigned long long)report.batches,
-                          (unsigned long long)report.record_bytes, config->into,
-                          (unsigned long long)report.lost_bytes) < 0 ||
-                   fflush(stdout) != 0) {
-            code = CONFIG_EXIT_DISK;
+        } else {
+            printf("%llu batches, %llu bytes of records are in %s; %llu bytes were lost\n",
+                   (unsigned long long)report.batches, (unsigned long long)report.record_bytes,
+                   config->into, (unsigned long long)report.lost_bytes);
+            code = log_printed(log);
         }
     }
     io_disk_close(&from);

@@ -81,6 +81,20 @@ echo "allow mill putt x" > "$folder/permissions"
 checks "permissions are read as well" 64 "musterd: cannot start: *permissions, line 1*putt*" \
     --permissions "$folder/permissions"
 
+checks "a restore that has no place to go" 64 \
+    "musterd: --restore '$folder/backup' needs --data-dir DIR, which is new or empty" \
+    --restore "$folder/backup"
+checks "a place that nothing is rescued into" 64 "musterd: --into '$folder/new' needs --salvage DIR*" \
+    --into "$folder/new"
+checks "a rescue that has no place to go" 64 "musterd: --salvage '$folder' needs --into DIR*" \
+    --salvage "$folder"
+echo "data-dir = $folder/data" > "$folder/bad.conf"
+checks "a place that the file names" 0 "ok" --config "$folder/bad.conf" --restore "$folder/backup"
+for command in --help --version --check-config "--verify-data $folder"; do
+    # shellcheck disable=SC2086
+    expect "$command to a full disk" 74 sh -c '"$MUSTERD" "$@" > /dev/full' sh $command
+done
+
 # ---- started with it ----
 
 start_broker --config "$conf" --max-objects 3
