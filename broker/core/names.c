@@ -32,7 +32,7 @@ static struct sorted_key name_key(const void *slot)
     struct mst_span name = name_of(slot);
     uint64_t major = eight_bytes(name, 0);
 
-    return (struct sorted_key){(uint32_t)(major >> 32), major, eight_bytes(name, sizeof(major))};
+    return (struct sorted_key){major, eight_bytes(name, sizeof(major))};
 }
 
 static bool name_before(const void *a, const void *b)

@@ -11,23 +11,20 @@
 
 static struct sorted_key key_fifo(const void *item)
 {
-    return (struct sorted_key){0, 0, ((const struct message *)item)->id};
+    return (struct sorted_key){((const struct message *)item)->id, 0};
 }
 
 static struct sorted_key key_lifo(const void *item)
 {
-    return (struct sorted_key){0, 0, ~((const struct message *)item)->id};
+    return (struct sorted_key){~((const struct message *)item)->id, 0};
 }
 
 /* Both are READY: the priority is in the message itself. */
 static struct sorted_key key_priority(const void *item)
 {
     const struct message *message = item;
-    int64_t priority = message->in.priority;
-    int64_t rough = priority < INT32_MIN ? INT32_MIN : priority > INT32_MAX ? INT32_MAX : priority;
 
-    return (struct sorted_key){(uint32_t)(rough - INT32_MIN),
-                               (uint64_t)priority ^ (UINT64_C(1) << 63), message->id};
+    return (struct sorted_key){(uint64_t)message->in.priority ^ (UINT64_C(1) << 63), message->id};
 }
 
 static const struct sorted_order by_fifo = {key_fifo, NULL};

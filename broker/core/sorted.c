@@ -10,10 +10,12 @@
 
 #define BLOCK_MAX SORTED_BLOCK_MAX
 #define BLOCK_MIN 8u
-#define SPARE_MAX 64u                   /* items a block has room for that is kept */
-#define LEND_MAX  (BLOCK_MAX / 16 * 15) /* a block with fewer takes over from a full neighbour */
-#define MERGE_MAX (BLOCK_MAX / 2)       /* two that have no more together become one */
+#define SPARE_MAX 64u                 /* items a block has room for that is kept */
+#define LEND_MAX  (BLOCK_MAX / 8 * 7) /* a block with fewer takes over from a full neighbour */
+#define MERGE_MAX (BLOCK_MAX / 2)     /* two that have no more together become one */
 #define TABLE_MIN 4u
+#define COARSE    (SORTED_ROUGH_MAX / 16) /* when the rough keys of a block are no further apart */
+#define AHEAD     8u                      /* items that are on their way from memory at once */
 
 void sorted_init(struct sorted *sorted, const struct sorted_order *order)
 {
@@ -42,7 +44,7 @@ static struct sorted_block *block_at(const struct sorted *sorted, size_t row)
 
 static struct sorted_key key_of(const struct sorted_row *row)
 {
-    return (struct sorted_key){0, row->major, row->minor};
+    return (struct sorted_key){row->major, row->minor};
 }
 
 static void set_key(struct sorted_row *row, struct sorted_key key)
@@ -107,21 +109,47 @@ static size_t search_table(const struct sorted *sorted, const struct sought *sou
     return first;
 }
 
+/* ---- what is rough ---- */
+
+static uint64_t major_of(const struct sorted *sorted, const struct sorted_block *block,
+                         size_t place)
+{
+    return sorted->order->key(sorted_block_item(block, place)).major;
+}
+
+/* The rough keys of a block anew, by the items that it has now. */
+static void measure(const struct sorted *sorted, struct sorted_block *block)
+{
+    size_t last = block->count - 1u;
+
+    sorted_block_measure(block, major_of(sorted, block, 0), major_of(sorted, block, last));
+    for (size_t i = 0; i <= last; i++) {
+        __builtin_prefetch(sorted_block_item(block, i + AHEAD < last ? i + AHEAD : last));
+        sorted_block_set_rough(block, i, sorted_block_rough_of(block, major_of(sorted, block, i)));
+    }
+}
+
+static void measure_if_coarse(const struct sorted *sorted, struct sorted_block *block)
+{
+    if (sorted_block_rough(block, block->count - 1u) - sorted_block_rough(block, 0) < COARSE) {
+        measure(sorted, block);
+    }
+}
+
 /* How many items of the block do not come behind the one that is sought. Of those that are roughly
  * the same the last is asked first: what arrives often comes behind its like. */
 static size_t search_block(const struct sorted *sorted, const struct sorted_block *block,
                            const struct sought *sought)
 {
-    size_t end;
+    uint32_t rough = sorted_block_rough_of(block, sought->key.major);
+    size_t end = sorted_block_below(block, rough + 1);
     size_t first;
 
-    sorted_block_foresee(block);
-    end = sorted_block_below(block, (uint64_t)sought->key.rough + 1);
-    if (end == 0 || sorted_block_rough(block, end - 1) != sought->key.rough ||
+    if (end == 0 || sorted_block_rough(block, end - 1) != rough ||
         !comes_before(sorted, sought, sorted_block_item(block, end - 1))) {
         return end;
     }
-    first = sorted_block_below(block, sought->key.rough);
+    first = sorted_block_below(block, rough);
     for (end--; first < end;) {
         size_t middle = first + (end - first) / 2;
 
@@ -139,10 +167,21 @@ static size_t search_block(const struct sorted *sorted, const struct sorted_bloc
 /* The last n items of a block go to the beginning of the next. */
 static void move_to_next(const struct sorted *sorted, size_t row, size_t n)
 {
-    struct sorted_block *next = block_at(sorted, row + 1);
+    struct sorted_row *next = row_at(sorted, row + 1);
 
-    sorted_block_move(block_at(sorted, row), next, n);
-    set_key(row_at(sorted, row + 1), sorted->order->key(sorted_block_item(next, 0)));
+    sorted_block_move_last(block_at(sorted, row), &next->block, n);
+    set_key(next, sorted->order->key(sorted_block_item(&next->block, 0)));
+    measure(sorted, &next->block);
+}
+
+/* The first n items of a block go to the end of the one before, and others stay. */
+static void move_to_last(const struct sorted *sorted, size_t row, size_t n)
+{
+    struct sorted_row *at = row_at(sorted, row);
+
+    sorted_block_move_first(&at->block, block_at(sorted, row - 1), n);
+    set_key(at, sorted->order->key(sorted_block_item(&at->block, 0)));
+    measure(sorted, block_at(sorted, row - 1));
 }
 
 static bool block_make(struct sorted *sorted, size_t room, struct sorted_block *out)
@@ -158,7 +197,7 @@ static bool block_make(struct sorted *sorted, size_t room, struct sorted_block *
 static void block_end(struct sorted *sorted, struct sorted_block *block)
 {
     if (sorted->spare.room == 0 && block->room <= SPARE_MAX) {
-        sorted->spare = (struct sorted_block){.items = block->items, .room = block->room};
+        sorted->spare = (struct sorted_block){.entries = block->entries, .room = block->room};
     } else {
         sorted_block_clear(block);
     }
@@ -197,7 +236,7 @@ static bool insert_row(struct sorted *sorted, size_t row, size_t room)
     }
     at = row_at(sorted, row);
     memmove(at + 1, at, (sorted->rows - row) * sizeof(*at));
-    at->block = block;
+    *at = (struct sorted_row){.block = block};
     sorted->rows++;
     return true;
 }
@@ -222,30 +261,55 @@ static void remove_row(struct sorted *sorted, size_t row)
 
 /* ---- changing ---- */
 
-/* A full block gives some of its items to the next, or half of them to a new one. */
-static bool split(struct sorted *sorted, size_t row)
+/* Two full neighbours become three blocks. */
+static bool split_two(struct sorted *sorted, size_t row)
 {
-    size_t count = block_at(sorted, row)->count;
-    bool has_next = row + 1 < sorted->rows;
-    size_t next_count = has_next ? block_at(sorted, row + 1)->count : BLOCK_MAX;
+    size_t third = BLOCK_MAX / 3;
 
-    if (next_count < LEND_MAX) {
-        size_t n = (count - next_count) / 2;
-
-        if (!sorted_block_reserve(block_at(sorted, row + 1), n)) {
-            return false;
-        }
-        move_to_next(sorted, row, n);
-        return true;
-    }
     if (!insert_row(sorted, row + 1, BLOCK_MAX)) {
         return false;
     }
-    move_to_next(sorted, row, count / 2);
+    move_to_next(sorted, row, third);
+    move_to_last(sorted, row + 2, third);
+    measure_if_coarse(sorted, block_at(sorted, row));
+    measure_if_coarse(sorted, block_at(sorted, row + 2));
     return true;
 }
 
-/* Into a block that is not full, or will not be when a neighbour has helped. */
+/* Takes from a full block: to a neighbour that has room, or to a new block, with a neighbour that
+ * is as full. */
+static bool relieve(struct sorted *sorted, size_t row)
+{
+    bool has_next = row + 1 < sorted->rows;
+    size_t neighbour = has_next || row == 0 ? row + 1 : row - 1;
+    size_t n;
+
+    if (sorted->rows == 1) {
+        n = BLOCK_MAX / 2;
+        if (!insert_row(sorted, 1, BLOCK_MAX)) {
+            return false;
+        }
+        move_to_next(sorted, 0, n);
+        measure(sorted, block_at(sorted, 0));
+        return true;
+    }
+    if (block_at(sorted, neighbour)->count >= LEND_MAX) {
+        return split_two(sorted, has_next ? row : neighbour);
+    }
+    n = (BLOCK_MAX - block_at(sorted, neighbour)->count) / 2u;
+    if (!sorted_block_reserve(block_at(sorted, neighbour), n)) {
+        return false;
+    }
+    if (has_next) {
+        move_to_next(sorted, row, n);
+    } else {
+        move_to_last(sorted, row, n);
+    }
+    measure_if_coarse(sorted, block_at(sorted, row));
+    return true;
+}
+
+/* Into a block that is not full, or will not be when it was relieved. */
 static bool place_item(struct sorted *sorted, const struct sought *sought, void *item)
 {
     size_t at = search_table(sorted, sought);
@@ -253,7 +317,7 @@ static bool place_item(struct sorted *sorted, const struct sought *sought, void 
     size_t place;
 
     if (block_at(sorted, at)->count == BLOCK_MAX) {
-        if (!split(sorted, at)) {
+        if (!relieve(sorted, at)) {
             return false;
         }
         at = search_table(sorted, sought);
@@ -263,7 +327,8 @@ static bool place_item(struct sorted *sorted, const struct sought *sought, void 
         return false;
     }
     place = search_block(sorted, &row->block, sought);
-    sorted_block_put(&row->block, place, sought->key.rough, item);
+    sorted_block_put(&row->block, place, sorted_block_rough_of(&row->block, sought->key.major),
+                     item);
     if (place == 0 && key_before(sought->key, key_of(row))) {
         set_key(row, sought->key);
     }
@@ -276,11 +341,13 @@ static bool is_used_up(const struct sorted_block *block)
     return block->from + block->count == BLOCK_MAX && block->from < BLOCK_MAX / 2;
 }
 
-/* Behind the last of all, where a full block is not split: those that come in order fill it. */
+/* Behind the last of all, where a full block is not split: those that come in order fill it. What
+ * is further than was measured is measured each time that there are twice as many. */
 static bool append(struct sorted *sorted, const struct sought *sought, void *item)
 {
     size_t row = sorted->rows - 1;
     struct sorted_block *block;
+    uint32_t rough;
 
     if (sorted->rows == 0 || is_used_up(block_at(sorted, row))) {
         row = sorted->rows;
@@ -293,7 +360,11 @@ static bool append(struct sorted *sorted, const struct sought *sought, void *ite
     if (!sorted_block_reserve_behind(block)) {
         return false;
     }
-    sorted_block_put(block, block->count, sought->key.rough, item);
+    rough = sorted_block_rough_of(block, sought->key.major);
+    sorted_block_put(block, block->count, rough, item);
+    if (rough == SORTED_ROUGH_MAX && (block->count & (block->count - 1u)) == 0) {
+        measure(sorted, block);
+    }
     return true;
 }
 

@@ -1,9 +1,12 @@
 /* sorted.h - a set of pointers in order, which can be walked from anywhere.
  *
- * The pointers stand in blocks of up to some hundred, behind them the rough parts of their items'
- * keys; a table has a row for each block. So a look-up searches the table, then the rough keys of a
- * block, and touches items only where those are the same; the first item is there at once.
- * An item costs 12 bytes and what its block has free, a sixth of that or so.
+ * The pointers stand in blocks of up to some hundred, each with a rough part of its item's key; a
+ * table has a row for each block. So a look-up searches the table, then a block, and touches items
+ * only where keys are roughly the same; the first item is there at once. An item costs 8 bytes and
+ * what its block has free, a fifth of that or so.
+ *
+ * What is rough is for each block to say: it measures its own keys, when items come to it from
+ * another, so that they differ wherever that can be.
  *
  * What comes first is told by the key, and where that is the same by before(), which knows the
  * whole order: strict and total, and an item must not move in it while it is in the set. */
@@ -16,7 +19,6 @@
 #include "broker/core/sorted_block.h"
 
 struct sorted_key {
-    uint32_t rough; /* never falls as major rises */
     uint64_t major, minor;
 };
 

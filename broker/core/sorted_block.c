@@ -5,29 +5,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CACHE_LINE 64u
+#define FORESEEN_STEP 16u /* entries: two cache lines */
 
 bool sorted_block_init(struct sorted_block *block, size_t room)
 {
     *block = (struct sorted_block){.room = (uint16_t)room};
-    block->items = malloc(room * (sizeof(void *) + sizeof(uint32_t)));
-    return block->items != NULL;
+    block->entries = malloc(room * sizeof(*block->entries));
+    return block->entries != NULL;
 }
 
 void sorted_block_clear(struct sorted_block *block)
 {
-    free(block->items);
+    free(block->entries);
     *block = (struct sorted_block){0};
 }
 
-/* Copies n items with their rough keys, to another block or within one; places count from where
- * the memory begins. */
+/* Copies n entries, to another block or within one; places count from where the memory begins. */
 static void copy(const struct sorted_block *to, size_t to_place, const struct sorted_block *from,
                  size_t from_place, size_t n)
 {
-    memmove(to->items + to_place, from->items + from_place, n * sizeof(*to->items));
-    memmove(sorted_block_roughs(to) + to_place, sorted_block_roughs(from) + from_place,
-            n * sizeof(uint32_t));
+    memmove(to->entries + to_place, from->entries + from_place, n * sizeof(*to->entries));
 }
 
 /* All items begin at another place. */
@@ -45,8 +42,10 @@ static bool enlarge(struct sorted_block *block, size_t room)
         return false;
     }
     larger.count = block->count;
+    larger.base = block->base;
+    larger.shift = block->shift;
     copy(&larger, 0, block, block->from, block->count);
-    free(block->items);
+    free(block->entries);
     *block = larger;
     return true;
 }
@@ -81,6 +80,14 @@ bool sorted_block_reserve_behind(struct sorted_block *block)
     return true;
 }
 
+static uint64_t entry_of(uint32_t rough, void *item)
+{
+    uint64_t pointer = (uintptr_t)item;
+
+    assert(pointer >> SORTED_ROUGH_SHIFT == 0 && rough <= SORTED_ROUGH_MAX);
+    return (uint64_t)rough << SORTED_ROUGH_SHIFT | pointer;
+}
+
 void sorted_block_put(struct sorted_block *block, size_t place, uint32_t rough, void *item)
 {
     size_t behind = block->count - place;
@@ -94,8 +101,7 @@ void sorted_block_put(struct sorted_block *block, size_t place, uint32_t rough, 
         copy(block, block->from + place + 1, block, block->from + place, behind);
     }
     block->count++;
-    block->items[block->from + place] = item;
-    sorted_block_roughs(block)[block->from + place] = rough;
+    block->entries[block->from + place] = entry_of(rough, item);
 }
 
 void sorted_block_take(struct sorted_block *block, size_t place)
@@ -110,7 +116,7 @@ void sorted_block_take(struct sorted_block *block, size_t place)
     }
 }
 
-void sorted_block_move(struct sorted_block *from, struct sorted_block *to, size_t n)
+void sorted_block_move_last(struct sorted_block *from, struct sorted_block *to, size_t n)
 {
     assert(to->count + n <= to->room && n <= from->count);
     if (to->from < n) {
@@ -122,28 +128,51 @@ void sorted_block_move(struct sorted_block *from, struct sorted_block *to, size_
     copy(to, to->from, from, from->from + from->count, n);
 }
 
-size_t sorted_block_below(const struct sorted_block *block, uint64_t rough)
+void sorted_block_move_first(struct sorted_block *from, struct sorted_block *to, size_t n)
 {
-    size_t first = 0;
-    size_t end = block->count;
-
-    while (first < end) {
-        size_t middle = first + (end - first) / 2;
-
-        if (sorted_block_rough(block, middle) < rough) {
-            first = middle + 1;
-        } else {
-            end = middle;
-        }
+    assert(to->count + n <= to->room && n <= from->count);
+    if (to->from + to->count + n > to->room) {
+        shift(to, (to->room - to->count - n) / 2);
     }
-    return first;
+    copy(to, to->from + to->count, from, from->from, n);
+    to->count = (uint16_t)(to->count + n);
+    from->from = (uint16_t)(from->from + n);
+    from->count = (uint16_t)(from->count - n);
 }
 
-void sorted_block_foresee(const struct sorted_block *block)
+void sorted_block_measure(struct sorted_block *block, uint64_t first, uint64_t last)
 {
-    const uint32_t *roughs = sorted_block_roughs(block);
-
-    for (size_t i = 0; i < block->room; i += CACHE_LINE / sizeof(*roughs)) {
-        __builtin_prefetch(roughs + i, 1);
+    block->base = first;
+    block->shift = 0;
+    while ((last - first) >> block->shift > SORTED_ROUGH_MAX / 2) {
+        block->shift++;
     }
+}
+
+void sorted_block_set_rough(struct sorted_block *block, size_t place, uint32_t rough)
+{
+    block->entries[block->from + place] = entry_of(rough, sorted_block_item(block, place));
+}
+
+/* A block was mostly long not touched: what the first steps of a search look at comes from memory
+ * all at once; two neighbouring cache lines have what the others look at. */
+static void foresee(const struct sorted_block *block)
+{
+    for (size_t i = FORESEEN_STEP; i <= block->count; i += FORESEEN_STEP) {
+        __builtin_prefetch(block->entries + block->from + i - 1, 1);
+    }
+}
+
+/* By steps of powers of two, so that they are the same in every block. */
+size_t sorted_block_below(const struct sorted_block *block, uint32_t rough)
+{
+    size_t below = 0;
+
+    foresee(block);
+    for (size_t step = (SORTED_BLOCK_MAX + 1) / 2; step > 0; step /= 2) {
+        size_t more = below + step;
+
+        below = more <= block->count && sorted_block_rough(block, more - 1) < rough ? more : below;
+    }
+    return below;
 }

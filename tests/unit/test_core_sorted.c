@@ -18,7 +18,7 @@ static struct sorted_key key_of(const void *item)
 {
     const struct item *of = item;
 
-    return (struct sorted_key){(uint32_t)(of->major / 2), of->major, of->minor};
+    return (struct sorted_key){of->major, of->minor};
 }
 
 static int compare(const void *a, const void *b)
@@ -56,14 +56,14 @@ struct play {
     uint64_t seed;
 };
 
-static void play_begin(struct play *play, uint64_t majors, uint64_t seed)
+static void play_begin(struct play *play, uint64_t majors, uint64_t apart, uint64_t seed)
 {
     memset(play, 0, sizeof(*play));
     play->seed = seed;
     sorted_init(&play->sorted, &order);
     for (size_t i = 0; i < ITEMS_MAX; i++) {
         play->items[i] =
-            (struct item){draw(&play->seed, majors), draw(&play->seed, 3), i + 1, false};
+            (struct item){draw(&play->seed, majors) * apart, draw(&play->seed, 3), i + 1, false};
     }
 }
 
@@ -119,16 +119,25 @@ static void check(struct play *play)
     }
 }
 
-/* Grows, is at rest, and shrinks, by majors that are many, few, or all the same. */
+/* Grows, is at rest, and shrinks, by majors that are many, few, or all the same, and near to one
+ * another or as far apart as can be. */
 static void it_has_the_order_of_a_sorted_array(void **state)
 {
-    static const uint64_t majors[] = {1, 4, 300, 1u << 20};
+    static const struct {
+        uint64_t count, apart;
+    } majors[] = {{1, 1},
+                  {4, 1},
+                  {300, 1},
+                  {1u << 20, 1},
+                  {300, 100000},
+                  {1u << 20, UINT64_C(1) << 44},
+                  {3, UINT64_MAX / 2}};
     struct play *play = malloc(sizeof(*play));
 
     (void)state;
     assert_non_null(play);
     for (size_t m = 0; m < sizeof(majors) / sizeof(majors[0]); m++) {
-        play_begin(play, majors[m], m + 1);
+        play_begin(play, majors[m].count, majors[m].apart, m + 1);
         for (unsigned i = 0; i < 40000; i++) {
             struct item *item = &play->items[draw(&play->seed, ITEMS_MAX)];
             bool grows = i < 15000;
@@ -148,16 +157,8 @@ static void it_has_the_order_of_a_sorted_array(void **state)
 }
 
 /* What goes in at one end comes out at the other, whatever room its blocks have. */
-static void first_in_is_first_out_for_any_length(void **state)
+static void pass_all(struct play *play)
 {
-    struct play *play = malloc(sizeof(*play));
-
-    (void)state;
-    assert_non_null(play);
-    play_begin(play, 1, 1);
-    for (size_t i = 0; i < ITEMS_MAX; i++) {
-        play->items[i] = (struct item){7, i, 1, false};
-    }
     for (size_t length = 1; length < ITEMS_MAX; length = length * 3 / 2 + 1) {
         for (size_t i = 0; i < ITEMS_MAX; i++) {
             turn(play, &play->items[i]);
@@ -172,6 +173,21 @@ static void first_in_is_first_out_for_any_length(void **state)
         }
     }
     sorted_clear(&play->sorted);
+}
+
+static void first_in_is_first_out_for_any_length(void **state)
+{
+    struct play *play = malloc(sizeof(*play));
+
+    (void)state;
+    assert_non_null(play);
+    for (uint64_t apart = 0; apart < 1000000; apart = apart * 1000 + 1) {
+        play_begin(play, 1, 1, 1);
+        for (size_t i = 0; i < ITEMS_MAX; i++) {
+            play->items[i] = (struct item){7 + i * apart, i, 1, false};
+        }
+        pass_all(play);
+    }
     free(play);
 }
 
