@@ -31,6 +31,7 @@ struct mst_client *mst_client_new(const struct mst_client_config *config)
     client->trouble = "not connected yet";
     client->next_id = 1;
     client->receipt_due_ns = MST_FOREVER;
+    client->since_large = MST_LARGE_AHEAD;
     client->notices_end = &client->notices;
     mst_buf_init(&client->in);
     mst_gather_init(&client->out);
@@ -57,6 +58,7 @@ void mst_client_free(struct mst_client **client_in)
     mst_arena_clear(&client->arena);
     mst_pool_clear(&client->pool);
     mst_buf_clear(&client->in);
+    mst_frame_drop(NULL, mst_large_leave(&client->large));
     mst_gather_clear(&client->out);
     mst_secure_clear(client);
     sodium_memzero(client->secret, sizeof(client->secret));
@@ -227,7 +229,7 @@ void mst_call_drop_messages(struct mst_client *client, struct mst_call *call)
 
         call->outcome.messages = message->next;
         mst_handle_unref(message->handle);
-        mst_pool_give(&client->pool, message, message->room);
+        mst_message_drop(&client->pool, message);
     }
 }
 

@@ -16,6 +16,7 @@
 #include "client-lib/client_call.h"
 #include "client-lib/client_message.h"
 #include "protocol/channel.h"
+#include "protocol/large.h"
 
 struct mst_client;
 struct mst_handle;
@@ -86,6 +87,15 @@ size_t mst_client_unsent(const struct mst_client *client); /* requests, without 
  * memory, or no usable server key. */
 bool mst_client_secure(struct mst_client *client, const struct mst_channel_client *keys);
 void mst_client_connected(struct mst_client *client, int64_t now_ns); /* a fresh stream of bytes */
+/* Where the next bytes are to be read to, and no more than a few beyond it if they belong to a
+ * large frame. If it has data, *frame_out has that memory, with a reference that is the caller's
+ * until the read is over, whatever becomes of the connection meanwhile. */
+struct mst_room mst_client_room(struct mst_client *client, struct mst_blob **frame_out);
+/* Nothing is known of the next frame, but large ones came lately: few bytes will tell. */
+bool mst_client_expects_large(const struct mst_client *client);
+/* The read is over, and has brought n bytes of the room; frame and its reference are given back.
+ * What it has brought beyond them is for mst_client_receive, which has to be called in any case. */
+void mst_client_filled(struct mst_client *client, struct mst_blob *frame, size_t n);
 /* false: the connection is of no more use; mst_client_trouble says why. */
 bool mst_client_receive(struct mst_client *client, struct mst_span bytes, int64_t now_ns);
 /* Nothing was heard for the silence time. Ask only after reading what the socket holds. */

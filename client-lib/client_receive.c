@@ -44,7 +44,14 @@ static uint64_t mode_of_get(const struct mst_call *call)
     return call->request == NULL ? call->flow.get.mode : call->request->mode;
 }
 
-/* Copies deliveries [from, to) out of the frame. */
+/* The only message of a frame that was read to its own place, and is little else, keeps it. */
+static bool stays_in_frame(const struct mst_client *client, const struct mst_reply *reply)
+{
+    return client->large.is_cut && reply->deliveries_count == 1 &&
+           reply->deliveries[0].body.len > client->large.frame->len / 2;
+}
+
+/* Copies deliveries [from, to) out of the frame, but for a body that stays. */
 static bool fill_messages(struct mst_client *client, struct mst_call *call,
                           const struct mst_reply *reply, size_t from, size_t to)
 {
@@ -55,13 +62,18 @@ static bool fill_messages(struct mst_client *client, struct mst_call *call,
         return refuse(client, "the broker sent a message of a queue that was not asked for");
     }
     bool automatic = call->op == MST_OP_GET && mode_of_get(call) == MST_GET_AUTO;
+    bool stays = stays_in_frame(client, reply);
 
     for (size_t i = from; i < to; i++) {
-        struct muster_message *message = mst_message_new(&client->pool, &reply->deliveries[i]);
+        struct muster_message *message = mst_message_new(&client->pool, &reply->deliveries[i],
+                                                         stays ? client->large.frame : NULL);
 
         if (message == NULL) {
             mst_call_drop_messages(client, call);
             return refuse(client, "out of memory for a message");
+        }
+        if (stays) {
+            mst_large_leave(&client->large);
         }
         message->automatic = automatic;
         message->handle = queue;
@@ -224,6 +236,16 @@ static bool take_reply(struct mst_client *client, const struct mst_reply *reply,
     return true;
 }
 
+/* Between large replies there are small ones, of what is put or finished meanwhile. */
+static void note_size(struct mst_client *client, size_t payload_len)
+{
+    if (payload_len >= MST_LARGE_MIN) {
+        client->since_large = 0;
+    } else if (client->since_large < MST_LARGE_AHEAD) {
+        client->since_large += payload_len;
+    }
+}
+
 static bool take_frame(struct mst_client *client, struct mst_span payload, int64_t now_ns)
 {
     struct mst_reply reply;
@@ -231,6 +253,7 @@ static bool take_frame(struct mst_client *client, struct mst_span payload, int64
     const char *why = "";
 
     mst_arena_reset(&client->arena);
+    note_size(client, payload.len);
     enum mst_status status = mst_reply_decode(payload, &client->arena, &reply, &malformed, &why);
     if (status == MST_NO_MEMORY) {
         return refuse(client, "out of memory for a reply");
@@ -341,11 +364,64 @@ static size_t lacking(const struct mst_client *client)
     return whole > kept.len ? whole - kept.len : 0;
 }
 
+struct mst_room mst_client_room(struct mst_client *client, struct mst_blob **frame_out)
+{
+    size_t wanted;
+
+    *frame_out = NULL;
+    if (client->phase != MST_CLIENT_UP || client->channel != NULL) {
+        return (struct mst_room){NULL, 0};
+    }
+    wanted = mst_large_wanted(&client->large, &client->in, client->frame_bytes_max);
+    if (wanted > 0) {
+        *frame_out = mst_frame_new(&client->pool, wanted);
+    }
+    if (*frame_out != NULL) {
+        mst_large_begin(&client->large, *frame_out, &client->in);
+    }
+    if (client->large.frame != NULL) {
+        *frame_out = mst_blob_ref(client->large.frame);
+    }
+    return mst_large_room(&client->large, &client->in, client->frame_bytes_max);
+}
+
+bool mst_client_expects_large(const struct mst_client *client)
+{
+    return client->since_large < MST_LARGE_AHEAD && mst_buf_size(&client->in) == 0;
+}
+
+void mst_client_filled(struct mst_client *client, struct mst_blob *frame, size_t n)
+{
+    bool is_there = frame != NULL && client->large.frame == frame; /* the connection too */
+
+    mst_frame_drop(&client->pool, frame);
+    if (is_there && !mst_large_filled(&client->large, n, &client->in)) {
+        client->renewing = true;
+        client->trouble = "out of memory for what the broker sent";
+    }
+}
+
+/* The rest of a large frame. */
+static bool take_large(struct mst_client *client, struct mst_span *bytes, int64_t now_ns)
+{
+    struct mst_span payload;
+
+    if (!mst_large_cut(&client->large, bytes, &payload)) {
+        return true;
+    }
+    bool ok = take_frame(client, payload, now_ns);
+    mst_frame_drop(&client->pool, mst_large_leave(&client->large));
+    return ok;
+}
+
 /* Whole frames are read where they are; only a beginning is kept, until the rest of it has come. */
 bool mst_client_take_bytes(struct mst_client *client, struct mst_span bytes, int64_t now_ns)
 {
     size_t used = 0;
 
+    if (client->large.frame != NULL && !take_large(client, &bytes, now_ns)) {
+        return false;
+    }
     while (mst_buf_size(&client->in) > 0 && bytes.len > 0) {
         size_t n = lacking(client);
 

@@ -340,6 +340,7 @@ static void take_back(struct mst_client *client, struct mst_call *call)
 static void reset_connection(struct mst_client *client)
 {
     mst_buf_reset(&client->in);
+    mst_frame_drop(&client->pool, mst_large_leave(&client->large));
     mst_gather_clear(&client->out);
     mst_secure_clear(client);
     memset(client->waiting, 0, sizeof(client->waiting));

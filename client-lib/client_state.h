@@ -18,6 +18,7 @@
 #include "protocol/arena.h"
 #include "protocol/gather.h"
 #include "protocol/frame.h"
+#include "protocol/large.h"
 
 /* The broker decides what times out; only when it is late by this much it is asked for a
  * verdict. */
@@ -70,10 +71,12 @@ struct mst_client {
     enum mst_client_phase phase;
     uint64_t epoch; /* number of the connection, from 1 */
     bool preamble_read;
-    bool renewing;         /* to be dropped on purpose, for instance to hand deliveries back */
-    bool quiet;            /* that was so: coming back is not worth a notice */
-    struct mst_buf in;     /* the beginning of a frame */
-    struct mst_gather out; /* large bodies in it are the calls', as long as these are not over */
+    bool renewing;          /* to be dropped on purpose, for instance to hand deliveries back */
+    bool quiet;             /* that was so: coming back is not worth a notice */
+    struct mst_buf in;      /* the beginning of a frame */
+    struct mst_large large; /* a large frame that is read to where it is to stay */
+    size_t since_large;     /* bytes of frames, none of them large; no more than matter */
+    struct mst_gather out;  /* large bodies in it are the calls', as long as these are not over */
     struct mst_secure_channel *channel; /* NULL: clear text */
     struct mst_arena arena;
     struct mst_pool pool; /* of calls and messages */

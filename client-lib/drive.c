@@ -41,10 +41,51 @@ static void lose_after(muster_client *client, int error)
     }
 }
 
+/* Where the next read goes. Whoever asked makes one, and end_read. */
+static void begin_read(muster_client *client)
+{
+    struct mst_room room = mst_client_room(client->machine, &client->frame);
+    size_t there = room.data == NULL ? 0 : room.len;
+    size_t beyond = room.len == 0 && !mst_client_expects_large(client->machine)
+                        ? MST_READ_BYTES
+                        : MST_LARGE_AHEAD + room.len - there;
+
+    beyond = beyond < MST_READ_BYTES ? beyond : MST_READ_BYTES;
+    client->places.at[0] = (struct iovec){room.data, there};
+    client->places.at[1] = (struct iovec){client->buffer, beyond};
+}
+
+/* Gives the machine what has come. false: the connection is of no more use. */
+static bool end_read(muster_client *client, ssize_t n, int64_t now_ns)
+{
+    size_t there = client->places.at[0].iov_len;
+    size_t all = n < 0 ? 0 : (size_t)n;
+    size_t filled = all < there ? all : there;
+
+    if (there > 0) {
+        mst_client_filled(client->machine, client->frame, filled);
+        client->frame = NULL;
+        client->places.at[0].iov_len = 0;
+    }
+    return n <= 0 ||
+           mst_client_receive(client->machine, mst_span_of(client->buffer, all - filled), now_ns);
+}
+
+static ssize_t read_now(muster_client *client)
+{
+    begin_read(client);
+    return mst_link_read(&client->link, &client->places);
+}
+
 /* n: what the first read said, as recv does. */
 static void read_in(muster_client *client, ssize_t n, int64_t now_ns)
 {
     for (;;) {
+        size_t asked = mst_places_size(&client->places);
+        int error = errno;
+        bool good = end_read(client, n, now_ns);
+
+        errno = error;
         if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
             return;
         }
@@ -56,14 +97,14 @@ static void read_in(muster_client *client, ssize_t n, int64_t now_ns)
             lose(client, "the broker closed the connection");
             return;
         }
-        if (!mst_client_receive(client->machine, mst_span_of(client->buffer, (size_t)n), now_ns)) {
+        if (!good) {
             lose(client, NULL);
             return;
         }
-        if ((size_t)n < MST_READ_BYTES) {
+        if ((size_t)n < asked) {
             return;
         }
-        n = mst_link_read(&client->link, client->buffer, MST_READ_BYTES);
+        n = read_now(client);
     }
 }
 
@@ -74,8 +115,7 @@ static void listen_before(muster_client *client)
     bool fresh = client->now_ns - mst_client_heard_ns(client->machine) < MUSTER_MS;
 
     if (!fresh && client->driver == NULL && client->link.state == MST_LINK_UP) {
-        read_in(client, mst_link_read(&client->link, client->buffer, MST_READ_BYTES),
-                client->now_ns);
+        read_in(client, read_now(client), client->now_ns);
     }
 }
 
@@ -184,7 +224,7 @@ static ssize_t look_briefly(muster_client *client)
     ssize_t n;
 
     do {
-        n = mst_link_read(&client->link, client->buffer, MST_READ_BYTES);
+        n = mst_link_read(&client->link, &client->places);
     } while (n < 0 && errno == EAGAIN && mst_clock_ns() < until_ns);
     return n;
 }
@@ -196,13 +236,14 @@ static ssize_t await_bytes(muster_client *client)
     ssize_t n = -1;
 
     client->polling = false; /* the background thread may have been, which is relieved now */
+    begin_read(client);
     pthread_mutex_unlock(&client->lock);
     if (looks) {
         n = look_briefly(client);
         mst_luck_learn(&client->luck, n > 0);
     }
     if (n < 0 && (!looks || errno == EAGAIN)) {
-        n = mst_link_await(&client->link, client->buffer, MST_READ_BYTES);
+        n = mst_link_await(&client->link, &client->places);
     }
     int error = errno;
     pthread_mutex_lock(&client->lock);
@@ -233,7 +274,7 @@ static ssize_t first_bytes(muster_client *client, const void *me, int64_t until_
     /* What waits to be read is read before anything is found to be late. */
     if (client->driver == me && client->link.state == MST_LINK_UP &&
         (ready || mst_client_is_silent(client->machine, mst_clock_ns()))) {
-        return mst_link_read(&client->link, client->buffer, MST_READ_BYTES);
+        return read_now(client);
     }
     errno = EAGAIN;
     return -1;
@@ -252,6 +293,8 @@ bool mst_transport_drive(muster_client *client, const void *me, int64_t until_ns
     if (client->link.state == MST_LINK_UP) {
         errno = error;
         read_in(client, n, now_ns);
+    } else {
+        end_read(client, -1, now_ns);
     }
     if (client->link.state == MST_LINK_UP && mst_client_is_silent(client->machine, now_ns)) {
         if (mst_client_is_renewing(client->machine)) {

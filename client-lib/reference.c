@@ -99,12 +99,12 @@ void mst_transport_drop_message(muster_client *client, struct muster_message *me
     struct mst_handle *handle = message->handle;
 
     if (mst_transport_is_foreign(client)) {
-        free(message);
+        mst_message_drop(NULL, message);
         mst_transport_drop_handle(client, NULL);
         return;
     }
     pthread_mutex_lock(&client->lock);
     mst_handle_unref(handle);
-    mst_pool_give(mst_client_pool(client->machine), message, message->room);
+    mst_message_drop(mst_client_pool(client->machine), message);
     mst_transport_leave(client);
 }

@@ -360,19 +360,33 @@ ssize_t mst_link_write(const struct mst_link *link, const struct mst_span *piece
     return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) ? 0 : n;
 }
 
-ssize_t mst_link_read(const struct mst_link *link, void *data, size_t size)
+size_t mst_places_size(const struct mst_places *places)
+{
+    return places->at[0].iov_len + places->at[1].iov_len;
+}
+
+static ssize_t receive(const struct mst_link *link, const struct mst_places *places, int flags)
+{
+    struct iovec at[2] = {places->at[0], places->at[1]};
+    struct msghdr message = {.msg_iov = at, .msg_iovlen = 2};
+
+    return at[0].iov_len == 0 ? recv(link->fd, at[1].iov_base, at[1].iov_len, flags)
+                              : recvmsg(link->fd, &message, flags);
+}
+
+ssize_t mst_link_read(const struct mst_link *link, const struct mst_places *places)
 {
     ssize_t n;
 
     do {
-        n = recv(link->fd, data, size, MSG_DONTWAIT);
+        n = receive(link, places, MSG_DONTWAIT);
     } while (n < 0 && errno == EINTR);
     return n;
 }
 
-ssize_t mst_link_await(const struct mst_link *link, void *data, size_t size)
+ssize_t mst_link_await(const struct mst_link *link, const struct mst_places *places)
 {
-    ssize_t n = recv(link->fd, data, size, 0);
+    ssize_t n = receive(link, places, 0);
 
     if (n < 0 && errno == EINTR) {
         errno = EAGAIN;

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 #include "protocol/gather.h"
 
@@ -53,11 +54,18 @@ void mst_link_drop(struct mst_link *link, int64_t now_ns);
 /* As sendmsg and recv, without waiting, without SIGPIPE; 0 from write: not now. At most
  * MST_GATHER_PIECES_MAX pieces. */
 ssize_t mst_link_write(const struct mst_link *link, const struct mst_span *pieces, size_t count);
-ssize_t mst_link_read(const struct mst_link *link, void *data, size_t size);
 
-/* As recv: waits until something has come, but for MST_LINK_PATIENCE_NS at most (and what the
+/* Where bytes are read to: into the first, which may have none, and what comes then into the
+ * second. */
+struct mst_places {
+    struct iovec at[2];
+};
+size_t mst_places_size(const struct mst_places *places);
+ssize_t mst_link_read(const struct mst_link *link, const struct mst_places *places);
+
+/* The same: waits until something has come, but for MST_LINK_PATIENCE_NS at most (and what the
  * system's clock is coarser than that); nothing else can end it. */
 #define MST_LINK_PATIENCE_NS 1000000LL
-ssize_t mst_link_await(const struct mst_link *link, void *data, size_t size);
+ssize_t mst_link_await(const struct mst_link *link, const struct mst_places *places);
 
 #endif

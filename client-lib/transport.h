@@ -53,7 +53,9 @@ struct muster_client {
     struct mst_secrets secrets;
     int wake_fd;       /* gets the driver out of poll */
     int background_fd; /* the same when that is the background thread: neither takes the other's */
-    uint8_t *buffer;   /* the driver reads into it */
+    uint8_t *buffer;   /* the driver reads into it, but for the rest of a large frame */
+    struct mst_places places; /* the driver's: where the read goes that it makes */
+    struct mst_blob *frame;   /* has the memory of the first; a reference; NULL: nothing there */
 
     const void *driver; /* its waiter, or the client itself for the background thread */
     bool resolving;     /* the driver is in the resolver: nobody may take over */

@@ -66,8 +66,21 @@ static void lose(struct game *game)
     }
 }
 
+/* As a transport reads: what belongs to a large frame goes to its place. */
 static void receive(struct game *game, struct mst_span bytes)
 {
+    struct mst_blob *frame = NULL;
+    struct mst_room room = {NULL, 0};
+
+    if (game->is_connected) {
+        room = mst_client_room(game->client, &frame);
+        room.len = room.data == NULL ? 0 : room.len < bytes.len ? room.len : bytes.len;
+    }
+    if (room.len > 0) {
+        memcpy(room.data, bytes.data, room.len);
+    }
+    mst_client_filled(game->client, frame, room.len);
+    bytes = mst_span_of(bytes.data + room.len, bytes.len - room.len);
     if (game->is_connected && !mst_client_receive(game->client, bytes, game->now_ns)) {
         require(mst_client_trouble(game->client)[0] != '\0');
         lose(game);
@@ -181,7 +194,7 @@ static void free_call(struct mst_call *call)
 
         call->outcome.messages = message->next;
         mst_handle_unref(message->handle);
-        free(message);
+        mst_message_drop(NULL, message);
     }
     mst_call_clear(call);
 }

@@ -185,7 +185,7 @@ static void errand_free(struct errand *errand)
 
         errand->call->outcome.messages = message->next;
         mst_handle_unref(message->handle);
-        free(message);
+        mst_message_drop(NULL, message);
     }
     mst_call_clear(errand->call);
     free(errand);

@@ -122,7 +122,7 @@ static void get_is_over(struct tale *tale, struct mst_call *call)
         count++;
         call->outcome.messages = message->next;
         mst_handle_unref(message->handle);
-        free(message);
+        mst_message_drop(NULL, message);
     }
     assert_int_equal(count, call->count);
     tale->asked -= call->count;

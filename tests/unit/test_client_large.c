@@ -1,5 +1,5 @@
 /* test_client_large.c - large bodies are sent from where the caller has them: what it takes back
- * before that is copied, and what comes in parts is put together. */
+ * before that is copied, and what comes in parts is put together, or read to where it stays. */
 #include "tests/unit/test_client_world.h"
 
 #define LARGE_BYTES 10000u
@@ -204,6 +204,131 @@ static void a_stream_is_read_at_any_cut(void **state)
     }
 }
 
+/* ---- large frames are read to where they stay ---- */
+
+/* What one read of at most n bytes of the socket does, as a transport has it. lose: the connection
+ * ends while it is made. Returns how many bytes it took. */
+static size_t read_once(struct world *w, struct mst_span socket, size_t n, bool lose)
+{
+    struct mst_blob *frame;
+    struct mst_room room = mst_client_room(w->client, &frame);
+    size_t there = room.data == NULL ? 0 : room.len;
+
+    n = n < socket.len ? n : socket.len;
+    there = there < n ? there : n;
+    if (lose) {
+        mst_client_lost(w->client, NULL, w->now);
+    }
+    if (frame != NULL) {
+        memcpy(room.data, socket.data, there);
+    }
+    mst_client_filled(w->client, frame, there);
+    if (!lose) {
+        struct mst_span beyond = mst_span_of(socket.data + there, n - there);
+
+        assert_true(mst_client_receive(w->client, beyond, w->now));
+    }
+    return n;
+}
+
+static void add_delivery(struct mst_buf *out, uint64_t id, struct mst_span body,
+                         const char *headers)
+{
+    struct mst_delivery delivery = {.id = id, .number = 1, .age_ns = 1, .body = body};
+    struct mst_reply reply;
+
+    delivery.headers = mst_span_text(headers);
+    mst_reply_init(&reply, MST_OP_GET);
+    reply.id = id;
+    reply.deliveries = &delivery;
+    reply.deliveries_count = 1;
+    assert_true(mst_reply_encode(out, &reply));
+}
+
+#define FRAMES     6u
+#define FRAME_BODY 70000u
+
+/* Large bodies, large headers, small messages in between; a NUL stands behind every body. */
+static void what_is_read_to_its_place_is_what_was_sent(void **state)
+{
+    static const size_t steps[] = {1, 5, 4099, 30011, 40000, 74100, SIZE_MAX};
+    static uint8_t large[FRAME_BODY];
+    static char headers[40000];
+    size_t stayed = 0;
+
+    (void)state;
+    memset(headers, 'h', sizeof(headers) - 1);
+    for (size_t s = 0; s < sizeof(steps) / sizeof(steps[0]); s++) {
+        struct mst_call *calls[FRAMES];
+        struct mst_buf bytes;
+        struct world w;
+
+        world_up(&w);
+        mst_buf_init(&bytes);
+        for (size_t i = 0; i < FRAMES; i++) {
+            calls[i] = world_get(&w, "jobs", MST_GET_LEASE, MST_FOREVER);
+            memset(large, (int)('a' + i), sizeof(large));
+            add_delivery(&bytes, i + 1, mst_span_of(large, i == 2 ? 10 : sizeof(large)),
+                         i == 4   ? headers
+                         : i == 5 ? "one"
+                                  : NULL);
+        }
+        world_said(&w);
+        while (mst_buf_size(&bytes) > 0) {
+            mst_buf_consume(&bytes, read_once(&w, mst_buf_span(&bytes), steps[s], false));
+        }
+        for (size_t i = 0; i < FRAMES; i++) {
+            const struct muster_message *message = calls[i]->outcome.messages;
+            const char *body = muster_message_body(message);
+            size_t size = i == 2 ? 10 : FRAME_BODY;
+
+            assert_int_equal(calls[i]->state, MST_CALL_ANSWERED);
+            assert_int_equal(muster_message_size(message), size);
+            assert_int_equal(strspn(body, (char[]){(char)('a' + i), 0}), size);
+            assert_int_equal(message->headers.len, i == 4 ? sizeof(headers) - 1 : i == 5 ? 3 : 0);
+            stayed += message->frame != NULL;
+            mst_client_take(w.client, calls[i], w.now);
+            world_free(calls[i]);
+        }
+        mst_buf_clear(&bytes);
+        world_clear(&w);
+    }
+    assert_true(stayed > 10);
+}
+
+static void a_connection_that_ends_within_a_read_leaves_the_memory_to_it(void **state)
+{
+    static uint8_t large[FRAME_BODY];
+    struct mst_buf bytes;
+    struct world w;
+
+    (void)state;
+    world_up(&w);
+    struct mst_call *call = world_get(&w, "jobs", MST_GET_LEASE, MST_FOREVER);
+    world_said(&w);
+    mst_buf_init(&bytes);
+    add_delivery(&bytes, 1, mst_span_of(large, sizeof(large)), NULL);
+    mst_buf_consume(&bytes, read_once(&w, mst_buf_span(&bytes), 100, false));
+    mst_buf_consume(&bytes, read_once(&w, mst_buf_span(&bytes), 50000, false));
+    read_once(&w, mst_buf_span(&bytes), SIZE_MAX, true);
+    assert_int_equal(call->state, MST_CALL_SENT);
+    mst_buf_reset(&bytes);
+
+    world_connect(&w); /* and the answer comes again, from its beginning */
+    world_said(&w);
+    world_welcome(&w, MST_OP_RESUME);
+    world_said(&w);
+    add_delivery(&bytes, 1, mst_span_of(large, sizeof(large)), NULL);
+    while (mst_buf_size(&bytes) > 0) {
+        mst_buf_consume(&bytes, read_once(&w, mst_buf_span(&bytes), 60000, false));
+    }
+    assert_int_equal(call->state, MST_CALL_ANSWERED);
+    mst_client_take(w.client, call, w.now);
+    world_free(call);
+    mst_buf_clear(&bytes);
+    world_clear(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -211,6 +336,8 @@ int main(void)
         cmocka_unit_test(what_is_taken_back_unsent_is_copied),
         cmocka_unit_test(a_lost_connection_forgets_what_was_lent),
         cmocka_unit_test(a_stream_is_read_at_any_cut),
+        cmocka_unit_test(what_is_read_to_its_place_is_what_was_sent),
+        cmocka_unit_test(a_connection_that_ends_within_a_read_leaves_the_memory_to_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

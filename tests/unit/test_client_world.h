@@ -269,7 +269,7 @@ static inline void world_free(struct mst_call *call)
             struct muster_message *message = call->outcome.messages;
 
             call->outcome.messages = message->next;
-            free(message);
+            mst_message_drop(NULL, message);
         }
     }
     mst_call_clear(call);
