@@ -61,7 +61,8 @@ UNIT        := $(call objects,tests/unit/test_*.c)
 SIM         := $(call objects,tests/sim/test_*.c)
 INTEGRATION := $(call objects,tests/integration/test_*.c)
 UNIT_HELP   := $(filter-out $(UNIT),$(call objects,tests/unit/*.c))
-SIM_HELP    := $(filter-out $(SIM),$(call objects,tests/sim/*.c))
+SIM_CURVE   := $(BUILD)/tests/sim/curve.o
+SIM_HELP    := $(filter-out $(SIM) $(SIM_CURVE),$(call objects,tests/sim/*.c)) $(BUILD)/tests/unit/core_sound.o
 TEST_PROGRAMS := $(patsubst %.o,%,$(UNIT) $(SIM) $(INTEGRATION))
 TEST_SCRIPTS  := $(wildcard tests/integration/test_*.sh)
 
@@ -72,7 +73,7 @@ SHARED  := $(BUILD)/libmuster.so.$(SOVERSION).$(VERSION)
 INNER   := $(BUILD)/libinner.a
 
 ALL_OBJECTS := $(PROTOCOL) $(CLIENT) $(BROKER) $(CLI) $(TEST_LIB) $(UNIT) $(SIM) $(INTEGRATION) \
-               $(UNIT_HELP) $(SIM_HELP) $(call objects,docs/examples/*.c)
+               $(UNIT_HELP) $(SIM_HELP) $(SIM_CURVE) $(call objects,docs/examples/*.c)
 
 ifdef V
 Q :=
@@ -182,6 +183,7 @@ $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(UNIT_HELP) $(INNER)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(MST_LDFLAGS) -o $@ $^ $(LIB_CMOCKA) $(LIB_EVENT) $(LIB_CODEC) -lm
 
+$(BUILD)/tests/sim/test_mix: $(SIM_CURVE)
 # Their allocations are those of tests/sim/ration.c, which may refuse them.
 $(BUILD)/tests/sim/%: $(BUILD)/tests/sim/%.o $(SIM_HELP) $(BUILD)/tests/fault/liballocations.a
 	$(call say,LD,$@)

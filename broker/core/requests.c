@@ -341,6 +341,7 @@ static void abandon(struct step *step, struct session *session, struct entry *en
                      REDELIVERY_UNTAKEN);
     }
     step_record(step, &record, true);
+    session->abandoned_seq = record.seq;
 }
 
 static void sort_out(struct step *step, struct session *session, const struct mst_request *request)

@@ -42,10 +42,9 @@ void session_welcome(struct step *step, struct session *session, enum mst_op op,
     struct effect *effect = effects_reply(step, step->event->conn, op, 0);
     struct mst_reply *reply = &effect->reply;
 
-    /* A client that hears this forgets what it gave up: that must not come undone. */
-    effect->seq = op == MST_OP_HELLO || step->event->request->abandoned_count > 0
-                      ? step->effects->records_seq
-                      : 0;
+    /* A client that hears this forgets what it gave up: that must not come undone, even if it was
+     * recorded by an earlier resume, whose welcome was never heard. */
+    effect->seq = op == MST_OP_HELLO ? step->effects->records_seq : session->abandoned_seq;
     reply->session = session->id;
     reply->secret = mst_arena_copy(&step->effects->arena, secret);
     reply->boot = mst_span_of(config->boot, MST_BOOT_BYTES);

@@ -183,10 +183,11 @@ struct session {
     uint64_t put_credit, put_credit_bytes; /* the most that a welcome told it */
     bool ended;                            /* what it held is being freed, in slices */
     struct timer timer;
-    struct link in_core;  /* core->sessions_order, or core->ending */
-    struct idmap entries; /* by request id */
-    uint64_t highest;     /* request id seen */
-    struct idmap handles; /* handle number -> struct handle */
+    struct link in_core;    /* core->sessions_order, or core->ending */
+    struct idmap entries;   /* by request id */
+    uint64_t highest;       /* request id seen */
+    uint64_t abandoned_seq; /* last durable record of a request that its client gave up */
+    struct idmap handles;   /* handle number -> struct handle */
     struct link waits;
     struct link leases;
     size_t leases_count;

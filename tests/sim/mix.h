@@ -90,6 +90,7 @@ void mix_close(struct mix *m);
 
 /* mix_audit.c */
 void mix_check(struct mix *m); /* what must be true of the broker now */
+void mix_ask(struct mix *m);   /* what it says of itself, and what its journal makes, too */
 void mix_judge(struct mix *m); /* what must be true of what they were told */
 void mix_watch(struct world *w, const struct program *program, const struct errand *errand);
 

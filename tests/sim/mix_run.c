@@ -443,10 +443,13 @@ static void leave(struct mix *m)
     if (w->storage == WORLD_DISK) {
         heal_disk(w);
     }
+    world_settle(w);
     mix_check(m);
+    mix_ask(m);
     model_free(&m->model); /* what follows is not calm */
     everybody_leaves(m);
     mix_check(m);
+    mix_ask(m);
     figures = core_figures(engine_core(w->engine));
     assert_true(figures.sessions <= 2); /* z and the onlooker */
     assert_int_equal(figures.waits, 0);

@@ -193,7 +193,6 @@ STORY_ON_DISK(what_was_not_durable_never_was)
     expect(w, "b get OK 1.1 x; a second OK 2"); /* both were asked again */
 }
 
-/* All requests of one turn share a batch, and the next batch waits for that one. */
 /* A client that was welcomed forgets what it gave up; had the broker forgotten it too, it would
  * take the message for one that was taken. Found by the judge of losses. */
 STORY_ON_DISK(what_was_given_up_stays_given_up_when_the_broker_dies_at_the_welcome)
@@ -216,6 +215,30 @@ STORY_ON_DISK(what_was_given_up_stays_given_up_when_the_broker_dies_at_the_welco
     expect(w, "b get OK 1.2 x");
 }
 
+/* It was welcomed by another resume than the one that gave it up, whose record that waits for all
+ * the same. Found by the judge of losses. */
+STORY_ON_DISK(what_was_given_up_at_a_welcome_that_was_never_heard_stays_given_up_too)
+{
+    connect_all(w);
+    tell(w, "a get jobs auto");
+    tell(w, "a vanish");
+    tell(w, "b put jobs x");
+    world_sync(w);
+    tell(w, "a cancel");
+    forget_transcript(w);
+    tell(w, "a back"); /* gives it up */
+    tell(w, "a cut");  /* before it was welcomed */
+    tell(w, "a back"); /* and again, when there is nothing left to give up */
+    world_restart(w);
+    tell(w, "a back");
+    tell(w, "b back");
+    rest(w);
+    tell(w, "b get jobs timeout=0");
+    rest(w);
+    expect(w, "b get OK 1.2 x");
+}
+
+/* All requests of one turn share a batch, and the next batch waits for that one. */
 STORY_ON_DISK(one_batch_is_in_flight_and_the_next_gathers_meanwhile)
 {
     connect_all(w);
@@ -265,6 +288,7 @@ int main(void)
         UNIT(replies_about_memory_objects_do_not_wait_behind_durable_ones),
         UNIT(what_was_not_durable_never_was),
         UNIT(what_was_given_up_stays_given_up_when_the_broker_dies_at_the_welcome),
+        UNIT(what_was_given_up_at_a_welcome_that_was_never_heard_stays_given_up_too),
         UNIT(one_batch_is_in_flight_and_the_next_gathers_meanwhile),
         UNIT(a_put_tells_the_durability_that_it_reached),
     };

@@ -4,6 +4,7 @@
  * from FIRST_SEED on; PROGRESS names a file for the seed that is run now; SCRIPT one for all that
  * happens under SEED; REPLAY a script to be run alone. */
 #include <dirent.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -11,10 +12,11 @@
 #include "tests/sim/ration.h"
 
 #define SEEDS_DEFAULT 300
-#define STEPS         120
+#define STEPS_DEFAULT 120
 #define REGRESSIONS   "tests/sim/regressions"
 #define HASHES        "tests/sim/hashes.txt"
 #define HASHED        12
+#define MEMORY_KEPT   (64 << 20)
 
 struct run {
     struct mix mix;
@@ -40,19 +42,17 @@ static void write_progress(uint64_t seed)
     }
 }
 
-/* What a check sees wrong does not go away by itself; where the disk is slow a check makes all
- * durable, and would hide what is not yet. */
-static int check_every(const struct mix *m)
+static uint64_t from_environment(const char *name, uint64_t otherwise)
 {
-    if (m->world->storage == WORLD_SLOW_DISK) {
-        return 10;
-    }
-    return 1;
+    const char *text = getenv(name);
+
+    return text == NULL ? otherwise : strtoull(text, NULL, 10);
 }
 
 static void run_seed(struct run *run, uint64_t seed, bool aloud)
 {
     struct mix *m = &run->mix;
+    uint64_t steps = from_environment("STEPS", STEPS_DEFAULT);
 
     run->seed = seed;
     run->over = false;
@@ -60,11 +60,9 @@ static void run_seed(struct run *run, uint64_t seed, bool aloud)
     mix_open(m, aloud);
     m->script_file = aloud && getenv("SCRIPT") != NULL ? fopen(getenv("SCRIPT"), "w") : NULL;
     mix_begin(m, seed);
-    for (int i = 0; i < STEPS; i++) {
+    for (uint64_t i = 0; i < steps; i++) {
         mix_step(m);
-        if (i % check_every(m) == 0) {
-            mix_do(m, "! check");
-        }
+        mix_do(m, "! check");
     }
     mix_do(m, "! leave");
     if (m->script_file != NULL) {
@@ -89,13 +87,6 @@ static void replay(struct run *run, const char *path, bool aloud)
     fclose(file);
     mix_close(&run->mix);
     run->over = true;
-}
-
-static uint64_t from_environment(const char *name, uint64_t otherwise)
-{
-    const char *text = getenv(name);
-
-    return text == NULL ? otherwise : strtoull(text, NULL, 10);
 }
 
 static void the_promises_hold_under_every_seed(void **state)
@@ -232,5 +223,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_failed_once_does_not_fail_again, begin, end),
     };
 
+    /* A world takes and gives back the same memory again and again: no news for the system. */
+    mallopt(M_TRIM_THRESHOLD, MEMORY_KEPT);
+    mallopt(M_MMAP_THRESHOLD, MEMORY_KEPT);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
