@@ -10,16 +10,13 @@
 #define FAR_OVERHEAD   (sizeof(struct mst_blob_far) + 16)
 #define DELIVERY_BYTES 64u /* in a frame, beyond what has a length of its own; a history too */
 
-/* What follows the head of the message. */
-static size_t inside(bool has_blob, size_t body_len)
+static size_t piece_size(bool has_blob, size_t body_len)
 {
-    return has_blob ? sizeof(void *) : body_len;
-}
+    size_t size = offsetof(struct message, bytes) + body_len;
 
-static size_t piece_size(size_t inside_len)
-{
-    size_t size = offsetof(struct message, bytes) + inside_len;
-
+    if (has_blob) {
+        return sizeof(struct message) + sizeof(struct mst_blob *);
+    }
     return size < sizeof(struct message) ? sizeof(struct message) : size;
 }
 
@@ -42,12 +39,12 @@ struct message *message_new(struct core *core, struct queue *queue, const struct
                             struct mst_blob **blob)
 {
     bool has_blob = blob != NULL;
-    size_t size = piece_size(inside(has_blob, made->body.len));
+    size_t size = piece_size(has_blob, made->body.len);
     struct message *message = take_piece(core, queue, made, size);
 
     if (has_blob) {
         message->has_blob = 1;
-        memcpy(message->bytes, blob, sizeof(*blob));
+        *message_blob_place(message) = *blob;
         mst_blob_shelve(&core->shelf, *blob); /* if it stands in the journal */
         *blob = NULL;
     } else if (made->body.len > 0) {
@@ -65,7 +62,7 @@ uint64_t message_charge(const struct message *message)
 {
     const struct mst_blob *blob = message_blob(message);
     const struct extra *extra = message_extra(message);
-    uint64_t bytes = PLACE_OVERHEAD + piece_size(inside(blob != NULL, message->len));
+    uint64_t bytes = PLACE_OVERHEAD + piece_size(blob != NULL, message->len);
 
     if (message_priority(message) != 0) {
         bytes += ORDER_OVERHEAD;

@@ -8,7 +8,6 @@
 #ifndef CORE_MESSAGE_H
 #define CORE_MESSAGE_H
 
-#include <string.h>
 #include "protocol/blob.h"
 #include "protocol/message.h"
 
@@ -33,22 +32,24 @@ struct message {
     uint32_t state : 2;     /* enum mst_message_state */
     uint32_t is_listed : 1; /* READY, and in the pile's list of what arrived */
     uint32_t has_extra : 1; /* which of more there is */
-    uint32_t has_blob : 1;  /* bytes hold a pointer to it, not the body */
+    uint32_t has_blob : 1;  /* a pointer to it follows, not the body */
     uint32_t given : 9;     /* see message_deliveries */
     uint32_t counted : 8;   /* see message_counted */
     uint32_t len : 10;      /* of the body, if it is here */
     uint8_t bytes[];
 };
 
+/* The pointer stands behind the whole of struct message, where pointers may stand: so it is for
+ * those who search memory for them (leak checkers). */
+static inline struct mst_blob **message_blob_place(const struct message *message)
+{
+    return (struct mst_blob **)(uintptr_t)(message + 1);
+}
+
 /* NULL: the body is in the message itself. */
 static inline struct mst_blob *message_blob(const struct message *message)
 {
-    struct mst_blob *blob = NULL;
-
-    if (message->has_blob) {
-        memcpy(&blob, message->bytes, sizeof(blob));
-    }
-    return blob;
+    return message->has_blob ? *message_blob_place(message) : NULL;
 }
 
 static inline struct mst_span message_body(const struct message *message)

@@ -116,7 +116,7 @@ static void fetch_one(const void *user, struct core *core, struct message *messa
         struct mst_blob *here = mst_blob_new_far(store_body(user, place, away->len), place);
 
         assert_non_null(here);
-        memcpy(message->bytes, &here, sizeof(here));
+        *message_blob_place(message) = here;
         core->memory += mst_blob_here(here);
         mst_blob_unref(&away);
     }
