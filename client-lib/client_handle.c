@@ -16,11 +16,6 @@ static size_t bucket_of(const char *name)
     return (size_t)(hash >> 32) % 1024;
 }
 
-struct mst_handle *mst_handle_of(const struct mst_client *client, uint64_t number)
-{
-    return number < client->handles_count ? client->handles[number] : NULL;
-}
-
 /* Frees the number of a name that nobody uses. false: all are in use. */
 static bool evict(struct mst_client *client, uint64_t *number_out)
 {
@@ -153,21 +148,15 @@ void mst_handles_free(struct mst_client *client)
     free(client->handles);
 }
 
-struct mst_handle_numbers mst_handles_of_call(const struct mst_call *call)
+struct mst_handle_numbers mst_handles_of_request(const struct mst_request *request)
 {
-    switch (call->op) {
+    switch (request->op) {
     case MST_OP_PING:
     case MST_OP_LIST:
     case MST_OP_SESSIONS:
     case MST_OP_BACKUP:
     case MST_OP_KILL: return (struct mst_handle_numbers){NULL, 0};
-    default: break;
+    case MST_OP_GET: return (struct mst_handle_numbers){request->handles, request->handles_count};
+    default: return (struct mst_handle_numbers){&request->handle, 1};
     }
-    if (call->request == NULL) {
-        return (struct mst_handle_numbers){&call->handle, 1};
-    }
-    if (call->op == MST_OP_GET) {
-        return (struct mst_handle_numbers){call->request->handles, call->request->handles_count};
-    }
-    return (struct mst_handle_numbers){&call->request->handle, 1};
 }

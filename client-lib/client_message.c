@@ -84,6 +84,8 @@ struct muster_message *mst_message_new(struct mst_pool *pool, const struct mst_d
 
 void mst_message_drop(struct mst_pool *pool, struct muster_message *message)
 {
-    mst_frame_drop(pool, message->frame);
+    if (message->frame != NULL) {
+        mst_frame_drop(pool, message->frame);
+    }
     mst_pool_give(pool, message, message->room);
 }

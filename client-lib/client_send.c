@@ -267,8 +267,8 @@ static bool fill_put(struct mst_client *client, struct mst_call *call, struct gr
         request->priority = call->flow.put.priority;
         return true;
     }
-    request->bodies = mst_arena_take(&client->arena, n * sizeof(struct mst_span));
-    request->priorities = mst_arena_take(&client->arena, n * sizeof(int64_t));
+    request->bodies = mst_arena_take_raw(&client->arena, n * sizeof(struct mst_span));
+    request->priorities = mst_arena_take_raw(&client->arena, n * sizeof(int64_t));
     if (request->bodies == NULL || request->priorities == NULL) {
         return false;
     }
@@ -289,7 +289,7 @@ static bool fill_put(struct mst_client *client, struct mst_call *call, struct gr
 static bool fill_done(struct mst_client *client, const struct mst_call *call, struct group group,
                       struct mst_request *request)
 {
-    struct mst_run *runs = mst_arena_take(&client->arena, group.calls * sizeof(struct mst_run));
+    struct mst_run *runs = mst_arena_take_raw(&client->arena, group.calls * sizeof(struct mst_run));
     size_t used = 0;
 
     if (runs == NULL) {

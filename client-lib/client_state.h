@@ -136,7 +136,10 @@ struct mst_client {
 };
 
 /* ---- client_handle.c ---- */
-struct mst_handle *mst_handle_of(const struct mst_client *client, uint64_t number); /* NULL: none */
+static inline struct mst_handle *mst_handle_of(const struct mst_client *client, uint64_t number)
+{
+    return number < client->handles_count ? client->handles[number] : NULL;
+}
 void mst_handles_reset(struct mst_client *client); /* the connection's counts are void */
 void mst_handles_forget_generations(struct mst_client *client);
 void mst_handles_free(struct mst_client *client);
@@ -144,7 +147,14 @@ struct mst_handle_numbers {
     const uint64_t *numbers;
     size_t count;
 };
-struct mst_handle_numbers mst_handles_of_call(const struct mst_call *call);
+struct mst_handle_numbers mst_handles_of_request(const struct mst_request *request);
+
+/* Of a flow, as most calls are, it is one. */
+static inline struct mst_handle_numbers mst_handles_of_call(const struct mst_call *call)
+{
+    return call->request == NULL ? (struct mst_handle_numbers){&call->handle, 1}
+                                 : mst_handles_of_request(call->request);
+}
 
 /* ---- client.c: the life of calls ---- */
 void mst_call_end(struct mst_client *client, struct mst_call *call, enum mst_status status);

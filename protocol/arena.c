@@ -82,7 +82,7 @@ static bool chunk_add(struct mst_arena *arena, size_t size)
     return cap >= size || chunk_add(arena, size);
 }
 
-static void *take_raw(struct mst_arena *arena, size_t size)
+void *mst_arena_take_raw(struct mst_arena *arena, size_t size)
 {
     size_t align = alignof(max_align_t);
 
@@ -101,7 +101,7 @@ static void *take_raw(struct mst_arena *arena, size_t size)
 
 void *mst_arena_take(struct mst_arena *arena, size_t size)
 {
-    void *piece = take_raw(arena, size);
+    void *piece = mst_arena_take_raw(arena, size);
 
     if (piece != NULL) {
         memset(piece, 0, size);
@@ -111,7 +111,7 @@ void *mst_arena_take(struct mst_arena *arena, size_t size)
 
 struct mst_span mst_arena_copy(struct mst_arena *arena, struct mst_span bytes)
 {
-    void *piece = bytes.data == NULL ? NULL : take_raw(arena, bytes.len);
+    void *piece = bytes.data == NULL ? NULL : mst_arena_take_raw(arena, bytes.len);
 
     if (piece == NULL) {
         return MST_SPAN_NONE;
@@ -127,7 +127,7 @@ struct mst_span mst_arena_printf(struct mst_arena *arena, const char *format, ..
     va_start(args, format);
     int len = vsnprintf(NULL, 0, format, args);
     va_end(args);
-    char *text = len < 0 ? NULL : take_raw(arena, (size_t)len + 1);
+    char *text = len < 0 ? NULL : mst_arena_take_raw(arena, (size_t)len + 1);
     if (text == NULL) {
         return MST_SPAN_NONE;
     }

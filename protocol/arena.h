@@ -17,7 +17,8 @@ struct mst_arena {
 void mst_arena_init(struct mst_arena *arena);
 void mst_arena_clear(struct mst_arena *arena);
 void mst_arena_reset(struct mst_arena *arena);
-void *mst_arena_take(struct mst_arena *arena, size_t size); /* zeroed; NULL: out of memory */
+void *mst_arena_take(struct mst_arena *arena, size_t size);     /* zeroed; NULL: out of memory */
+void *mst_arena_take_raw(struct mst_arena *arena, size_t size); /* the same, with any bytes */
 struct mst_span mst_arena_copy(struct mst_arena *arena, struct mst_span bytes);
 /* printf into the arena, with a NUL behind it; none when out of memory. */
 struct mst_span mst_arena_printf(struct mst_arena *arena, const char *format, ...)

@@ -149,7 +149,7 @@ struct head {
     uint64_t more;  /* so many values come behind them */
 };
 
-static bool number_read(struct mst_span *rest, uint64_t *number_out)
+static inline bool number_read(struct mst_span *rest, uint64_t *number_out)
 {
     struct mst_value value = {.type = MST_V_RESERVED};
 

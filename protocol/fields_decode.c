@@ -5,6 +5,8 @@
 #include "protocol/fields.h"
 #include "protocol/utf8.h"
 
+enum { NIL_BYTE = 0xc0, NOT_ONE_BYTE = 0xc1 };
+
 static void *member(void *owner, const struct mst_field *field)
 {
     return (char *)owner + field->offset;
@@ -93,8 +95,9 @@ static bool failed(const struct mst_decoder *decoder)
     return decoder->why != NULL || decoder->out_of_memory;
 }
 
-/* The next value; RESERVED: there is none. */
-static struct mst_value next_value(struct mst_decoder *decoder)
+/* The next value; RESERVED: there is none. Inlined on purpose, as what it calls. */
+__attribute__((always_inline)) static inline struct mst_value
+next_value(struct mst_decoder *decoder)
 {
     struct mst_value value = {.type = MST_V_RESERVED};
 
@@ -104,8 +107,9 @@ static struct mst_value next_value(struct mst_decoder *decoder)
     return value;
 }
 
-/* Memory for a list, entered into its member; NULL when it is empty or something failed. Each value
- * takes a byte at least, so no more is taken than what came is worth. */
+/* Memory for a list, entered into its member, with any bytes in it; NULL when it is empty or
+ * something failed. Each value takes a byte at least, so no more is taken than what came is worth.
+ */
 static void *list_take(struct mst_decoder *decoder, const struct mst_field *field, void *owner,
                        uint64_t declared, size_t size)
 {
@@ -117,7 +121,7 @@ static void *list_take(struct mst_decoder *decoder, const struct mst_field *fiel
     if (failed(decoder) || count == 0) {
         return NULL;
     }
-    void *items = mst_arena_take(decoder->arena, count * size);
+    void *items = mst_arena_take_raw(decoder->arena, count * size);
     if (items == NULL) {
         decoder->out_of_memory = true;
         return NULL;
@@ -143,6 +147,9 @@ static void items_decode(struct mst_decoder *decoder, const struct mst_field *fi
 {
     void *items = list_take(decoder, field, owner, count, size);
 
+    if (items != NULL) {
+        mst_zero(items, (size_t)count * size);
+    }
     for (size_t i = 0; items != NULL && i < count; i++) {
         struct mst_value value = next_value(decoder);
 
@@ -194,6 +201,7 @@ static void rows_decode(struct mst_decoder *decoder, const struct mst_field *fie
     char *rows = list_take(decoder, field, owner, count, size);
 
     if (rows != NULL) {
+        mst_zero(rows, size);
         mst_fields_init(rows, layout);
     }
     for (size_t i = 1; rows != NULL && i < count; i++) {
@@ -222,6 +230,9 @@ static void facts_decode(struct mst_decoder *decoder, const struct mst_field *fi
 {
     struct mst_fact *facts = list_take(decoder, field, owner, count, sizeof(*facts));
 
+    if (facts != NULL) {
+        mst_zero(facts, (size_t)count * sizeof(*facts));
+    }
     for (size_t i = 0; facts != NULL && i < count; i++) {
         if (!fact_decode(decoder, &facts[i])) {
             wrong(decoder, field);
@@ -293,16 +304,33 @@ static void field_decode(struct mst_decoder *decoder, const struct mst_field *fi
     }
 }
 
+/* What most fields are: left out, or a small number. false: it is more, and nothing was taken. */
+static inline bool takes_one_byte(struct mst_decoder *decoder, const struct mst_field *field,
+                                  void *owner)
+{
+    uint8_t byte = decoder->rest.len == 0 ? NOT_ONE_BYTE : decoder->rest.data[0];
+
+    if (byte < 0x80 && (field->type == MST_F_U64 || field->type == MST_F_I64)) {
+        *(uint64_t *)member(owner, field) = byte;
+    } else if (byte != NIL_BYTE) {
+        return false;
+    }
+    decoder->rest = mst_span_of(decoder->rest.data + 1, decoder->rest.len - 1);
+    return true;
+}
+
 void mst_fields_decode(struct mst_decoder *decoder, uint64_t count, struct mst_layout layout,
                        void *owner)
 {
     size_t known = count < layout.count ? (size_t)count : layout.count;
 
     for (size_t i = 0; i < known && !failed(decoder); i++) {
-        struct mst_value value = next_value(decoder);
+        const struct mst_field *field = &layout.fields[i];
 
-        if (value.type != MST_V_NIL) {
-            field_decode(decoder, &layout.fields[i], &value, owner);
+        if (!takes_one_byte(decoder, field, owner)) {
+            struct mst_value value = next_value(decoder);
+
+            field_decode(decoder, field, &value, owner);
         }
     }
     if (count > known && !failed(decoder)) {
