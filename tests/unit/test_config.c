@@ -111,7 +111,7 @@ static void values_are_read(void **state)
     assert_int_equal(must_read("--silence 0.1").engine.silence_ns, 100000000);
     assert_int_equal(must_read("--silence 1.000000001").engine.silence_ns, 1000000001);
     assert_int_equal(must_read("--max-ttl 1.5h").engine.ttl_max_ns, 5400000000000);
-    assert_int_equal(must_read("--max-ttl 0").engine.ttl_max_ns, 0);
+    assert_int_equal(must_read("--max-ttl 10s").engine.ttl_max_ns, MST_TTL_DEFAULT_NS);
     assert_int_equal(must_read("").busy_poll_ns, 0);
     assert_int_equal(must_read("--busy-poll 50us").busy_poll_ns, 50000);
     assert_int_equal(must_read("--busy-poll 2.5us").busy_poll_ns, 2500);
@@ -156,6 +156,7 @@ static void mistakes_are_told(void **state)
     must_refuse("--max-connections 0", "too small");
     must_refuse("--max-connections 99999999999999999999", "a whole number");
     must_refuse("--max-frame 17M", "too large");
+    must_refuse("--max-ttl 9s", "too small"); /* it would keep out whoever asks for nothing */
     must_refuse("--log-level loud", "error|warning|info|debug is wanted");
     must_refuse("--listen :1", "HOST:PORT");
     must_refuse("--listen ::1", "[ADDRESS]:PORT");
