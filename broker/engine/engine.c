@@ -95,6 +95,7 @@ struct engine *engine_new(const struct engine_config *config, const struct engin
     list_init(&engine->beat);
     list_init(&engine->asked);
     list_init(&engine->waited);
+    list_init(&engine->resting);
     list_init(&engine->holding);
     list_init(&engine->leaving);
     engine_look_at_clock(engine);

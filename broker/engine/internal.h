@@ -33,6 +33,9 @@ struct member {
     struct link holding;    /* in engine->holding: replies wait for the journal */
     struct link leaving;    /* in engine->leaving: closing, and the core is to be told */
     bool blocked;           /* the system takes no more until engine_writable */
+    bool receipts;          /* its output is receipts of what it has finished, and nothing else */
+    bool awaits;            /* its last request is a get, and that waits */
+    int64_t rests_ns;       /* since when they rest, for its message; 0: they do not */
     bool ends;              /* its connection is closing, and that was logged */
     bool is_new;            /* no session was there yet: it counts among the unauthenticated */
     uint64_t source;        /* of engine_peer */
@@ -91,6 +94,7 @@ struct engine {
     struct link greeting, heard, closing;
     struct link beat, holding, leaving;
     struct link asked, waited;  /* dirty: who spoke in this turn, and all others */
+    struct link resting;        /* dirty: whose receipts may travel with its message */
     const struct member *asker; /* whose input is being worked on; NULL: nobody's */
 
     struct mst_buf batch;        /* records that wait for the journal */

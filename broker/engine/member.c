@@ -149,6 +149,10 @@ void member_finish(struct engine *engine, struct member *member)
 
 void member_mark_dirty(struct engine *engine, struct member *member)
 {
+    if (member->rests_ns != 0 && !member->receipts) {
+        leave(&member->dirty); /* what it rested for is there */
+        member->rests_ns = 0;
+    }
     if (!list_holds(&member->dirty) && !member->blocked) {
         list_insert(member == engine->asker ? &engine->asked : &engine->waited, &member->dirty);
     }
@@ -241,6 +245,9 @@ void member_reply(struct engine *engine, struct member *member, const struct mst
     if (reply->id != 0 && seq <= engine->durable_seq) {
         engine->at_once_ns = engine->now_ns;
     }
+    member->receipts = reply->op == MST_OP_DONE && reply->status == MST_OK &&
+                       (member->receipts || connection_is_empty(&member->connection));
+    member->awaits = member->awaits && reply->op != MST_OP_GET;
     connection_reply(&member->connection, reply, seq, engine->durable_seq);
     member_settle(engine, member);
 }

@@ -111,6 +111,7 @@ void step_request(struct engine *engine, struct member *member,
         event.kind = EVENT_RESUME;
     }
     event.memory_short = !batch_has_room(engine, request);
+    member->awaits = request->op == MST_OP_GET; /* until it is answered */
     step(engine, &event);
 }
 

@@ -5,7 +5,8 @@
  * files, the system's clock. */
 #include "broker/engine/internal.h"
 
-#define CATCH_UP_TURNS 16 /* a pause is over by then, however many clients want to speak */
+#define RECEIPT_REST_NS 1000000 /* at most, and only while input keeps coming */
+#define CATCH_UP_TURNS  16      /* a pause is over by then, however many clients want to speak */
 
 /* ---- what time brings ---- */
 
@@ -131,13 +132,29 @@ static void send_output(struct engine *engine, struct member *member)
     }
 }
 
-static void send_first(struct engine *engine, struct link *round)
+/* Who finishes a message and asks for the next in one breath sleeps until that is there, so it is
+ * not woken for a receipt as long as others bring messages: both then travel together. Who asked
+ * for nothing else is told at once, and so is everybody when nothing more comes in. */
+static bool may_rest(const struct engine *engine, const struct member *member)
+{
+    return member->receipts && member->awaits && member->connection.phase == CONNECTION_RUNNING &&
+           (member->rests_ns == 0 || engine->now_ns - member->rests_ns < RECEIPT_REST_NS);
+}
+
+static void send_first(struct engine *engine, struct link *round, bool more)
 {
     struct member *member;
 
-    if (!list_empty(round)) {
-        member = OWNER(round->next, struct member, dirty);
-        list_remove(&member->dirty);
+    if (list_empty(round)) {
+        return;
+    }
+    member = OWNER(round->next, struct member, dirty);
+    list_remove(&member->dirty);
+    if (more && may_rest(engine, member)) {
+        member->rests_ns = member->rests_ns == 0 ? engine->now_ns : member->rests_ns;
+        list_insert(&engine->resting, &member->dirty);
+    } else {
+        member->rests_ns = 0;
         send_output(engine, member);
     }
 }
@@ -147,22 +164,25 @@ static void send_first(struct engine *engine, struct link *round)
  * and the putter only learns that it is. But who released many does not wait for all of them: one
  * that waited and one that asked, in turn. Each once: who becomes dirty meanwhile is for the next
  * turn. */
-static void send_all(struct engine *engine)
+static void send_all(struct engine *engine, bool more)
 {
     struct link waited, asked;
 
     list_init(&waited);
     list_init(&asked);
     list_move_all(&waited, &engine->waited);
+    list_move_all(&asked, &engine->resting);
     list_move_all(&asked, &engine->asked);
     while (!list_empty(&waited) || !list_empty(&asked)) {
-        send_first(engine, &waited);
-        send_first(engine, &asked);
+        send_first(engine, &waited, more);
+        send_first(engine, &asked, more);
     }
 }
 
 void engine_turn(struct engine *engine)
 {
+    bool more = engine->input_seen && !engine->draining; /* it is likely that more follows */
+
     if (!engine->input_seen) {
         engine_look_at_clock(engine); /* else the input has, and who expires can wait for a turn */
     }
@@ -173,7 +193,7 @@ void engine_turn(struct engine *engine)
     tell_lost(engine);
     journal_turn(engine);
     if (engine_failure(engine) == NULL) {
-        send_all(engine);
+        send_all(engine, more);
     }
     metrics_end_turn(engine);
 }
@@ -188,7 +208,8 @@ int64_t engine_next_deadline_ns(const struct engine *engine)
     int64_t next_ns = core_next_deadline_ns(engine->core);
 
     if (!list_empty(&engine->waited) || !list_empty(&engine->asked) ||
-        !list_empty(&engine->leaving) || engine->catch_up > 0 || batch_can_go(engine)) {
+        !list_empty(&engine->resting) || !list_empty(&engine->leaving) || engine->catch_up > 0 ||
+        batch_can_go(engine)) {
         return 0;
     }
     next_ns = sooner(next_ns, first_due_ns(&engine->greeting, ENGINE_GREETING_NS));
