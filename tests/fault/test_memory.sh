@@ -6,7 +6,7 @@
 . "$(dirname "$0")/../integration/cli_lib.sh"
 
 limit_kib=80000 # addresses: the broker, its reserve, and some hundred thousand messages
-lines=400000
+lines=600000
 
 if [[ ${SAN-}${VALGRIND-} ]]; then
     echo "left out: sanitizers and valgrind need more addresses than there would be"
