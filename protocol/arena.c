@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { CHUNK_CAP_FIRST = 8192, CHUNK_CAP_LARGEST = 1 << 20 };
+enum { CHUNK_CAP_FIRST = 8192, CHUNK_CAP_KEPT = 1 << 16, CHUNK_CAP_LARGEST = 1 << 20 };
 
 struct mst_arena_chunk {
     struct mst_arena_chunk *next;
@@ -40,11 +40,26 @@ void mst_arena_clear(struct mst_arena *arena)
     mst_arena_init(arena);
 }
 
+/* Who needed more than the first chunk will do so again: the second takes its place, unless it is
+ * large. So a step like the one before allocates nothing. */
+static struct mst_arena_chunk *keep_best(struct mst_arena_chunk *first)
+{
+    struct mst_arena_chunk *second = first->next;
+
+    if (second == NULL || second->cap > CHUNK_CAP_KEPT) {
+        return first;
+    }
+    free(first);
+    return second;
+}
+
 void mst_arena_reset(struct mst_arena *arena)
 {
     struct mst_arena_chunk *first = arena->first;
 
     if (first != NULL) {
+        first = keep_best(first);
+        arena->first = first;
         chunks_free(first->next);
         first->next = NULL;
         first->used = 0;
@@ -52,7 +67,7 @@ void mst_arena_reset(struct mst_arena *arena)
     }
 }
 
-/* Later chunks are larger, so that a big step takes few of them. The first one stays small: it is
+/* Later chunks are larger, so that a big step takes few of them. The first one begins small: one is
  * kept for as long as the arena lives. */
 static bool chunk_add(struct mst_arena *arena, size_t size)
 {

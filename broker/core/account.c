@@ -43,6 +43,9 @@ void accounts_clear(struct session *session)
     }
 }
 
+_Static_assert((MST_FINISHED_REMEMBERED & (MST_FINISHED_REMEMBERED - 1)) == 0,
+               "the ring has a power of two of places, whose numbers are the low bits of a count");
+
 /* The memory of finished deliveries is a ring that grows to its full size only when it is needed.
  */
 void session_remember_done(struct core *core, struct session *session, bool is_durable,
@@ -61,7 +64,7 @@ void session_remember_done(struct core *core, struct session *session, bool is_d
     if (is_durable && ring->count < ring->cap) {
         core->stored.bytes += STORED_FINISHED;
     }
-    ring->items[ring->count % ring->cap] = (struct finished){object, message, number};
+    ring->items[ring->count & (ring->cap - 1)] = (struct finished){object, message, number};
     ring->count++;
 }
 

@@ -81,12 +81,17 @@ void effects_close(struct step *step, uint64_t conn, const char *why)
     effects_add(step, EFFECT_CLOSE, conn)->why = why;
 }
 
-void *step_take(struct step *step, size_t size)
+void *step_take_raw(struct step *step, size_t size)
 {
     void *piece;
 
-    NEED(step->core, (piece = mst_arena_take(&step->effects->arena, size)) != NULL);
+    NEED(step->core, (piece = mst_arena_take_raw(&step->effects->arena, size)) != NULL);
     return piece;
+}
+
+void *step_take(struct step *step, size_t size)
+{
+    return memset(step_take_raw(step, size), 0, size);
 }
 
 struct mst_span step_printf(struct step *step, const char *format, ...)

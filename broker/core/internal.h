@@ -56,7 +56,8 @@ void effects_close(struct step *step, uint64_t conn, const char *why);
 void effects_reset(struct effects *effects);
 void effects_finish(
     struct effects *effects); /* the step is over: bodies nobody keeps are left out */
-void *step_take(struct step *step, size_t size); /* zeroed, until the step's effects are done */
+void *step_take(struct step *step, size_t size);     /* zeroed, until the step's effects are done */
+void *step_take_raw(struct step *step, size_t size); /* the same, not zeroed */
 struct mst_span step_printf(struct step *step, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -183,14 +183,14 @@ void delivery_fill(struct step *step, const struct message *message, struct mst_
     const struct extra *extra = message_extra(message);
     struct mst_blob *blob = message_blob(message);
 
-    memset(out, 0, sizeof(*out));
-    out->id = message->id;
-    out->number = message_deliveries(message);
-    out->body = message_body(message);
-    out->blob = blob != NULL && !blob->is_far && blob->len >= MST_BLOB_SHARED_MIN ? blob : NULL;
-    out->place = blob != NULL && mst_blob_is_away(blob) ? mst_blob_place(blob) : 0;
-    out->priority = message_priority(message);
-    out->age_ns = step->core->now_ns - message_put_ns(message);
+    *out = (struct mst_delivery){
+        .id = message->id,
+        .number = message_deliveries(message),
+        .body = message_body(message),
+        .blob = blob != NULL && !blob->is_far && blob->len >= MST_BLOB_SHARED_MIN ? blob : NULL,
+        .place = blob != NULL && mst_blob_is_away(blob) ? mst_blob_place(blob) : 0,
+        .priority = message_priority(message),
+        .age_ns = step->core->now_ns - message_put_ns(message)};
     if (extra != NULL) {
         out->headers = mst_blob_span(extra->headers);
         out->history = extra->dead == NULL ? NULL : history_of(step, extra->dead);

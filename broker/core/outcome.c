@@ -206,7 +206,7 @@ static bool same_cause(const struct mst_reply *reply, const struct mst_blob *cau
 static void reserve_deliveries(struct step *step, struct effect *effect, size_t room)
 {
     struct mst_reply *reply = &effect->reply;
-    struct mst_delivery *deliveries = step_take(step, room * sizeof(*deliveries));
+    struct mst_delivery *deliveries = step_take_raw(step, room * sizeof(*deliveries));
 
     if (reply->deliveries_count > 0) {
         memcpy(deliveries, reply->deliveries, reply->deliveries_count * sizeof(*deliveries));

@@ -143,7 +143,7 @@ static size_t grant(struct step *step, struct queue *queue, const struct taker *
 
     record_begin(&record, step, RECORD_GRANT);
     want = want < queue->ready.count ? want : queue->ready.count;
-    ids = step_take(step, want * sizeof(*ids));
+    ids = step_take_raw(step, want * sizeof(*ids));
     record.list_count = look_ahead(step, queue, ids, want, room);
     record.list = ids;
     record.session = taker->session->id;

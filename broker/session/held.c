@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { HELD_CAP_FIRST = 8 };
+enum { HELD_CAP_FIRST = 8 }; /* a power of two, as all that follow: places are the low bits */
 
 void held_init(struct held *held)
 {
@@ -21,7 +21,7 @@ void held_clear(struct held *held)
 
 static struct held_reply *reply_at(struct held *held, size_t i)
 {
-    return &held->replies[(held->first + i) % held->cap];
+    return &held->replies[(held->first + i) & (held->cap - 1)];
 }
 
 static bool grow(struct held *held)
@@ -90,7 +90,7 @@ bool held_pop(struct held *held, uint64_t durable_seq, struct held_reply *out)
     }
     *out = held->replies[held->first];
     held->popped++;
-    held->first = (held->first + 1) % held->cap;
+    held->first = (held->first + 1) & (held->cap - 1);
     held->count--;
     return true;
 }

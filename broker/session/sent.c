@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { SENT_CAP_FIRST = 8 };
+enum { SENT_CAP_FIRST = 8 }; /* a power of two, as all that follow: places are the low bits */
 
 void sent_init(struct sent *sent)
 {
@@ -19,7 +19,7 @@ void sent_clear(struct sent *sent)
 
 static struct mst_range *run_at(struct sent *sent, size_t i)
 {
-    return &sent->runs[(sent->first + i) % sent->cap];
+    return &sent->runs[(sent->first + i) & (sent->cap - 1)];
 }
 
 static bool grow(struct sent *sent)
@@ -76,7 +76,7 @@ size_t sent_pop(struct sent *sent, uint64_t n, struct mst_range *out)
         first->first += part;
         first->count -= part;
         if (first->count == 0) {
-            sent->first = (sent->first + 1) % sent->cap;
+            sent->first = (sent->first + 1) & (sent->cap - 1);
             sent->count--;
         }
     }
