@@ -197,6 +197,39 @@ static void who_goes_meanwhile_takes_its_receipt_along(void **state)
     assert_read(putter, "PUT#2 OK ");
 }
 
+/* What waited for the disk leaves together: nothing else has to wait for a message. */
+static void an_answer_beside_a_receipt_does_not_rest(void **state)
+{
+    struct pipes *pipes = *state;
+    struct client *putter = pipes_client(pipes);
+    struct client *worker = pipes_client(pipes);
+    struct mst_span body = mst_span_text("made of it");
+    struct mst_request request;
+
+    pipes_put(pipes, putter, 1, "one");
+    pipes_get(pipes, worker, 1, MST_GET_LEASE);
+    pipes_turn(pipes);
+    pipes_sync(pipes);
+    assert_read(worker, "GET#1 OK one.1 ");
+    mst_request_init(&request, MST_OP_OPEN);
+    request.handle = 2;
+    request.name = mst_span_text("results");
+    pipes_say(pipes, worker, &request);
+    mst_request_init(&request, MST_OP_PUT);
+    request.id = 2;
+    request.handle = 2;
+    request.bodies = &body;
+    request.bodies_count = 1;
+    pipes_say(pipes, worker, &request);
+    finish(pipes, worker, 3, 1, true);
+    engine_turn(pipes->engine);
+    assert_read(worker, "");
+    engine_durable(pipes->engine, journal_memory_sync(pipes->journal));
+    pipes_simple(pipes, putter, MST_OP_HEARTBEAT, 0); /* something comes in */
+    engine_turn(pipes->engine);
+    assert_read(worker, "PUT#2 OK DONE#3 OK ");
+}
+
 #define STORY(name) cmocka_unit_test_setup_teardown(name, pipes_setup, pipes_teardown)
 
 int main(void)
@@ -211,6 +244,8 @@ int main(void)
         STORY(who_asks_for_nothing_else_is_told_at_once),
         STORY(a_finish_that_is_refused_is_told_at_once),
         STORY(who_goes_meanwhile_takes_its_receipt_along),
+        cmocka_unit_test_setup_teardown(an_answer_beside_a_receipt_does_not_rest,
+                                        pipes_setup_journal, pipes_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
