@@ -4,6 +4,9 @@
 # shellcheck source=tests/integration/cli_lib.sh
 . "$(dirname "$0")/cli_lib.sh"
 start_broker
+# A command that cannot be started seems to start, and to end with 127, under valgrind: there the
+# child of posix_spawn has no memory with its parent in which it could tell.
+starts_are_told=$([ -n "${VALGRIND-}" ] && echo false || echo true)
 
 # ---- wrong lines ----
 
@@ -44,10 +47,12 @@ printf 'a\0b' | "$MUSTER" put nul --raw
 head -c 131073 /dev/zero | tr '\0' z | "$MUSTER" put nul --raw
 head -c 131072 /dev/zero | tr '\0' z | "$MUSTER" put nul --raw
 "$MUSTER" put nul fits
-out=$("$MUSTER" run nul --drain -- echo '{}' 2> "$folder/err")
-same "what no argument can hold is passed over" "fits" "$out"
-same "each with one line" 3 "$(grep -c '^muster run nul: message' "$folder/err")"
-prints "they are dead letters" "3" sh -c '"$MUSTER" dead ls nul | wc -l'
+if $starts_are_told; then
+    out=$("$MUSTER" run nul --drain -- echo '{}' 2> "$folder/err")
+    same "what no argument can hold is passed over" "fits" "$out"
+    same "each with one line" 3 "$(grep -c '^muster run nul: message' "$folder/err")"
+    prints "they are dead letters" "3" sh -c '"$MUSTER" dead ls nul | wc -l'
+fi
 
 # ---- how it ends ----
 
@@ -76,10 +81,13 @@ ends_with "an idle worker ends with 0 at TERM" 0 "$worker"
 out=$("$MUSTER" run sig --drain -- sh -c '[ $MUSTER_DELIVERY = 2 ] || kill -9 $$' 2>&1)
 holds "a command that dies of a signal has failed" "*signal 9*" "$out"
 "$MUSTER" put nostart x
-expect "a command that is not there" 70 "$MUSTER" run nostart -- "$folder/no-such-program"
-holds "is named" "*no-such-program*" "$err"
-echo x > "$folder/not-executable"
-expect "a command that is not executable" 70 "$MUSTER" run nostart -j 3 -- "$folder/not-executable"
+if $starts_are_told; then
+    expect "a command that is not there" 70 "$MUSTER" run nostart -- "$folder/no-such-program"
+    holds "is named" "*no-such-program*" "$err"
+    echo x > "$folder/not-executable"
+    expect "a command that is not executable" 70 \
+        "$MUSTER" run nostart -j 3 -- "$folder/not-executable"
+fi
 prints "the message came back uncounted" "ready 0" \
     sh -c '"$MUSTER" peek nostart | cut -f 2,4 | tr "\t" " "'
 "$MUSTER" purge nostart > /dev/null
