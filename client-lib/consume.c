@@ -2,7 +2,10 @@
  *
  * The window is so many gets in flight; those that are asked for together are one run. What has an
  * outcome comes into the waiter's list. A message that has come is still the broker's until the
- * application takes it, so a lost connection takes it back, and out of the list, by itself. */
+ * application takes it, so a lost connection takes it back, and out of the list, by itself.
+ *
+ * What muster_consume has finished is told without waiting for the answer, so it travels with the
+ * next gets; its outcome comes into the same list, and whoever waits for a message hears of it. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,8 +16,10 @@
 struct muster_consumer {
     struct mst_object object; /* counted */
     muster_consume_options options;
-    struct mst_waiter waiter; /* of every get of the window */
-    size_t count;             /* gets under way, or with a message */
+    struct mst_waiter waiter;   /* of every get of the window, and of what is pending */
+    size_t count;               /* gets under way, or with a message */
+    size_t pending;             /* finishes without an answer */
+    enum muster_status failure; /* the first of them; that somebody else has it now is none */
 };
 
 static enum muster_status check(const muster_consume_options *options)
@@ -86,6 +91,28 @@ static bool fill_window(muster_consumer *consumer)
     return true;
 }
 
+/* Takes the answers to finishes out of the list. The lock is held. */
+static void sort_out_finishes(muster_consumer *consumer)
+{
+    struct mst_pool *pool = mst_client_pool(consumer->object.client->machine);
+    struct mst_call *next;
+
+    for (struct mst_call *call = consumer->pending == 0 ? NULL : consumer->waiter.arrived.first;
+         call != NULL; call = next) {
+        next = call->next;
+        if (call->op == MST_OP_GET) {
+            continue;
+        }
+        mst_call_list_remove(call);
+        consumer->pending--;
+        if (call->status != MST_OK && call->status != MST_LOST && consumer->failure == MUSTER_OK) {
+            consumer->failure = mst_fail(call->status, call->cause, "finish in %s",
+                                         mst_object_name(&consumer->object));
+        }
+        mst_call_give(pool, call);
+    }
+}
+
 static bool has_one(const void *of)
 {
     const muster_consumer *consumer = of;
@@ -126,7 +153,11 @@ static bool await(muster_consumer *consumer, int64_t timeout_ns)
         return false;
     }
     mst_transport_settle(client);
-    mst_transport_wait(client, &consumer->waiter, has_one, consumer, until_ns);
+    do {
+        mst_transport_wait(client, &consumer->waiter, has_one, consumer, until_ns);
+        sort_out_finishes(consumer);
+    } while (!has_one(consumer) && consumer->failure == MUSTER_OK &&
+             mst_transport_look_at_clock(client) < until_ns);
     return true;
 }
 
@@ -136,8 +167,12 @@ static bool await(muster_consumer *consumer, int64_t timeout_ns)
 static enum muster_status next_locked(muster_consumer *consumer, int64_t timeout_ns,
                                       muster_message **message_out)
 {
+    sort_out_finishes(consumer);
     if (!has_one(consumer) && !await(consumer, timeout_ns)) {
         return mst_fail(MST_NO_MEMORY, NULL, "consume");
+    }
+    if (consumer->failure != MUSTER_OK) {
+        return consumer->failure;
     }
     if (consumer->waiter.fired) {
         return mst_fail(MST_CANCELLED, NULL, "get from %s", mst_object_name(&consumer->object));
@@ -204,16 +239,93 @@ void muster_consumer_close(muster_consumer **consumer_in)
 
 /* ---- handing each message to a function ---- */
 
-static enum muster_status settle_message(muster_queue *queue, bool leased, muster_message *message,
+static struct mst_call *finish_call(muster_consumer *consumer, const muster_message *message)
+{
+    struct mst_pool *pool = mst_client_pool(consumer->object.client->machine);
+    uint64_t handle = mst_handle_number(consumer->object.handle);
+    struct mst_request task_done;
+
+    if (consumer->options.mode == MUSTER_LEASE) {
+        struct mst_flow_request done = {.op = MST_OP_DONE,
+                                        .handle = handle,
+                                        .timeout_ns = MUSTER_FOREVER,
+                                        .count = 1,
+                                        .flow.done = {message->id, message->number}};
+
+        return mst_call_new_flow(pool, &done, &consumer->waiter);
+    }
+    mst_request_init(&task_done, MST_OP_TASK_DONE);
+    task_done.handle = handle;
+    return mst_call_new_in(pool, &task_done, &consumer->waiter);
+}
+
+/* In the application's own loop nobody else would send it while the handler is busy. */
+static enum muster_status finish_soon(muster_consumer *consumer, const muster_message *message)
+{
+    muster_client *client = consumer->object.client;
+    enum muster_status status = mst_transport_enter(client, true, "consume");
+
+    if (status != MUSTER_OK) {
+        return status;
+    }
+    struct mst_call *call = finish_call(consumer, message);
+    if (call == NULL) {
+        status = mst_fail(MST_NO_MEMORY, NULL, "finish in %s", mst_object_name(&consumer->object));
+    } else {
+        consumer->pending++;
+        mst_transport_submit(client, call);
+        if (client->own_loop) {
+            mst_transport_settle(client);
+        } else {
+            mst_transport_gather(client);
+        }
+    }
+    mst_transport_leave(client);
+    return status;
+}
+
+static bool has_finish(const void *of)
+{
+    const muster_consumer *consumer = of;
+    const struct mst_call *call = consumer->waiter.arrived.first;
+
+    while (call != NULL && call->op == MST_OP_GET) {
+        call = call->next;
+    }
+    return call != NULL;
+}
+
+/* Waits for what is not answered. A failure is told unless there was one before: status. */
+static enum muster_status finish_all(muster_consumer *consumer, enum muster_status status)
+{
+    muster_client *client = consumer->object.client;
+
+    if (mst_transport_is_foreign(client)) {
+        return status;
+    }
+    pthread_mutex_lock(&client->lock);
+    consumer->failure = status;
+    mst_transport_settle(client);
+    while (consumer->pending > 0) {
+        mst_transport_wait(client, &consumer->waiter, has_finish, consumer, MUSTER_FOREVER);
+        sort_out_finishes(consumer);
+    }
+    status = consumer->failure;
+    pthread_mutex_unlock(&client->lock);
+    return status;
+}
+
+static enum muster_status settle_message(muster_consumer *consumer, muster_message *message,
                                          enum muster_verdict verdict)
 {
     muster_nack_options back = MUSTER_NACK_OPTIONS;
 
     if (verdict == MUSTER_FINISHED || verdict == MUSTER_STOP) {
-        return leased ? muster_done(message) : muster_task_done(queue);
+        return finish_soon(consumer, message);
     }
     back.dead = verdict == MUSTER_DEAD_LETTER;
-    return muster_nack(message, &back);
+    enum muster_status status = muster_nack(message, &back);
+    return status == MUSTER_LOST ? MUSTER_OK : status; /* somebody else has it; the next is ours */
 }
 
 enum muster_status
@@ -224,20 +336,20 @@ muster_consume(muster_queue *queue, const muster_consume_options *options,
     enum muster_verdict verdict = MUSTER_FINISHED;
     enum muster_status status = muster_consumer_open(queue, options, &consumer);
 
+    if (status != MUSTER_OK) {
+        return status;
+    }
     while (status == MUSTER_OK && verdict != MUSTER_STOP) {
         muster_message *message = NULL;
 
         status = muster_consumer_next(consumer, MUSTER_FOREVER, &message);
-        if (status != MUSTER_OK) {
-            break;
-        }
-        verdict = handler(message, user);
-        status = settle_message(queue, consumer->options.mode == MUSTER_LEASE, message, verdict);
-        muster_message_free(&message);
-        if (status == MUSTER_LOST) {
-            status = MUSTER_OK; /* somebody else has it now; the next one is ours */
+        if (status == MUSTER_OK) {
+            verdict = handler(message, user);
+            status = settle_message(consumer, message, verdict);
+            muster_message_free(&message);
         }
     }
+    status = finish_all(consumer, status);
     muster_consumer_close(&consumer);
     return status;
 }

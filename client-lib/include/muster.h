@@ -391,7 +391,9 @@ MUSTER_API void muster_consumer_close(muster_consumer **consumer);
 
 enum muster_verdict { MUSTER_FINISHED, MUSTER_GIVE_BACK, MUSTER_DEAD_LETTER, MUSTER_STOP };
 /* Calls handler for each message (in this thread) until it says STOP (the message is finished, OK
- * is returned), or a get ends otherwise (its status is returned). The message is freed for you. */
+ * is returned), or a get ends otherwise (its status is returned). The message is freed for you. The
+ * broker is told of what is finished while the next message is handled; when this returns it has
+ * answered all of that, and a refusal (but LOST: somebody else has the message now) ends it. */
 MUSTER_API enum muster_status
 muster_consume(muster_queue *queue, const muster_consume_options *options,
                enum muster_verdict (*handler)(muster_message *message, void *user), void *user);

@@ -205,6 +205,59 @@ static void a_handler_decides(void **state)
     expect_ready(queue_open(world, ground.client, "jobs.dead"), 1);
 }
 
+struct course {
+    muster_queue *queue;
+    int left;
+    bool twice; /* each message is finished by the handler, too */
+};
+
+static enum muster_verdict until_none_is_left(muster_message *message, void *user)
+{
+    struct course *course = user;
+
+    (void)message;
+    if (course->twice) {
+        expect_status(muster_task_done(course->queue), MUSTER_OK);
+    }
+    return --course->left == 0 ? MUSTER_STOP : MUSTER_FINISHED;
+}
+
+static void what_a_handler_finished_is_finished_when_it_is_over(void **state)
+{
+    struct ground ground = ground_of(state);
+    muster_consume_options options = MUSTER_CONSUME_OPTIONS;
+
+    for (int round = 0; round < 4; round++) {
+        struct course course = {ground.queue, 40, false};
+        muster_tallies tallies;
+
+        options.mode = round % 2 == 0 ? MUSTER_LEASE : MUSTER_AUTO;
+        options.window = round < 2 ? 1 : 16;
+        for (int i = 0; i < course.left; i++) {
+            expect_put(ground.queue, "work");
+        }
+        expect_status(muster_consume(ground.queue, &options, until_none_is_left, &course),
+                      MUSTER_OK);
+        expect_status(muster_join(ground.queue, 0, NULL, &tallies), MUSTER_OK);
+        assert_int_equal(tallies.done, 40);
+    }
+}
+
+/* Nobody waits for the answer, but who waits for the next message hears of it. */
+static void a_finish_that_is_refused_ends_the_course(void **state)
+{
+    struct ground ground = ground_of(state);
+    muster_consume_options options = MUSTER_CONSUME_OPTIONS;
+    struct course course = {ground.queue, 2, true};
+
+    options.mode = MUSTER_AUTO;
+    expect_put(ground.queue, "work");
+    expect_status(muster_consume(ground.queue, &options, until_none_is_left, &course),
+                  MUSTER_VALUE);
+    assert_int_equal(course.left, 1);
+    assert_non_null(strstr(muster_last_error(), "finish in jobs"));
+}
+
 struct closer {
     muster_queue *queue;
     enum muster_status status;
@@ -401,6 +454,8 @@ int main(void)
         TEST(a_callback_must_not_block),
         TEST(an_untaken_window_goes_back),
         TEST(a_handler_decides),
+        TEST(what_a_handler_finished_is_finished_when_it_is_over),
+        TEST(a_finish_that_is_refused_ends_the_course),
         TEST(closing_ends_calls_in_other_threads),
         TEST(a_callback_while_closing_may_use_the_client),
         TEST(pipelines_survive_cuts),
