@@ -98,6 +98,7 @@ void decide_peek(struct step *step, struct session *session, const struct mst_re
                                                         QUEUE_KINDS, MST_KIND_NONE);
     struct peek peek = {.step = step};
     const struct message *after = NULL;
+    struct mst_delivery *rows;
 
     if (queue == NULL) {
         return;
@@ -114,12 +115,16 @@ void decide_peek(struct step *step, struct session *session, const struct mst_re
     peek.max = request->count < MST_LIST_MAX ? (size_t)request->count : MST_LIST_MAX;
     peek.max = peek.max < queue->messages.count ? peek.max : queue->messages.count;
     peek.bytes_left = step->core->config.frame_bytes_max;
-    peek.reply = answer_read(step, session, &queue->object, request);
-    if (peek.max == 0) {
+    rows = mst_arena_take(&step->effects->arena, (peek.max + 1) * sizeof(*rows));
+    if (rows == NULL) {
+        refuse(step, session, request, MST_NO_MEMORY, MST_SPAN_NONE);
         return;
     }
-    peek.reply->deliveries = step_take(step, peek.max * sizeof(*peek.reply->deliveries));
-    peek_from(&peek, queue, after);
+    peek.reply = answer_read(step, session, &queue->object, request);
+    peek.reply->deliveries = rows;
+    if (peek.max > 0) {
+        peek_from(&peek, queue, after);
+    }
 }
 
 /* ---- list ---- */

@@ -7,10 +7,14 @@ void decide_sessions(struct step *step, struct session *session, const struct ms
     size_t all_count = core->sessions.count;
     struct session **all = (struct session **)idmap_sorted(&core->sessions);
     struct mst_reply *reply;
-    uint64_t max = request->count < MST_LIST_MAX ? request->count : MST_LIST_MAX;
+    struct mst_session_row *rows;
+    size_t max = request->count < MST_LIST_MAX ? (size_t)request->count : MST_LIST_MAX;
 
-    if (all == NULL) {
+    max = max < all_count ? max : all_count;
+    rows = mst_arena_take(&step->effects->arena, (max + 1) * sizeof(*rows));
+    if (all == NULL || rows == NULL) {
         refuse(step, session, request, MST_NO_MEMORY, MST_SPAN_NONE);
+        free(all);
         return;
     }
     if (!permitted(step, session, request, MST_VERB_STAT, MST_SPAN_NONE)) {
@@ -18,7 +22,7 @@ void decide_sessions(struct step *step, struct session *session, const struct ms
         return;
     }
     reply = answer_read(step, session, NULL, request);
-    reply->sessions = step_take(step, max * sizeof(*reply->sessions) + 1);
+    reply->sessions = rows;
     for (size_t i = 0; i < all_count && reply->sessions_count < max; i++) {
         const struct session *s = all[i];
 

@@ -1,11 +1,13 @@
 /* mix.h - programs that do anything at all, a network and a broker that fail at any time, and what
  * must be true all the same.
  *
- * After each step, seen through STAT alone:
+ * After each step all that the broker keeps is counted anew, from inside (core_sound.h). Now and
+ * then, seen through STAT alone:
  *   - never a ready message beside a connected getter, unless the queue is paused
  *   - nobody waits for room beside an empty queue, for a set event, at a broken barrier, or in join
  *     of a finished queue
  *   - every message put is ready, delayed, leased, taken, or tallied under one cause
+ *   - the records, and what the disk recovers, make the state that there is
  * and of what the programs were told:
  *   - no delivery is given to two calls, and its body is that of the put that was acknowledged
  *   - what was acknowledged as done never comes again
@@ -16,8 +18,8 @@
  * model (model.h) can say after each step what everybody must have been told.
  *
  * All that happens is a line of the mix's script: a command of a program as in a story ("p3 get q0
- * auto"), or something that befalls them ("! cut p3"; mix_run.c). Chance writes the script (mix.c);
- * the same script, or any part of it, can be run again without chance. */
+ * auto"), or something that befalls them ("! cut p3"; mix_run.c). Chance writes the script (mix.c,
+ * mix_deeds.c); the same script, or any part of it, can be run again without chance. */
 #ifndef SIM_MIX_H
 #define SIM_MIX_H
 
@@ -90,7 +92,8 @@ void mix_close(struct mix *m);
 
 /* mix_audit.c */
 void mix_check(struct mix *m); /* what must be true of the broker now */
-void mix_ask(struct mix *m);   /* what it says of itself, and what its journal makes, too */
+/* What it says of itself, what its records make, and what its disk recovers. */
+void mix_ask(struct mix *m, bool recovers);
 void mix_judge(struct mix *m); /* what must be true of what they were told */
 void mix_watch(struct world *w, const struct program *program, const struct errand *errand);
 

@@ -14,6 +14,7 @@
 #define ASKED           16
 #define ASKED_CALM      4 /* the model has something to say of each number */
 #define ASKED_SLOW_DISK 30
+#define RECOVERED       32
 
 /* ---- what programs were told ---- */
 
@@ -245,7 +246,7 @@ static const struct mst_reply *look(struct mix *m, const char *object)
     return stat;
 }
 
-void mix_ask(struct mix *m)
+void mix_ask(struct mix *m, bool recovers)
 {
     static const char *const queues[MIX_QUEUES] = {"q0", "q1", "q2"};
     struct world *w = m->world;
@@ -260,7 +261,7 @@ void mix_ask(struct mix *m)
     if (world_disk_waits(w) || (world_disk_is_full(w) && program_of(w, "?")->wire == NULL)) {
         return; /* what has changed since, or would when one comes back, is told to nobody */
     }
-    if (w->storage == WORLD_DISK) {
+    if (w->storage == WORLD_DISK && recovers) {
         world_check_disk(w);
     }
     for (size_t i = 0; i < MIX_QUEUES; i++) {
@@ -299,7 +300,7 @@ void mix_check(struct mix *m)
         check_model(m);
     }
     if (++m->checks % asked_every(m) == 0) {
-        mix_ask(m);
+        mix_ask(m, m->checks % RECOVERED == 0);
     }
 }
 

@@ -88,7 +88,8 @@ static struct program *find(const struct mix *m, const char *name)
 
 static void come_back(struct mix *m, struct program *p)
 {
-    tellf(m->world, "%s go", p->name);
+    p->stopped = false;
+    world_settle(m->world);
     p->holds = false;
     for (int i = 0; i < 20; i++) {
         program_take(p);
@@ -96,7 +97,8 @@ static void come_back(struct mix *m, struct program *p)
     if (p->wire != NULL) {
         p->wire->up.stalled = p->wire->down.stalled = false;
     } else {
-        tellf(m->world, "%s back", p->name);
+        program_connect(p);
+        world_settle(m->world);
     }
 }
 
@@ -239,6 +241,8 @@ static bool happen(struct mix *m, const char *what, int64_t number)
             begin_anew(m);
         }
         world_restart(w);
+    } else if (strcmp(what, "drain") == 0) {
+        world_drain(w);
     } else if (strcmp(what, "power") == 0) {
         if (w->storage == WORLD_DISK) {
             world_stop_disk(w, (uint64_t)number);
@@ -303,6 +307,8 @@ static void run_command(struct mix *m, const char *line)
         trouble(m, who);
     } else if (strcmp(rest, "bye") == 0 || strcmp(rest, "die") == 0) {
         history_program_ends(m->history, history_program(m->history, who));
+    } else if (strncmp(rest, "kill ", 5) == 0) {
+        trouble(m, rest + 5);
     } else if (strcmp(rest, "cancel") == 0 &&
                (find(m, who) == NULL || program_find(find(m, who), NULL) == NULL)) {
         return;
@@ -445,11 +451,11 @@ static void leave(struct mix *m)
     }
     world_settle(w);
     mix_check(m);
-    mix_ask(m);
+    mix_ask(m, true);
     model_free(&m->model); /* what follows is not calm */
     everybody_leaves(m);
     mix_check(m);
-    mix_ask(m);
+    mix_ask(m, true);
     figures = core_figures(engine_core(w->engine));
     assert_true(figures.sessions <= 2); /* z and the onlooker */
     assert_int_equal(figures.waits, 0);

@@ -1,12 +1,13 @@
 /* test_mix.c - many programs do anything at all under many seeds; see mix.h for what must hold.
  *
  * SEED=n in the environment runs that one alone, and tells all that happened; SEEDS=n runs so many,
- * from FIRST_SEED on; PROGRESS names a file for the seed that is run now; SCRIPT one for all that
- * happens under SEED; REPLAY a script to be run alone. */
+ * from FIRST_SEED on, each of STEPS=n steps; PROGRESS names a file for the seed that is run now;
+ * SCRIPT one for all that happens under SEED; REPLAY a script to be run alone. */
 #include <dirent.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/time.h>
 
 #include "tests/sim/mix.h"
 #include "tests/sim/ration.h"
@@ -17,6 +18,7 @@
 #define HASHES        "tests/sim/hashes.txt"
 #define HASHED        12
 #define MEMORY_KEPT   (64 << 20)
+#define SEED_SECONDS  30 /* of processor time, for what takes a hundredth of one: it hangs */
 
 struct run {
     struct mix mix;
@@ -49,6 +51,14 @@ static uint64_t from_environment(const char *name, uint64_t otherwise)
     return text == NULL ? otherwise : strtoull(text, NULL, 10);
 }
 
+/* Whoever does not end is ended, and PROGRESS tells who it was. */
+static void watch_time(void)
+{
+    const struct itimerval timer = {.it_value = {.tv_sec = SEED_SECONDS}};
+
+    assert_int_equal(setitimer(ITIMER_VIRTUAL, &timer, NULL), 0);
+}
+
 static void run_seed(struct run *run, uint64_t seed, bool aloud)
 {
     struct mix *m = &run->mix;
@@ -56,6 +66,7 @@ static void run_seed(struct run *run, uint64_t seed, bool aloud)
 
     run->seed = seed;
     run->over = false;
+    watch_time();
     write_progress(seed);
     mix_open(m, aloud);
     m->script_file = aloud && getenv("SCRIPT") != NULL ? fopen(getenv("SCRIPT"), "w") : NULL;
@@ -79,6 +90,7 @@ static void replay(struct run *run, const char *path, bool aloud)
     assert_non_null(file);
     run->seed = 0;
     run->over = false;
+    watch_time();
     mix_open(&run->mix, aloud);
     while (fgets(line, sizeof(line), file) != NULL) {
         line[strcspn(line, "\n")] = '\0';
