@@ -133,11 +133,40 @@ static void a_loop_that_stands_still_loses_its_session(void **state)
     muster_close(&client);
 }
 
+/* What a blocking call waits for costs no processor meanwhile, whoever runs the callbacks. */
+static void a_flush_that_waits_sleeps(void **state)
+{
+    struct ground ground = ground_of(state);
+    muster_client_options options = MUSTER_CLIENT_OPTIONS;
+    muster_get_options get = MUSTER_GET_OPTIONS;
+    muster_client *client = NULL;
+    muster_queue *queue = NULL;
+    struct tally tally = {0};
+    struct timespec used;
+
+    options.url = broker_url(ground.broker);
+    options.own_loop = true;
+    get.timeout_ns = MUSTER_SECOND / 2;
+    expect_status(muster_connect(&options, &client), MUSTER_OK);
+    expect_status(muster_queue_open(client, "empty", &queue), MUSTER_OK);
+    expect_status(muster_get_async(queue, &get, on_result, &tally, NULL), MUSTER_OK);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    int64_t before_ns = used.tv_sec * MUSTER_SECOND + used.tv_nsec;
+
+    expect_status(muster_flush(client, WAIT_LIMIT_NS), MUSTER_OK);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    assert_int_equal(atomic_load(&tally.bad), 1);
+    assert_true(used.tv_sec * MUSTER_SECOND + used.tv_nsec - before_ns < get.timeout_ns / 10);
+    muster_queue_close(&queue);
+    muster_close(&client);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_loop_that_stands_still_loses_its_session),
         TEST(own_loop_needs_no_thread),
+        TEST(a_flush_that_waits_sleeps),
         TEST(own_loop_survives_a_restart),
     };
 
