@@ -12,6 +12,7 @@
 struct stat {
     struct step *step;
     struct mst_reply *reply;
+    const struct place **places; /* room for the longest line of the object */
 };
 
 /* ---- facts ---- */
@@ -230,7 +231,7 @@ static void add_waiting(struct stat *stat, const struct wait *wait, const char *
 /* Those who were passed over stand outside the list, so the line is put together by sequence. */
 static void add_line(struct stat *stat, const struct line *line, const char *role)
 {
-    const struct place **places = step_take(stat->step, (line->count + 1) * sizeof(*places));
+    const struct place **places = stat->places;
     size_t n = 0;
 
     for (const struct link *l = line->places.next; l != &line->places; l = l->next) {
@@ -271,6 +272,22 @@ static void add_parties(struct stat *stat, const struct barrier *barrier)
     }
 }
 
+static size_t longest_line(const struct object *object)
+{
+    const struct queue *queue = (const struct queue *)object;
+    size_t longest;
+
+    if (object->kind == MST_KIND_EVENT) {
+        return ((const struct event_object *)object)->waiters.count;
+    }
+    if (!kind_is_queue(object->kind)) {
+        return ((const struct barrier *)object)->waiters.count;
+    }
+    longest = queue->getters.count;
+    longest = longest > queue->putters.count ? longest : queue->putters.count;
+    return longest > queue->joiners.count ? longest : queue->joiners.count;
+}
+
 void decide_stat(struct step *step, struct session *session, const struct mst_request *request)
 {
     const struct object *object =
@@ -285,7 +302,8 @@ void decide_stat(struct step *step, struct session *session, const struct mst_re
     }
     facts = mst_arena_take(arena, FACTS_MAX * sizeof(*facts));
     who = mst_arena_take(arena, WHO_MAX * sizeof(*who));
-    if (facts == NULL || who == NULL) {
+    stat.places = mst_arena_take(arena, (longest_line(object) + 1) * sizeof(*stat.places));
+    if (facts == NULL || who == NULL || stat.places == NULL) {
         refuse(step, session, request, MST_NO_MEMORY, MST_SPAN_NONE);
         return;
     }
