@@ -64,15 +64,19 @@ static void learn(struct secret *secret, const char *path)
 
 static size_t count_in(const uint8_t *memory, size_t len, const uint8_t *inverted, size_t size)
 {
+    const uint8_t *end = memory + (len < size ? 0 : len - size + 1);
+    const uint8_t *at = memory;
     size_t found = 0;
 
-    for (size_t i = 0; i + size <= len; i++) {
-        size_t n = 0;
+    /* One byte gives nothing away, and most of memory is passed over quickly. */
+    while (at < end && (at = memchr(at, inverted[0] ^ 0xff, (size_t)(end - at))) != NULL) {
+        size_t n = 1;
 
-        while (n < size && (memory[i + n] ^ inverted[n]) == 0xff) {
+        while (n < size && (at[n] ^ inverted[n]) == 0xff) {
             n++;
         }
         found += n == size;
+        at++;
     }
     return found;
 }
