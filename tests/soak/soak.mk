@@ -5,7 +5,10 @@ MINUTES ?= 10
 
 SOAK_TEST := $(BUILD)/tests/soak/test_soak
 SOAK_CLIENT := $(BUILD)/tests/soak/client
+# MemorySanitizer is for the pure folders.
+ifneq ($(SAN),memory)
 TEST_PROGRAMS += $(patsubst %.c,$(BUILD)/%,$(wildcard tests/soak/test_*.c))
+endif
 ALL_OBJECTS += $(call objects,tests/soak/*.c)
 
 $(BUILD)/tests/soak/test_%: $(BUILD)/tests/soak/test_%.o $(call objects,tests/soak/reading.c \
