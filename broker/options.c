@@ -238,63 +238,6 @@ static const char *choice_text(const char *names, unsigned number, struct mst_ar
     return (const char *)mst_arena_printf(arena, "%.*s", (int)strcspn(names, "|"), names).data;
 }
 
-static const char *read_in_range(const struct option *option, const struct unit *units,
-                                 const char *text, const char *example, int64_t *out)
-{
-    if (!read_number(text, units, out)) {
-        return example;
-    }
-    if (*out < option->least) {
-        return "it is too small";
-    }
-    return *out > option->most ? "it is too large" : NULL;
-}
-
-static const char *read_flag(const char *text, bool *out)
-{
-    *out = text == NULL || strcmp(text, "yes") == 0;
-    return *out || strcmp(text, "no") == 0 ? NULL : "it is yes or no";
-}
-
-const char *option_read(const struct option *option, const char *value, struct config *config)
-{
-    void *member = (char *)config + option->offset;
-    int64_t number = 0;
-    const char *why;
-
-    switch (option->type) {
-    case OPTION_FLAG: return read_flag(value, member);
-    case OPTION_COUNT:
-        why = read_in_range(option, no_units, value, "a whole number is wanted", &number);
-        *(uint64_t *)member = (uint64_t)number;
-        return why;
-    case OPTION_BYTES:
-        why = read_in_range(option, byte_units, value, "a size is wanted, such as 64M", &number);
-        *(uint64_t *)member = (uint64_t)number;
-        return why;
-    case OPTION_TIME:
-        why = read_in_range(option, time_units, value, "a time is wanted, such as 2.5s", &number);
-        *(int64_t *)member = number;
-        return why;
-    case OPTION_LISTEN:
-    case OPTION_UNIX: return read_listen(option->type, value, member);
-    case OPTION_ADDRESS: return read_host_port(value, option->least, member);
-    case OPTION_FILENAME:
-        *(const char **)member = value;
-        return *value == '\0' ? "a name is wanted" : NULL;
-    case OPTION_CHOICE: return read_choice(option->value, value, member);
-    case OPTION_FD:
-        if (!read_number(value, no_units, &number) || number > INT32_MAX) {
-            return "the number of an open descriptor is wanted";
-        }
-        *(int *)member = (int)number;
-        return NULL;
-    }
-    return "it cannot be read";
-}
-
-/* ---- values as text ---- */
-
 /* With the largest unit that leaves a whole number. The first unit of a table is the plain number,
  * and the rest rise. */
 static const char *number_text(const struct unit *units, int64_t number, struct mst_arena *arena)
@@ -320,6 +263,81 @@ static const char *time_text(int64_t ns, struct mst_arena *arena)
                                           (long long)(ns % 1000000000))
         .data;
 }
+
+static const char *out_of_range(const struct option *option, const struct unit *units,
+                                struct config *config, bool is_small)
+{
+    struct mst_arena *arena = &config->texts;
+    int64_t limit = is_small ? option->least : option->most;
+    const char *text =
+        option->type == OPTION_TIME ? time_text(limit, arena) : number_text(units, limit, arena);
+    const char *side = is_small ? "small; at least" : "large; at most";
+    const char *why = NULL;
+
+    if (text != NULL) {
+        why = (const char *)mst_arena_printf(arena, "it is too %s %s", side, text).data;
+    }
+    return why != NULL ? why : "it is out of range";
+}
+
+static const char *read_in_range(const struct option *option, const struct unit *units,
+                                 const char *text, struct config *config, int64_t *out)
+{
+    if (!read_number(text, units, out)) {
+        return option->type == OPTION_TIME    ? "a time is wanted, such as 2.5s"
+               : option->type == OPTION_BYTES ? "a size is wanted, such as 64M"
+                                              : "a whole number is wanted";
+    }
+    if (*out >= option->least && *out <= option->most) {
+        return NULL;
+    }
+    return out_of_range(option, units, config, *out < option->least);
+}
+
+static const char *read_flag(const char *text, bool *out)
+{
+    *out = text == NULL || strcmp(text, "yes") == 0;
+    return *out || strcmp(text, "no") == 0 ? NULL : "it is yes or no";
+}
+
+const char *option_read(const struct option *option, const char *value, struct config *config)
+{
+    void *member = (char *)config + option->offset;
+    int64_t number = 0;
+    const char *why;
+
+    switch (option->type) {
+    case OPTION_FLAG: return read_flag(value, member);
+    case OPTION_COUNT:
+        why = read_in_range(option, no_units, value, config, &number);
+        *(uint64_t *)member = (uint64_t)number;
+        return why;
+    case OPTION_BYTES:
+        why = read_in_range(option, byte_units, value, config, &number);
+        *(uint64_t *)member = (uint64_t)number;
+        return why;
+    case OPTION_TIME:
+        why = read_in_range(option, time_units, value, config, &number);
+        *(int64_t *)member = number;
+        return why;
+    case OPTION_LISTEN:
+    case OPTION_UNIX: return read_listen(option->type, value, member);
+    case OPTION_ADDRESS: return read_host_port(value, option->least, member);
+    case OPTION_FILENAME:
+        *(const char **)member = value;
+        return *value == '\0' ? "a name is wanted" : NULL;
+    case OPTION_CHOICE: return read_choice(option->value, value, member);
+    case OPTION_FD:
+        if (!read_number(value, no_units, &number) || number > INT32_MAX) {
+            return "the number of an open descriptor is wanted";
+        }
+        *(int *)member = (int)number;
+        return NULL;
+    }
+    return "it cannot be read";
+}
+
+/* ---- values as text ---- */
 
 static const char *address_text(const struct config_listen *listen, struct mst_arena *arena)
 {

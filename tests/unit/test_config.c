@@ -149,14 +149,14 @@ static void mistakes_are_told(void **state)
     must_refuse("--silence 1.s", "2.5s");
     must_refuse("--silence .5s", "2.5s");
     must_refuse("--silence -1s", "2.5s");
-    must_refuse("--silence 1ms", "too small");
+    must_refuse("--silence 1ms", "it is too small; at least 100ms");
     must_refuse("--silence 99999999999h", "a time is wanted");
     must_refuse("--max-memory 1T", "64M");
     must_refuse("--max-connections 1.5", "a whole number");
     must_refuse("--max-connections 0", "too small");
     must_refuse("--max-connections 99999999999999999999", "a whole number");
-    must_refuse("--max-frame 17M", "too large");
-    must_refuse("--max-ttl 9s", "too small"); /* it would keep out whoever asks for nothing */
+    must_refuse("--max-frame 17M", "it is too large; at most 16M");
+    must_refuse("--max-ttl 9s", "at least 10s"); /* it would keep out whoever asks for nothing */
     must_refuse("--log-level loud", "error|warning|info|debug is wanted");
     must_refuse("--listen :1", "HOST:PORT");
     must_refuse("--listen ::1", "[ADDRESS]:PORT");
