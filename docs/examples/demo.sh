@@ -67,6 +67,7 @@ clean()
 {
     local pid
     trap - EXIT
+    trap '' INT TERM # who is impatient must not leave half of it behind
     for pid in "${worker_pid[@]}"; do
         kill -KILL -- "-$pid" 2>/dev/null # each worker leads its own group of processes
     done
