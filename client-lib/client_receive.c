@@ -387,7 +387,8 @@ struct mst_room mst_client_room(struct mst_client *client, struct mst_blob **fra
 
 bool mst_client_expects_large(const struct mst_client *client)
 {
-    return client->since_large < MST_LARGE_AHEAD && mst_buf_size(&client->in) == 0;
+    return client->channel == NULL && client->since_large < MST_LARGE_AHEAD &&
+           mst_buf_size(&client->in) == 0;
 }
 
 void mst_client_filled(struct mst_client *client, struct mst_blob *frame, size_t n)

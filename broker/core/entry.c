@@ -20,8 +20,7 @@ static struct entry *entry_new(struct core *core, struct session *session, uint6
     struct entry *entry;
 
     NEED(core, (entry = pool_take(&core->entry_pool)) != NULL);
-    NEED(core, count == 1 ? idmap_set(&session->entries, id, entry)
-                          : idmap_set_run(&session->entries, id, count, entry));
+    NEED(core, idmap_set_run(&session->entries, id, count, entry));
     entry->id = id;
     entry->count = count;
     list_init(&entry->leases);
@@ -119,11 +118,7 @@ void entry_drop(struct core *core, struct session *session, struct entry *entry)
 {
     assert(entry->wait == NULL && list_empty(&entry->leases));
     core->stored.bytes -= entry_stored(entry);
-    if (entry->count == 1) {
-        idmap_remove(&session->entries, entry->id);
-    } else {
-        idmap_remove_run(&session->entries, entry->id, entry->count);
-    }
+    idmap_remove_run(&session->entries, entry->id, entry->count);
     mst_blob_unref(&entry->outcome.cause);
     mst_blob_unref(&entry->outcome.value);
     pool_give(&core->entry_pool, entry);

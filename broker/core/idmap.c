@@ -217,6 +217,9 @@ static uint32_t part_of_page(uint64_t key, uint64_t count)
 bool idmap_set_run(struct idmap *map, uint64_t key, uint64_t count, void *value)
 {
     assert(value != NULL);
+    if (count == 1) {
+        return idmap_set(map, key, value); /* most are, and need no loop */
+    }
     while (count > 0) {
         struct idmap_page *page = ensure_page(map, key / IDMAP_PAGE);
         uint32_t part = part_of_page(key, count);
@@ -239,6 +242,13 @@ bool idmap_set_run(struct idmap *map, uint64_t key, uint64_t count, void *value)
 
 void idmap_remove_run(struct idmap *map, uint64_t key, uint64_t count)
 {
+    if (count == 1) {
+        void *was = idmap_remove(map, key);
+
+        assert(was != NULL);
+        (void)was;
+        return;
+    }
     while (count > 0) {
         struct idmap_page *page = find_page(map, key / IDMAP_PAGE);
         uint32_t part = part_of_page(key, count);

@@ -25,7 +25,7 @@ void slab_clear(struct slab *slab); /* all pieces have been given back */
 /* size: 1 .. SLAB_PIECE_MAX; NULL: out of memory */
 void *slab_take(struct slab *slab, size_t size);
 void slab_give(struct slab *slab, void *piece);
-void slab_foresee(
-    const void *piece); /* it will be given back soon: memory may bring what that needs */
+/* It will be given back soon: memory may bring what that needs. */
+void slab_foresee(const void *piece);
 
 #endif

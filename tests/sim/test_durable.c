@@ -193,6 +193,17 @@ STORY_ON_DISK(what_was_not_durable_never_was)
     expect(w, "b get OK 1.1 x; a second OK 2"); /* both were asked again */
 }
 
+static void the_broker_dies_and_b_finds_it(struct world *w)
+{
+    world_restart(w);
+    tell(w, "a back");
+    tell(w, "b back");
+    rest(w);
+    tell(w, "b get jobs timeout=0");
+    rest(w);
+    expect(w, "b get OK 1.2 x");
+}
+
 /* A client that was welcomed forgets what it gave up; had the broker forgotten it too, it would
  * take the message for one that was taken. Found by the judge of losses. */
 STORY_ON_DISK(what_was_given_up_stays_given_up_when_the_broker_dies_at_the_welcome)
@@ -206,13 +217,7 @@ STORY_ON_DISK(what_was_given_up_stays_given_up_when_the_broker_dies_at_the_welco
     tell(w, "a cancel");
     expect(w, "a get CANCELLED");
     tell(w, "a back"); /* and gives it up: that is not durable yet */
-    world_restart(w);
-    tell(w, "a back");
-    tell(w, "b back");
-    rest(w);
-    tell(w, "b get jobs timeout=0");
-    rest(w);
-    expect(w, "b get OK 1.2 x");
+    the_broker_dies_and_b_finds_it(w);
 }
 
 /* It was welcomed by another resume than the one that gave it up, whose record that waits for all
@@ -229,13 +234,7 @@ STORY_ON_DISK(what_was_given_up_at_a_welcome_that_was_never_heard_stays_given_up
     tell(w, "a back"); /* gives it up */
     tell(w, "a cut");  /* before it was welcomed */
     tell(w, "a back"); /* and again, when there is nothing left to give up */
-    world_restart(w);
-    tell(w, "a back");
-    tell(w, "b back");
-    rest(w);
-    tell(w, "b get jobs timeout=0");
-    rest(w);
-    expect(w, "b get OK 1.2 x");
+    the_broker_dies_and_b_finds_it(w);
 }
 
 /* All requests of one turn share a batch, and the next batch waits for that one. */
